@@ -1,0 +1,412 @@
+"""The server's configuration: typed, complete, read once at the start.
+
+A value comes from, later ones winning: the default here, the TOML file, the environment
+(`http.port` is LIVESERVER_HTTP_PORT), the command line. A key nobody knows stops the start and is named.
+`liveserver.example.toml` lists every key with its default; a test keeps the two equal.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import ipaddress
+import re
+import tomllib
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+ENV_PREFIX = "LIVESERVER_"
+ENV_FILE = "LIVESERVER_CONFIG"
+
+_UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_UNITS_BYTES = {"B": 1, "kB": 1000, "MB": 1000**2, "GB": 1000**3, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the message is one sentence for the operator."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Duration:
+    """A length of time, whole milliseconds; written `250ms`, `5s`, `10m`, `12h`, `30d`."""
+
+    ms: int
+
+    @property
+    def s(self) -> float:
+        return self.ms / 1000
+
+    @property
+    def ns(self) -> int:
+        return self.ms * 1_000_000
+
+    @classmethod
+    def parse(cls, text: str) -> Duration:
+        match = re.fullmatch(r"(\d{1,9})(ms|s|m|h|d)", text)
+        if match is None:
+            raise ValueError("a duration such as 250ms, 5s, 10m, 12h or 30d is expected")
+        return cls(int(match[1]) * _UNITS_MS[match[2]])
+
+    def __str__(self) -> str:
+        unit = next(
+            u for u in ("d", "h", "m", "s", "ms") if (self.ms % _UNITS_MS[u] == 0 and self.ms) or u == "ms"
+        )
+        return f"{self.ms // _UNITS_MS[unit]}{unit}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Size:
+    """A number of bytes; written `512B`, `64KiB` (1024), `500kB` (1000), `8MiB`, `2GB`."""
+
+    bytes: int
+
+    @classmethod
+    def parse(cls, text: str) -> Size:
+        match = re.fullmatch(r"(\d{1,9})(B|kB|MB|GB|KiB|MiB|GiB)", text)
+        if match is None:
+            raise ValueError("a size such as 512B, 64KiB or 500kB is expected")
+        return cls(int(match[1]) * _UNITS_BYTES[match[2]])
+
+    def __str__(self) -> str:
+        unit = next(
+            u
+            for u in ("GiB", "MiB", "KiB", "B")
+            if (self.bytes % _UNITS_BYTES[u] == 0 and self.bytes) or u == "B"
+        )
+        return f"{self.bytes // _UNITS_BYTES[unit]}{unit}"
+
+
+class LogLevel(StrEnum):
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+def _between(low: int, high: int) -> Any:
+    return {"between": (low, high)}
+
+
+_PORT = _between(0, 65535)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpConfig:
+    """Pages, REST, WHIP, WHEP and WebSockets: one TCP port."""
+
+    host: str = "127.0.0.1"
+    port: int = field(default=8080, metadata=_PORT)
+    base_url: str = ""
+    tls_cert: str = ""
+    tls_key: str = ""
+    hsts: Duration = Duration(0)
+    diagnostics_open: bool = False
+    header_timeout: Duration = Duration(5_000)
+    body_timeout: Duration = Duration(10_000)
+    idle_timeout: Duration = Duration(30_000)
+    max_body: Size = Size(65_536)
+    max_connections: int = field(default=20_000, metadata=_between(1, 1_000_000))
+    unfinished_per_address: int = field(default=50, metadata=_between(1, 1_000_000))
+
+
+@dataclass(frozen=True, slots=True)
+class SocketConfig:
+    """Control messages over WebSocket (docs/PROTOCOL.md section 1)."""
+
+    join_timeout: Duration = Duration(5_000)
+    heartbeat: Duration = Duration(20_000)
+    stall: Duration = Duration(5_000)
+    queue_messages: int = field(default=256, metadata=_between(1, 65_536))
+    queue_size: Size = Size(262_144)
+
+
+@dataclass(frozen=True, slots=True)
+class RtcConfig:
+    """Media: one UDP port for everyone."""
+
+    host: str = "0.0.0.0"  # noqa: S104 - media comes from anywhere; strangers' packets are dropped by the front
+    port: int = field(default=0, metadata=_PORT)
+    advertise: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ControlConfig:
+    """The guard's own port for cuts; an empty host is that of `http`."""
+
+    host: str = ""
+    port: int = field(default=0, metadata=_PORT)
+    lease: Duration = Duration(5_000)
+
+
+@dataclass(frozen=True, slots=True)
+class RoomsConfig:
+    """What one node takes on."""
+
+    max_lessons: int = field(default=256, metadata=_between(1, 1024))
+    max_viewers: int = field(default=1_000, metadata=_between(1, 100_000))
+    publisher_grace: Duration = Duration(15_000)
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderConfig:
+    """The recorder process and what it keeps."""
+
+    enabled: bool = True
+    buffer: Size = Size(8 * 1024**2)
+    seal_after: Duration = Duration(15_000)
+    retention: Duration = Duration(365 * 86_400_000)
+
+
+@dataclass(frozen=True, slots=True)
+class TokensConfig:
+    """How long what the server signs may be used."""
+
+    lesson: Duration = Duration(12 * 3_600_000)
+    admin: Duration = Duration(30 * 86_400_000)
+    playback_link: Duration = Duration(600_000)
+    setup_link: Duration = Duration(3_600_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything. Parts of the server are given the section they need, not the whole."""
+
+    data_dir: Path = Path("./data")
+    store_url: str = ""
+    log_level: LogLevel = LogLevel.INFO
+    test_hooks: bool = False
+    drain: Duration = Duration(10_000)
+    http: HttpConfig = HttpConfig()
+    socket: SocketConfig = SocketConfig()
+    rtc: RtcConfig = RtcConfig()
+    control: ControlConfig = ControlConfig()
+    rooms: RoomsConfig = RoomsConfig()
+    recorder: RecorderConfig = RecorderConfig()
+    tokens: TokensConfig = TokensConfig()
+
+    @property
+    def store(self) -> str:
+        """Where the store is: the configured address, else a SQLite file in the data folder."""
+        return self.store_url or f"sqlite:///{(self.data_dir / 'liveserver.db').absolute()}"
+
+    @property
+    def tls(self) -> bool:
+        return bool(self.http.tls_cert)
+
+    @property
+    def control_host(self) -> str:
+        return self.control.host or self.http.host
+
+    @property
+    def key_file(self) -> Path:
+        """The key that signs tokens and links."""
+        return self.data_dir / "keys" / "tokens.key"
+
+    @property
+    def kills_dir(self) -> Path:
+        """One file per standing cut."""
+        return self.data_dir / "kills"
+
+    @property
+    def objects_dir(self) -> Path:
+        """Sealed recordings; `Recording.path` is relative to it."""
+        return self.data_dir / "recordings" / "objects"
+
+    @property
+    def recorder_dir(self) -> Path:
+        return self.data_dir / "recordings"
+
+    @property
+    def recorder_socket(self) -> Path:
+        return self.data_dir / "recorder.sock"
+
+
+def load(
+    file: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    flags: Mapping[str, str] | None = None,
+) -> Config:
+    """Defaults, then `file`, then `env` (only LIVESERVER_… is looked at), then `flags` (by key, `http.port`).
+
+    Raises `ConfigError` that names the key, or the environment variable, and what was expected.
+    """
+    values: dict[str, object] = {}
+    names: dict[str, str] = {}
+    env = env or {}
+    path = file or (Path(env[ENV_FILE]) if env.get(ENV_FILE) else None)
+    if path is not None:
+        for key, value in _read_file(path):
+            values[key], names[key] = value, f"{key} in {path}"
+    variables = {env_name(key): key for key, _ in keys()}
+    for variable, text in sorted(env.items()):
+        if not variable.startswith(ENV_PREFIX) or variable == ENV_FILE:
+            continue
+        if variable not in variables:
+            raise ConfigError(f"unknown environment variable {variable}{_meant(variable, variables)}")
+        values[variables[variable]], names[variables[variable]] = text, variable
+    for key, text in (flags or {}).items():
+        values[key], names[key] = text, key
+    config = _build(values, names)
+    _check(config, names)
+    return config
+
+
+def keys() -> Iterator[tuple[str, dataclasses.Field[Any]]]:
+    """Every key by its full name, in the order of the sample file."""
+    for top in dataclasses.fields(Config):
+        if dataclasses.is_dataclass(top.default) and not isinstance(top.default, Duration | Size):
+            for inner in dataclasses.fields(top.default):
+                yield f"{top.name}.{inner.name}", inner
+        else:
+            yield top.name, top
+
+
+def env_name(key: str) -> str:
+    """`rtc.port` → `LIVESERVER_RTC_PORT`."""
+    return ENV_PREFIX + key.replace(".", "_").upper()
+
+
+def to_env(config: Config) -> dict[str, str]:
+    """The whole configuration as environment variables: how the supervisor hands it to its children."""
+    return {env_name(key): _text(value) for key, value in flatten(config).items()}
+
+
+def flatten(config: Config) -> dict[str, Any]:
+    """Each key's value by its full name."""
+    values: dict[str, Any] = {}
+    for key, _ in keys():
+        owner: Any = config
+        for part in key.split("."):
+            owner = getattr(owner, part)
+        values[key] = owner
+    return values
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _read_file(path: Path) -> Iterator[tuple[str, object]]:
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read the configuration file {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from error
+    known = dict(keys())
+    sections = {key.split(".")[0] for key in known if "." in key}
+    for name, value in document.items():
+        rows = value.items() if name in sections and isinstance(value, dict) else [("", value)]
+        for inner, item in rows:
+            key = f"{name}.{inner}" if inner else name
+            if key not in known:
+                raise ConfigError(f"unknown configuration key {key} in {path}{_meant(key, known)}")
+            yield key, item
+
+
+def _meant(name: str, known: typing.Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {near[0]}?)" if near else ""
+
+
+def _build(values: Mapping[str, object], names: Mapping[str, str]) -> Config:
+    parts: dict[str, dict[str, object]] = {}
+    for key, definition in keys():
+        if key not in values:
+            continue
+        try:
+            value = _convert(definition, values[key])
+        except ValueError as error:
+            raise ConfigError(f"{names[key]}: {error}") from error
+        section, _, inner = key.rpartition(".")
+        parts.setdefault(section, {})[inner or key] = value
+    top: dict[str, Any] = dict(parts.pop("", {}))
+    for section, changed in parts.items():
+        top[section] = dataclasses.replace(getattr(Config(), section), **changed)
+    return Config(**top)
+
+
+def _convert(definition: dataclasses.Field[Any], value: object) -> object:
+    """One value from TOML or text. The field's annotation, a string here, names the type."""
+    converted = _CONVERTERS[str(definition.type)](value)
+    limits = definition.metadata.get("between")
+    if limits and isinstance(converted, int) and not limits[0] <= converted <= limits[1]:
+        raise ValueError(f"a number from {limits[0]} to {limits[1]} is expected")
+    return converted
+
+
+def _string(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("a text in quotes is expected")
+    return value
+
+
+def _boolean(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    if value in ("true", "false"):
+        return value == "true"
+    raise ValueError("true or false is expected")
+
+
+def _integer(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and re.fullmatch(r"\d{1,9}", value):
+        return int(value)
+    raise ValueError("a whole number is expected")
+
+
+def _addresses(value: object) -> tuple[str, ...]:
+    items = [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
+    if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+        raise ValueError("a list of IP addresses is expected")
+    for item in items:
+        try:
+            ipaddress.ip_address(item)
+        except ValueError:
+            raise ValueError(f"{item!r} is not an IP address") from None
+    return tuple(items)
+
+
+def _level(value: object) -> LogLevel:
+    try:
+        return LogLevel(_string(value))
+    except ValueError:
+        raise ValueError(f"one of {', '.join(LogLevel)} is expected") from None
+
+
+_CONVERTERS: Mapping[str, Callable[[object], object]] = {
+    "str": _string,
+    "bool": _boolean,
+    "int": _integer,
+    "Path": lambda value: Path(_string(value)),
+    "Duration": lambda value: Duration.parse(_string(value)),
+    "Size": lambda value: Size.parse(_string(value)),
+    "LogLevel": _level,
+    "tuple[str, ...]": _addresses,
+}
+
+
+def _check(config: Config, names: Mapping[str, str]) -> None:
+    """Rules over more than one key, or on the form of a text."""
+    if bool(config.http.tls_cert) != bool(config.http.tls_key):
+        raise ConfigError("http.tls_cert and http.tls_key belong together: one of them is missing")
+    url = urlsplit(config.http.base_url)
+    if config.http.base_url and (
+        url.scheme not in ("http", "https") or not url.netloc or url.path or url.query
+    ):
+        raise ConfigError(f"{names['http.base_url']}: an address such as https://class.example is expected")
+    if config.store_url and urlsplit(config.store_url).scheme not in ("sqlite", "postgresql"):
+        raise ConfigError(f"{names['store_url']}: sqlite:///path or postgresql://… is expected")
+    for key in ("http.host", "rtc.host", "control.host"):
+        host = flatten(config)[key]
+        if host and re.fullmatch(r"[0-9A-Za-z.:\-]{1,253}", host) is None:
+            raise ConfigError(f"{names[key]}: a host name or an IP address is expected")
