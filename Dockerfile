@@ -1,0 +1,35 @@
+# Small, without compilers or root. Build: docker build -t liveserver .
+# Run:  docker run --network host -v lectern:/data liveserver serve
+# (host networking, because every viewer's packets come through one UDP port that must be seen as it is)
+
+FROM python:3.12-slim-bookworm AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+WORKDIR /src
+COPY requirements.lock requirements-build.lock ./
+RUN python -m venv /opt/liveserver \
+    && /opt/liveserver/bin/pip install --require-hashes -r requirements-build.lock -r requirements.lock
+COPY . .
+# pip and setuptools are of no use at run time.
+RUN /opt/liveserver/bin/pip install --no-deps --no-build-isolation . \
+    && /opt/liveserver/bin/pip uninstall --yes setuptools pip
+
+FROM python:3.12-slim-bookworm
+LABEL org.opencontainers.image.title="liveserver" \
+      org.opencontainers.image.description="Self-hosted live classroom server for regulated vocational training" \
+      org.opencontainers.image.licenses="Apache-2.0"
+RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin liveserver \
+    && install -d -o liveserver -g liveserver -m 0750 /data
+COPY --from=build /opt/liveserver /opt/liveserver
+ENV PATH=/opt/liveserver/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    LIVESERVER_DATA_DIR=/data
+WORKDIR /data
+VOLUME /data
+USER 10001
+EXPOSE 8080/tcp 8081/tcp 8080/udp
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
+    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ.get('LIVESERVER_PORT', '8080') + '/healthz', timeout=2)"]
+ENTRYPOINT ["liveserver"]
+CMD ["serve"]
