@@ -1,0 +1,139 @@
+"""Who may do what, as a table (DESIGN section 6, docs/PROTOCOL.md).
+
+A role says what a person may do in a lesson the token covers; whether it covers the lesson is the
+token's affair (`tokens.Claims.covers`). What the table does not grant is refused.
+
+Duties are kept apart (MLPS 2.0, 8.1.5.1-3): an administrator arranges and may stop lessons but never
+broadcasts or chats under the institution's name; an inspector sees everything that proves a lesson and
+changes nothing; a moderator stops lessons but reads neither recordings nor the ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+from liveserver.core.errors import PeerError
+
+
+class Role(StrEnum):
+    """What a token makes its bearer."""
+
+    INSTRUCTOR = "instructor"
+    LEARNER = "learner"
+    MODERATOR = "moderator"
+    ADMIN = "admin"
+    INSPECTOR = "inspector"
+
+
+class Permission(StrEnum):
+    """One thing that may be granted."""
+
+    SEE_LESSON = "see_lesson"
+    """Read one lesson's state and join its control channel."""
+    PUBLISH = "publish"
+    """Send media (WHIP), say which sources are on, pause one's own lesson."""
+    WATCH = "watch"
+    """Receive media (WHEP, LL-HLS)."""
+    ATTEND = "attend"
+    """Be counted: report visibility, answer challenges, send photos."""
+    CHAT = "chat"
+    SEE_ROSTER = "see_roster"
+    """Who is in the lesson now, by name."""
+    END = "end"
+    CUT = "cut"
+    RESTORE = "restore"
+    LIST_LESSONS = "list_lessons"
+    CREATE_LESSON = "create_lesson"
+    ISSUE_TOKENS = "issue_tokens"
+    ISSUE_CHALLENGES = "issue_challenges"
+    SEE_CHALLENGES = "see_challenges"
+    SEE_ATTENDANCE = "see_attendance"
+    SEE_RECORDINGS = "see_recordings"
+    """Recordings of the lessons the token covers."""
+    LIST_RECORDINGS = "list_recordings"
+    """Recordings over all lessons."""
+    SEE_INCIDENTS = "see_incidents"
+    SEE_EVIDENCE = "see_evidence"
+    SEE_LEDGER = "see_ledger"
+
+
+_P = Permission
+
+TABLE: Mapping[Role, frozenset[Permission]] = MappingProxyType(
+    {
+        Role.INSTRUCTOR: frozenset(
+            {
+                _P.SEE_LESSON,
+                _P.PUBLISH,
+                _P.CHAT,
+                _P.SEE_ROSTER,
+                _P.END,
+                _P.ISSUE_CHALLENGES,
+                _P.SEE_CHALLENGES,
+                _P.SEE_ATTENDANCE,
+                _P.SEE_RECORDINGS,
+            }
+        ),
+        Role.LEARNER: frozenset({_P.SEE_LESSON, _P.WATCH, _P.ATTEND, _P.CHAT}),
+        Role.MODERATOR: frozenset(
+            {
+                _P.SEE_LESSON,
+                _P.WATCH,
+                _P.CHAT,
+                _P.SEE_ROSTER,
+                _P.END,
+                _P.CUT,
+                _P.RESTORE,
+                _P.LIST_LESSONS,
+                _P.SEE_INCIDENTS,
+            }
+        ),
+        Role.ADMIN: frozenset(
+            {
+                _P.SEE_LESSON,
+                _P.WATCH,
+                _P.SEE_ROSTER,
+                _P.END,
+                _P.CUT,
+                _P.RESTORE,
+                _P.LIST_LESSONS,
+                _P.CREATE_LESSON,
+                _P.ISSUE_TOKENS,
+                _P.ISSUE_CHALLENGES,
+                _P.SEE_CHALLENGES,
+                _P.SEE_ATTENDANCE,
+                _P.SEE_RECORDINGS,
+                _P.LIST_RECORDINGS,
+                _P.SEE_INCIDENTS,
+                _P.SEE_EVIDENCE,
+                _P.SEE_LEDGER,
+            }
+        ),
+        Role.INSPECTOR: frozenset(
+            {
+                _P.SEE_LESSON,
+                _P.WATCH,
+                _P.LIST_LESSONS,
+                _P.SEE_CHALLENGES,
+                _P.SEE_ATTENDANCE,
+                _P.SEE_RECORDINGS,
+                _P.LIST_RECORDINGS,
+                _P.SEE_EVIDENCE,
+                _P.SEE_LEDGER,
+            }
+        ),
+    }
+)
+
+
+def allows(role: Role, permission: Permission) -> bool:
+    """Whether the table grants `permission` to `role`."""
+    return permission in TABLE[role]
+
+
+def require(role: Role, permission: Permission) -> None:
+    """Pass, or raise PeerError `forbidden` (403) that names what was missing."""
+    if not allows(role, permission):
+        raise PeerError("forbidden", f"the role {role} may not {permission.replace('_', ' ')}", status=403)
