@@ -1,0 +1,201 @@
+"""Access tokens and signed links: JWT (RFC 7519) under HS256 with one key per installation.
+
+Two families that can never stand in for each other, told apart by their audience: an access token says
+who somebody is in which lesson; a link names one thing (a recording, the first set-up) for a short time.
+The algorithm is pinned and the token's own header never chooses it (RFC 8725 3.1). The clock is an
+argument everywhere; 60 s of skew are tolerated and not more (RELIABILITY G9).
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jwt
+
+from liveserver.core.errors import PeerError
+from liveserver.core.permissions import Role
+
+KEY_BYTES = 32
+TOKEN_MAX_CHARS = 2048
+SKEW_S = 60
+ALL_LESSONS = "*"
+
+_ALGORITHM = "HS256"
+_ISSUER = "liveserver"
+_ACCESS_AUDIENCE = "liveserver/access"
+_LINK_AUDIENCE = "liveserver/link/"
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a verified access token says of its bearer."""
+
+    person: str
+    name: str
+    role: Role
+    lesson: str
+    """A lesson's id, or `*` for every lesson."""
+    expires_at_s: int
+    token_id: str
+
+    def covers(self, lesson: str) -> bool:
+        """Whether the token is good for `lesson`."""
+        return self.lesson in (ALL_LESSONS, lesson)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What a verified link names; `token_id` lets the store refuse a second use."""
+
+    subject: str
+    expires_at_s: int
+    token_id: str
+
+
+class Tokens:
+    """Issues and verifies everything signed with the installation's key."""
+
+    def __init__(self, key: bytes):
+        if len(key) < KEY_BYTES:
+            raise ValueError(f"a token key has at least {KEY_BYTES} bytes")
+        self._key = key
+
+    @classmethod
+    def load_or_create(cls, path: Path) -> Tokens:
+        """Read the key at `path`; the first time, make 32 random bytes there with mode 0600.
+
+        Raises ValueError if the file is no key or can be read by others, OSError if it cannot be used.
+        """
+        if not path.exists():
+            _create_key(path)
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & 0o077:
+            raise ValueError(f"key file {path} may be read by others (mode {mode:04o}); make it 0600")
+        key = path.read_bytes()
+        if len(key) != KEY_BYTES:
+            raise ValueError(f"key file {path} has {len(key)} bytes instead of {KEY_BYTES}")
+        return cls(key)
+
+    def issue(self, *, person: str, name: str, role: Role, lesson: str, now_s: int, ttl_s: int) -> str:
+        """A token for `person` in `lesson` from `now_s` for `ttl_s` seconds.
+
+        Raises ValueError when it would pass 2,048 characters (a name of some 150 Chinese characters).
+        """
+        own = {"sub": person, "name": name, "role": role.value, "lesson": lesson}
+        return self._sign(_ACCESS_AUDIENCE, own, now_s, ttl_s)
+
+    def verify(self, token: str | None, now_s: int) -> Claims:
+        """The token's claims; PeerError `token_missing`, `token_invalid` or `token_expired` (all 401)."""
+        payload = self._open(_ACCESS_AUDIENCE, token, now_s)
+        try:
+            role = Role(_text(payload, "role"))
+        except ValueError as error:
+            raise _invalid("unknown role") from error
+        return Claims(
+            person=_text(payload, "sub"),
+            name=_text(payload, "name"),
+            role=role,
+            lesson=_text(payload, "lesson"),
+            expires_at_s=_whole(payload, "exp"),
+            token_id=_text(payload, "jti"),
+        )
+
+    def sign_link(self, kind: str, subject: str, now_s: int, ttl_s: int) -> str:
+        """A link of `kind` ("recording", "setup") to `subject`; good for nothing else."""
+        return self._sign(_LINK_AUDIENCE + kind, {"sub": subject}, now_s, ttl_s)
+
+    def verify_link(self, kind: str, token: str | None, now_s: int) -> Link:
+        """What a link of `kind` names; raises as `verify` does."""
+        payload = self._open(_LINK_AUDIENCE + kind, token, now_s)
+        return Link(_text(payload, "sub"), _whole(payload, "exp"), _text(payload, "jti"))
+
+    def _sign(self, audience: str, own: Mapping[str, str], now_s: int, ttl_s: int) -> str:
+        payload = {
+            "iss": _ISSUER,
+            "aud": audience,
+            **own,
+            "iat": now_s,
+            "exp": now_s + ttl_s,
+            "jti": secrets.token_urlsafe(12),
+        }
+        token = jwt.encode(payload, self._key, algorithm=_ALGORITHM)
+        if len(token) > TOKEN_MAX_CHARS:
+            raise ValueError(f"the token would have {len(token)} characters of {TOKEN_MAX_CHARS}")
+        return token
+
+    def _open(self, audience: str, token: str | None, now_s: int) -> dict[str, Any]:
+        if not token:
+            raise PeerError("token_missing", "a token is needed", status=401)
+        if len(token) > TOKEN_MAX_CHARS or not token.isascii():
+            raise _invalid("too long, or not ASCII")
+        try:
+            payload: dict[str, Any] = jwt.decode(
+                token,
+                self._key,
+                algorithms=[_ALGORITHM],
+                audience=audience,
+                issuer=_ISSUER,
+                # The times are checked below, with the caller's clock.
+                options={
+                    "require": ["iss", "aud", "sub", "iat", "exp", "jti"],
+                    "verify_exp": False,
+                    "verify_iat": False,
+                    "verify_nbf": False,
+                    "strict_aud": True,
+                },
+            )
+        except (jwt.PyJWTError, RecursionError) as error:
+            # RecursionError: a header of nested brackets is parsed before its signature is checked.
+            raise _invalid("not one of ours") from error
+        if _whole(payload, "iat") > now_s + SKEW_S:
+            raise _invalid("issued in the future")
+        if now_s > _whole(payload, "exp") + SKEW_S:
+            raise PeerError("token_expired", "the token has expired", status=401)
+        return payload
+
+
+def _create_key(path: Path) -> None:
+    """Write a whole key or nothing; when two processes race, the first one's key stays."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(KEY_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            path.hardlink_to(draft)
+        except FileExistsError:
+            return
+    finally:
+        draft.unlink()
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _text(payload: Mapping[str, Any], claim: str) -> str:
+    value = payload.get(claim)
+    if not isinstance(value, str):
+        raise _invalid(f"claim {claim} is not a string")
+    return value
+
+
+def _whole(payload: Mapping[str, Any], claim: str) -> int:
+    value = payload.get(claim)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise _invalid(f"claim {claim} is not a whole number")
+    return value
+
+
+def _invalid(why: str) -> PeerError:
+    return PeerError("token_invalid", f"the token is not valid: {why}", status=401)
