@@ -10,7 +10,7 @@ are skipped. Reduced-size RTCP (RFC 5506) is taken: no order of the parts is ask
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from liveserver.core.errors import PeerError
@@ -85,16 +85,13 @@ class ReceiverReport:
 
 @dataclass(frozen=True, slots=True)
 class SourceDescription:
-    """One source's CNAME (RFC 3550 §6.5.1); a packet with several chunks reads as several of these."""
+    """The CNAME of each source, by SSRC, at most 31 (RFC 3550 §6.5.1); other items are not kept."""
 
-    ssrc: int
-    cname: str
+    cnames: Mapping[int, str]
 
     def build(self) -> bytes:
-        name = self.cname.encode()[:255]
-        chunk = self.ssrc.to_bytes(4) + bytes((_SDES_CNAME, len(name))) + name
-        # The list of items ends with at least one null octet, and the chunk on a 32-bit boundary.
-        return _packet(_SDES, 1, chunk + bytes(4 - len(chunk) % 4))
+        chunks = b"".join(_cname_chunk(ssrc, cname) for ssrc, cname in self.cnames.items())
+        return _packet(_SDES, len(self.cnames), chunks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +211,12 @@ def _packet(kind: int, count: int, body: bytes) -> bytes:
     return _COMMON.pack(0x80 | count, kind, len(body) // 4) + body
 
 
+def _cname_chunk(ssrc: int, cname: str) -> bytes:
+    name = cname.encode()[:255]
+    chunk = ssrc.to_bytes(4) + bytes((_SDES_CNAME, len(name))) + name
+    return chunk + bytes(4 - len(chunk) % 4)  # at least one null octet ends the items of a chunk
+
+
 def _without_padding(body: bytes, first: int, last: bool) -> bytes:
     """Only the last packet of a compound may be padded, by a multiple of four (RFC 3550 §6.4.1)."""
     if not first & 0x20:
@@ -254,7 +257,7 @@ def _read_receiver_report(count: int, body: bytes) -> list[Rtcp]:
 
 
 def _read_sdes(count: int, body: bytes) -> list[Rtcp]:
-    found: list[Rtcp] = []
+    cnames: dict[int, str] = {}
     position = 0
     for _ in range(count):
         _require(body, position + 5, "source description")
@@ -265,10 +268,10 @@ def _read_sdes(count: int, body: bytes) -> list[Rtcp]:
             kind, end = body[position], position + 2 + body[position + 1]
             _require(body, end + 1, "source description item")
             if kind == _SDES_CNAME:
-                found.append(SourceDescription(ssrc, body[position + 2 : end].decode(errors="replace")))
+                cnames[ssrc] = body[position + 2 : end].decode(errors="replace")
             position = end
         position += 4 - position % 4
-    return found
+    return [SourceDescription(cnames)]
 
 
 def _read_bye(count: int, body: bytes) -> list[Rtcp]:

@@ -75,6 +75,10 @@ class Message:
     fingerprint: bool
     integrity_offset: int  # where MESSAGE-INTEGRITY starts in `data`, 0 when it is absent
 
+    @property
+    def is_binding_request(self) -> bool:
+        return self.method == BINDING and self.cls is Class.REQUEST
+
     def verify_integrity(self, key: bytes) -> bool:
         """Whether MESSAGE-INTEGRITY was made with `key`, the ICE password (RFC 8489 §14.5)."""
         offset = self.integrity_offset
@@ -117,9 +121,9 @@ def parse(data: bytes) -> Message:
     )
 
 
-def binding_success(transaction_id: bytes, host: str, port: int, key: bytes) -> bytes:
-    """The answer to a verified check: where it came from, signed with our password (RFC 8445 §7.3.1)."""
-    value = _xor_address(host, port, transaction_id)
+def binding_success(transaction_id: bytes, address: tuple[str, int], key: bytes) -> bytes:
+    """The answer to a verified check: the `address` it came from, signed with our password (RFC 8445 §7.3.1)."""
+    value = _xor_address(address[0], address[1], transaction_id)
     return _sealed(Class.SUCCESS, transaction_id, _attribute(_XOR_MAPPED_ADDRESS, value), key)
 
 

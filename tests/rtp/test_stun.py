@@ -42,7 +42,7 @@ def theirs(message: aioice.stun.Message, key: bytes) -> bytes:
 class TestPublishedVectors:
     def test_the_sample_request(self):
         message = stun.parse(SAMPLE_REQUEST)
-        assert (message.method, message.cls) == (stun.BINDING, stun.Class.REQUEST)
+        assert message.is_binding_request
         assert (message.transaction_id, message.username) == (TRANSACTION, "evtj:h6vY")
         assert (message.priority, message.ice_controlled) == (0x6E0001FF, 0x932FF9B151263B36)
         assert message.ice_controlling is None and not message.use_candidate
@@ -58,6 +58,7 @@ class TestPublishedVectors:
     def test_the_sample_responses(self, data, mapped):
         message = stun.parse(data)
         assert (message.cls, message.mapped) == (stun.Class.SUCCESS, mapped)
+        assert not message.is_binding_request
         assert message.fingerprint and message.verify_integrity(PASSWORD)
 
 
@@ -88,13 +89,13 @@ class TestAnswers:
         ("host", "told"), [("192.0.2.7", None), ("2001:db8::1", None), ("::ffff:192.0.2.7", "192.0.2.7")]
     )
     def test_tells_where_the_check_came_from(self, host, told):
-        answer = stun.parse(stun.binding_success(TRANSACTION, host, 40000, PASSWORD))
+        answer = stun.parse(stun.binding_success(TRANSACTION, (host, 40000), PASSWORD))
         assert (answer.cls, answer.transaction_id) == (stun.Class.SUCCESS, TRANSACTION)
         assert answer.mapped == (told or host, 40000)
         assert answer.fingerprint and answer.verify_integrity(PASSWORD)
 
     def test_another_implementation_reads_them(self):
-        data = stun.binding_success(TRANSACTION, "2001:db8::1", 40000, PASSWORD)
+        data = stun.binding_success(TRANSACTION, ("2001:db8::1", 40000), PASSWORD)
         message = aioice.stun.parse_message(data)
         assert message.attributes["XOR-MAPPED-ADDRESS"] == ("2001:db8::1", 40000)
         assert message.attributes["MESSAGE-INTEGRITY"] == theirs(message, PASSWORD)
