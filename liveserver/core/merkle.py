@@ -51,27 +51,21 @@ class Frontier:
         """The same tree, to grow apart."""
         return Frontier(self.size, self._peaks)
 
-    def append(self, leaf: bytes) -> None:
-        """Add one leaf."""
+    def append(self, leaf: bytes) -> list[bytes]:
+        """Add one leaf; return the complete subtrees it ends, those of 1, 2, 4, … leaves.
+
+        The eighth leaf ends four: itself, leaves 6-7, leaves 4-7 and leaves 0-7.
+        """
         if len(leaf) != HASH_BYTES:
             raise ValueError(f"a leaf has {HASH_BYTES} bytes, not {len(leaf)}")
-        node = leaf
+        ended = [leaf]
         size = self.size
         while size & 1:
-            node = node_hash(self._peaks.pop(), node)
+            ended.append(node_hash(self._peaks.pop(), ended[-1]))
             size >>= 1
-        self._peaks.append(node)
+        self._peaks.append(ended[-1])
         self.size += 1
-
-    def peak(self, leaves: int) -> bytes:
-        """The complete subtree over the last `leaves` leaves, a power of two that divides `size`.
-
-        It is there for every power of two up to the lowest set bit of `size`; asked for right after the
-        last of its leaves was appended it is the last peak. Raises ValueError otherwise.
-        """
-        if not leaves or self.size & -self.size != leaves:
-            raise ValueError(f"no complete subtree of {leaves} leaves ends a tree of {self.size}")
-        return self._peaks[-1]
+        return ended
 
     def root(self) -> bytes:
         """The tree's head (RFC 6962 2.1: MTH)."""

@@ -112,15 +112,12 @@ class TestAFrontier:
             frontier.append(leaf)
         assert frontier.root() == definition(leaves)
 
-    def test_gives_the_subtree_that_was_just_completed(self) -> None:
-        leaves = tree(12)
+    def test_names_the_subtrees_that_a_leaf_ends(self) -> None:
+        leaves = tree(8)
         frontier = merkle.Frontier()
-        for leaf in leaves:
-            frontier.append(leaf)
-        assert frontier.peak(4) == definition(leaves[8:])
-        for leaves_count in (0, 2, 3, 8):
-            with pytest.raises(ValueError, match="no complete subtree"):
-                frontier.peak(leaves_count)
+        ended = [frontier.append(leaf) for leaf in leaves]
+        assert [len(hashes) for hashes in ended] == [1, 2, 1, 3, 1, 2, 1, 4]
+        assert ended[7] == [definition(leaves[start:]) for start in (7, 6, 4, 0)]
 
     def test_refuses_what_cannot_be(self) -> None:
         with pytest.raises(ValueError, match="complete subtrees"):
