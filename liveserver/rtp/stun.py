@@ -122,7 +122,7 @@ def parse(data: bytes) -> Message:
 
 
 def binding_success(transaction_id: bytes, address: tuple[str, int], key: bytes) -> bytes:
-    """The answer to a verified check: the `address` it came from, signed with our password (RFC 8445 §7.3.1)."""
+    """The answer to a verified check: the `address` it came from, signed with our password."""
     value = _xor_address(address[0], address[1], transaction_id)
     return _sealed(Class.SUCCESS, transaction_id, _attribute(_XOR_MAPPED_ADDRESS, value), key)
 

@@ -1,11 +1,14 @@
-"""What the tests of RTP share: the corpora of hostile input that lie beside the repository."""
+"""What the tests of RTP share: hostile input from beside the repository, and libsrtp as a second opinion."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
+import pylibsrtp
 import pytest
+
+from liveserver.rtp.srtp import Profile
 
 FUZZ = Path(__file__).parents[3] / "shared" / "data" / "fuzz"
 
@@ -20,3 +23,25 @@ def corpus() -> Callable[[str], list[bytes]]:
         return [path.read_bytes() for path in sorted((FUZZ / folder).iterdir()) if path.is_file()]
 
     return read
+
+
+Libsrtp = Callable[[Profile, bytes, bool], pylibsrtp.Session]
+
+
+@pytest.fixture
+def libsrtp() -> Libsrtp:
+    """`libsrtp(profile, key + salt, outbound)` is a session of another implementation of SRTP."""
+    names = {
+        Profile.AEAD_AES_128_GCM: pylibsrtp.Policy.SRTP_PROFILE_AEAD_AES_128_GCM,
+        Profile.AES128_CM_HMAC_SHA1_80: pylibsrtp.Policy.SRTP_PROFILE_AES128_CM_SHA1_80,
+    }
+
+    def session(profile: Profile, keys: bytes, outbound: bool) -> pylibsrtp.Session:
+        policy = pylibsrtp.Policy
+        kind = policy.SSRC_ANY_OUTBOUND if outbound else policy.SSRC_ANY_INBOUND
+        made = policy(key=keys, ssrc_type=kind, srtp_profile=names[profile])
+        made.allow_repeat_tx = True
+        made.window_size = 1024
+        return pylibsrtp.Session(made)
+
+    return session
