@@ -208,6 +208,19 @@ class IndexWindow:
         else:
             self._seen |= 1 << -ahead
 
+    def take(self, sequence: int, floor: int = 0) -> int:
+        """The index of an outgoing `sequence`, handed out once: -1 if it was, is too old or below `floor`."""
+        highest = self.highest
+        if (sequence - highest) & 0xFFFF == 1 and highest >= floor:  # nearly always: the next one
+            self.highest = highest + 1
+            self._seen = ((self._seen << 1) | 1) & _WINDOW_MASK
+            return highest + 1
+        index = self.guess(sequence)
+        if index < floor or not self.is_new(index):
+            return -1
+        self.mark(index)
+        return index
+
 
 class InboundSession:
     """What one peer sends us: keys, and per source a rollover counter and replay windows.
