@@ -41,7 +41,7 @@ class _Lane:
 
     opening: bytes
     closed: bool = False
-    frames: int = 0
+    frames: dict[Track, int] = field(default_factory=dict)  # accepted so far
     refused: dict[Track, int] = field(default_factory=dict)  # since the last accepted frame
     reports: dict[Track, bytes] = field(default_factory=dict)
 
@@ -134,12 +134,12 @@ class RecorderClient:
             self.dropped_frames += 1
             return False
         lane.refused[kind] = 0
-        lane.frames += 1
+        lane.frames[kind] = lane.frames.get(kind, 0) + 1
         self._put(
             encode(
                 Frame(
                     recording,
-                    lane.frames,
+                    lane.frames[kind],
                     kind,
                     Codec(codec),
                     rtp_timestamp,

@@ -16,8 +16,8 @@ node → recorder
 - `report`: `recording`, `track`, `ntp` (64-bit, RFC 3550 §4), `rtp_timestamp`
 - `close`, `ack`: `recording`
 
-`feed` names one run of the sending process and `n` counts the frames it sent for a recording, from 1: after
-a reconnect the sender repeats its last seconds and the recorder drops what it already has. `source` is any
+`feed` names one run of the sending process and `n` counts the frames it sent for a track, from 1: after a
+reconnect the sender repeats its last seconds and the recorder drops what it already has. `source` is any
 number that changes when the publisher's SSRC does. `lost_before` counts packets (or, when the sender's own
 buffer overflowed, frames) missing right before this frame.
 

@@ -1,0 +1,194 @@
+"""The recorder's own disk: one folder a recording, append-only files, durable fragment by fragment.
+
+    spool/<recording>/manifest.jsonl       the chain (recorder.manifest)
+                      camera.h264.mp4      fragmented MP4, one track each
+                      audio.aac.mp4
+                      camera.vp8.mkv
+                      final.json           the last event, until the node acknowledged it
+
+The order is what makes a crash harmless: media is written and fsynced first, then the line that names it.
+What no line names is cut off when the recording is opened again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from recorder import manifest
+
+MANIFEST = "manifest.jsonl"
+FINAL = "final.json"
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a folder's entries durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Replace a small file atomically."""
+    part = path.with_name(path.name + ".part")
+    with part.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+    sync_folder(path.parent)
+
+
+class _Appender:
+    """A file that only grows; a failed append leaves it as it was."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("ab", buffering=0)
+        self.size = os.fstat(self._file.fileno()).st_size
+
+    def append(self, *parts: bytes) -> None:
+        """Write and fsync. Raises OSError (disk full) with the file unchanged."""
+        data = memoryview(b"".join(parts))
+        try:
+            while data:
+                data = data[self._file.write(data) or 0 :]
+            os.fsync(self._file.fileno())
+        except OSError:
+            os.ftruncate(self._file.fileno(), self.size)
+            raise
+        self.size = os.fstat(self._file.fileno()).st_size
+
+    def cut(self, size: int) -> None:
+        """Cut off what lies beyond `size`."""
+        if self.size > size:
+            os.ftruncate(self._file.fileno(), size)
+            os.fsync(self._file.fileno())
+            self.size = size
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class RecordingSpool:
+    """One recording's folder. Owned by one thread; opening an existing folder repairs it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.contents = manifest.Contents()
+        created = not folder.exists()
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if created:
+            sync_folder(folder.parent)
+        path = folder / MANIFEST
+        records, self._chain, good = manifest.read(path.read_bytes() if path.exists() else b"")
+        for record in records:
+            self.contents.add(record)
+        self._lines = len(records)
+        self._manifest = _Appender(path)
+        self._manifest.cut(good)
+        self._files: dict[str, _Appender] = {}
+        self._cut_media()
+        sync_folder(folder)
+
+    @property
+    def media_bytes(self) -> int:
+        """Media on disk so far."""
+        return sum(f.head_size + f.media_size for f in self.contents.fragments)
+
+    @property
+    def chain(self) -> str:
+        """The last line's chain value, hex."""
+        return self._chain.hex()
+
+    def note(self, kind: str, **fields: Any) -> None:
+        """Append one line. Raises OSError; nothing is then noted."""
+        record = {"n": self._lines, "type": kind, **fields}
+        line, chain = manifest.link(self._chain, record)
+        self._manifest.append(line)
+        self._chain = chain
+        self._lines += 1
+        self.contents.add(record)
+
+    def begin_file(self, file: str, head: bytes) -> None:
+        """Start a media file with what comes before its first fragment; does nothing when it is there."""
+        appender = self._appender(file)
+        if appender.size == 0:
+            appender.append(head)
+            sync_folder(self.folder)
+
+    def append(self, file: str, head: bytes, media: bytes, kind: str = "fragment", **fields: Any) -> None:
+        """Make one fragment durable and name it in the manifest. Raises OSError; it is then not there."""
+        appender = self._appender(file)
+        offset = appender.size
+        appender.append(head, media)
+        try:
+            self.note(
+                kind,
+                file=file,
+                offset=offset,
+                head_size=len(head),
+                media_size=len(media),
+                head_sha256=hashlib.sha256(head).hexdigest(),
+                media_sha256=hashlib.sha256(media).hexdigest(),
+                **fields,
+            )
+        except OSError:
+            appender.cut(offset)
+            raise
+
+    def finish(self, event: Mapping[str, Any]) -> None:
+        """Keep the final event until it is acknowledged; the media is no longer needed."""
+        write_durably(self.folder / FINAL, json.dumps(event).encode())
+        self.close()
+        for path in self.folder.iterdir():
+            if path.name != FINAL:
+                path.unlink()
+
+    def close(self) -> None:
+        """Close all files."""
+        self._manifest.close()
+        for appender in self._files.values():
+            appender.close()
+        self._files.clear()
+
+    def _appender(self, file: str) -> _Appender:
+        if file not in self._files:
+            self._files[file] = _Appender(self.folder / file)
+        return self._files[file]
+
+    def _cut_media(self) -> None:
+        ends: dict[str, int] = {}
+        for fragment in (*self.contents.fragments, *self.contents.derived):
+            ends[fragment.file] = fragment.offset + fragment.head_size + fragment.media_size
+        for path in self.folder.iterdir():
+            if path.suffix in (".mp4", ".mkv"):
+                if path.name in ends:
+                    self._appender(path.name).cut(ends[path.name])
+                else:
+                    path.unlink()
+
+
+def final_event(folder: Path) -> dict[str, Any] | None:
+    """The last event of a finished recording, None while it is not finished."""
+    try:
+        event = json.loads((folder / FINAL).read_bytes())
+    except (FileNotFoundError, ValueError):
+        return None
+    return event if isinstance(event, dict) else None
+
+
+def leftovers(root: Path) -> list[Path]:
+    """Folders of recordings, by name."""
+    return sorted(path for path in root.iterdir() if path.is_dir())
+
+
+def forget(folder: Path) -> None:
+    """Remove an acknowledged recording's folder."""
+    shutil.rmtree(folder, ignore_errors=True)
