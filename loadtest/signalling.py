@@ -1,0 +1,91 @@
+"""WHIP (RFC 9725) and WHEP from the client's side, over aiohttp: one offer, one answer, one DELETE."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping
+from urllib.parse import urljoin
+
+import aiohttp
+from aiortc import RTCPeerConnection, RTCSessionDescription
+
+log = logging.getLogger("loadtest")
+
+# Statuses after which coming back makes no sense: bad request, no right, unknown, cut or ended, no codec.
+FINAL_STATUSES = frozenset({400, 401, 403, 404, 410, 413, 415, 422})
+TIMEOUT = aiohttp.ClientTimeout(total=10)
+
+
+class Refusal(Exception):  # noqa: N818 - an answer, not a fault
+    """The server answered an offer with another status than 201."""
+
+    def __init__(self, status: int, body: str):
+        super().__init__(f"HTTP {status}: {body[:300]}")
+        self.status = status
+
+    @property
+    def final(self) -> bool:
+        return self.status in FINAL_STATUSES
+
+
+class Signalling:
+    """One WHIP or WHEP session of `connection`, and what its `control` channel said at the end."""
+
+    def __init__(self, http: aiohttp.ClientSession, url: str, token: str, connection: RTCPeerConnection):
+        self._http, self._url, self._connection = http, url, connection
+        self._headers = {"Authorization": f"Bearer {token}"}
+        self._resource: str | None = None
+        self.connected = asyncio.Event()
+        self.gone = asyncio.Event()  # the connection is lost or the server has taken leave
+        self.farewell: str | None = None  # "replaced", "cut" or "ended": do not come back
+        self.messages: list[Mapping[str, object]] = []  # the newest 100 of the control channel
+        connection.on("connectionstatechange", self._state_changed)
+        self._channel = connection.createDataChannel("control")
+        self._channel.on("message", self._heard)
+
+    async def connect(self) -> None:
+        """Offer, answer; raises Refusal, aiohttp.ClientError or TimeoutError."""
+        await self._connection.setLocalDescription(await self._connection.createOffer())
+        offer = self._connection.localDescription.sdp
+        headers = {**self._headers, "Content-Type": "application/sdp"}
+        async with self._http.post(self._url, data=offer, headers=headers, timeout=TIMEOUT) as response:
+            answer = await response.text()
+            if response.status != 201:
+                raise Refusal(response.status, answer)
+            self._resource = urljoin(self._url, response.headers["Location"])
+        await self._connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+
+    def send(self, message: Mapping[str, object]) -> None:
+        self._channel.send(json.dumps(message))
+
+    async def close(self) -> None:
+        """Leave in good order; a server that is away already is none of our business."""
+        if self._resource:
+            try:
+                async with self._http.delete(self._resource, headers=self._headers, timeout=TIMEOUT):
+                    pass
+            except (aiohttp.ClientError, TimeoutError) as error:
+                log.info("leave not heard: %s", error)
+        await self._connection.close()
+
+    def _state_changed(self) -> None:
+        if self._connection.connectionState == "connected":
+            self.connected.set()
+        if self._connection.connectionState in ("failed", "closed"):
+            self.gone.set()
+
+    def _heard(self, text: str | bytes) -> None:
+        message = json.loads(text)
+        self.messages = [*self.messages[-99:], message]
+        match message:
+            case {"type": "replaced"}:
+                self.farewell = "replaced"
+            case {"type": "cut", "active": True, "level": "lesson"}:
+                self.farewell = "cut"
+            case {"type": "lesson", "state": "ended"}:
+                self.farewell = "ended"
+            case _:
+                return
+        self.gone.set()
