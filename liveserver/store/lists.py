@@ -1,0 +1,61 @@
+"""Rows to values, and lists in pages: newest first, a cursor that stays right while rows are added."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import sqlalchemy as sa
+
+from liveserver.core.errors import PeerError
+from liveserver.store.model import Lesson, Recording
+from liveserver.store.tables import LESSONS, RECORDINGS
+
+T = TypeVar("T")
+Row = Mapping[Any, Any]
+
+
+def lesson_of(row: Row) -> Lesson:
+    return Lesson(**row)
+
+
+def recording_of(row: Row) -> Recording:
+    return Recording(**{**row, "gaps": tuple(row["gaps"])})
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[T]):
+    """How one table is listed. A cursor is `<age>-<key>` of the last row that was given."""
+
+    age: sa.Column[int]
+    key: sa.Column[str]
+    build: Callable[[Row], T]
+
+    def page(self, query: sa.Select[Any], after: str | None, limit: int) -> sa.Select[Any]:
+        """The statement for one page, with a row more than `limit` to see whether another follows.
+
+        Raises PeerError `bad_request` if `after` is no cursor.
+        """
+        if after is not None:
+            query = query.where(sa.tuple_(self.age, self.key) < sa.tuple_(*_position(after)))
+        return query.order_by(self.age.desc(), self.key.desc()).limit(limit + 1)
+
+    def items(self, rows: Sequence[Row], limit: int) -> tuple[list[T], str | None]:
+        """The page's values, and the cursor of the next page or None."""
+        values = [self.build(row) for row in rows[:limit]]
+        if len(rows) <= limit:
+            return values, None
+        last = rows[limit - 1]
+        return values, f"{last[self.age.name]}-{last[self.key.name]}"
+
+
+LESSONS_BY_AGE = Listing(LESSONS.c.created_at_ms, LESSONS.c.id, lesson_of)
+RECORDINGS_BY_AGE = Listing(RECORDINGS.c.started_at_ms, RECORDINGS.c.id, recording_of)
+
+
+def _position(cursor: str) -> tuple[int, str]:
+    age, dash, key = cursor.partition("-")
+    if not dash or not age.isascii() or not age.isdigit() or len(age) > 18 or "\0" in key:
+        raise PeerError("bad_request", "the cursor is not one of ours")
+    return int(age), key

@@ -1,0 +1,300 @@
+"""The store: what must outlive the process, behind one object.
+
+Reads take a connection of their own; everything that writes goes through the one `Writer`. Every method
+raises StoreError when the database is away or damaged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import asdict, fields
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from liveserver.clock import Clock
+from liveserver.core import merkle
+from liveserver.core.errors import PeerError
+from liveserver.core.ledger import Entry, Fact, storable
+from liveserver.store import database, ledger
+from liveserver.store.lists import LESSONS_BY_AGE, RECORDINGS_BY_AGE, Listing, lesson_of, recording_of
+from liveserver.store.model import ChatLine, Lesson, Recording, StoreError
+from liveserver.store.tables import CHAT, LESSONS, RECORDINGS, USED_TOKENS
+from liveserver.store.writer import Writer
+
+PAGE_MAX = 1000
+"""Rows of a list; a larger limit is brought down to it."""
+FACTS_MAX = 1000
+"""Facts of one append."""
+LEAVES_MAX = 65_536
+"""Leaf hashes of one answer: 2 MiB."""
+
+_DAY_MS = 86_400_000
+
+T = TypeVar("T")
+
+
+def _page_size(limit: int) -> int:
+    return min(max(limit, 1), PAGE_MAX)
+
+
+async def open_store(url: str, wall_ms: Callable[[], int] | None = None) -> Store:
+    """Open `sqlite:///path` or `postgresql://…`, bringing its schema up to date.
+
+    `wall_ms` stamps ledger entries; it is the machine's clock unless given. Raises StoreError if the
+    database cannot be reached, is open elsewhere (SQLite), is newer than this program, or is damaged.
+    """
+    engine = database.connect(url)
+    lock = database.lock_file(engine)
+    try:
+        await database.migrate(engine)
+        async with engine.begin() as connection:
+            frontier = await ledger.load_frontier(connection)
+    except BaseException as error:
+        await engine.dispose()
+        if lock:
+            lock.release()
+        if isinstance(error, (sa.exc.SQLAlchemyError, OSError)):
+            raise _unavailable(error) from error
+        raise
+    return Store(engine, lock, Writer(engine, frontier, wall_ms or Clock().wall_ms))
+
+
+class Store:
+    """An open store. Made by `open_store`; ends with `close`."""
+
+    def __init__(self, engine: AsyncEngine, lock: database.FileLock | None, writer: Writer):
+        self._engine = engine
+        self._lock = lock
+        self._writer = writer
+
+    async def close(self) -> None:
+        """Commit what was handed in, then let go of the database."""
+        await self._writer.close()
+        await self._engine.dispose()
+        if self._lock:
+            self._lock.release()
+            self._lock = None
+
+    # Lessons
+
+    async def create_lesson(self, lesson: Lesson) -> None:
+        """Add a lesson. Raises StoreError if its id exists."""
+        _check_texts((lesson.id, lesson.title, lesson.instructor, lesson.state))
+        await self._write(lambda c: c.execute(sa.insert(LESSONS).values(asdict(lesson))))
+
+    async def lesson(self, lesson: str) -> Lesson | None:
+        async with self._reading() as connection:
+            row = (
+                (await connection.execute(sa.select(LESSONS).where(LESSONS.c.id == lesson)))
+                .mappings()
+                .first()
+            )
+        return lesson_of(row) if row else None
+
+    async def lessons(
+        self, state: str | None = None, after: str | None = None, limit: int = 50
+    ) -> tuple[list[Lesson], str | None]:
+        """Lessons, newest first, and the cursor of the next page (None after the last).
+
+        Raises PeerError `bad_request` for a cursor that is none.
+        """
+        query = sa.select(LESSONS)
+        if state is not None:
+            query = query.where(LESSONS.c.state == state)
+        return await self._page(query, LESSONS_BY_AGE, after, limit)
+
+    async def update_lesson(
+        self,
+        lesson: str,
+        *,
+        state: str | None = None,
+        started_at_ms: int | None = None,
+        ended_at_ms: int | None = None,
+        instructor: str | None = None,
+    ) -> None:
+        """Change what is given. Raises PeerError `unknown_lesson` (404)."""
+        given = {
+            "state": state,
+            "started_at_ms": started_at_ms,
+            "ended_at_ms": ended_at_ms,
+            "instructor": instructor,
+        }
+        changes = {name: value for name, value in given.items() if value is not None}
+        _check_texts((state or "", instructor or ""))
+
+        async def work(connection: AsyncConnection) -> None:
+            # Naming the id as well keeps the statement valid when nothing is to be changed.
+            statement = sa.update(LESSONS).where(LESSONS.c.id == lesson).values(id=lesson, **changes)
+            if not (await connection.execute(statement)).rowcount:
+                raise PeerError("unknown_lesson", "there is no such lesson", status=404)
+
+        await self._write(work)
+
+    # Recordings
+
+    async def save_recording(self, recording: Recording) -> None:
+        """Add a recording, or replace what is known of it."""
+        row = asdict(recording) | {"gaps": [dict(gap) for gap in recording.gaps]}
+        _check_texts((recording.id, recording.lesson, recording.path, recording.detail))
+        insert = self._insert(RECORDINGS).values(row)
+        changed = {name: insert.excluded[name] for name in row if name != "id"}
+        await self._write(lambda c: c.execute(insert.on_conflict_do_update(["id"], set_=changed)))
+
+    async def recording(self, recording: str) -> Recording | None:
+        async with self._reading() as connection:
+            query = sa.select(RECORDINGS).where(RECORDINGS.c.id == recording)
+            row = (await connection.execute(query)).mappings().first()
+        return recording_of(row) if row else None
+
+    async def recordings(self, lesson: str) -> list[Recording]:
+        """One lesson's, oldest first; at most 1,000."""
+        query = (
+            sa.select(RECORDINGS)
+            .where(RECORDINGS.c.lesson == lesson)
+            .order_by(RECORDINGS.c.started_at_ms, RECORDINGS.c.id)
+            .limit(PAGE_MAX)
+        )
+        async with self._reading() as connection:
+            return [recording_of(row) for row in (await connection.execute(query)).mappings()]
+
+    async def all_recordings(
+        self, after: str | None = None, limit: int = 50
+    ) -> tuple[list[Recording], str | None]:
+        """Every lesson's, newest first, and the cursor of the next page; raises as `lessons` does."""
+        return await self._page(sa.select(RECORDINGS), RECORDINGS_BY_AGE, after, limit)
+
+    # Ledger and chat
+
+    async def append(self, facts: Sequence[Fact], chat: Sequence[ChatLine] = ()) -> list[Entry]:
+        """Append facts, with the chat lines they speak of, in one transaction; returns after its commit.
+
+        Raises ValueError for facts that are our own mistake (`core.ledger.canonical_json`), PeerError
+        `bad_message` for text that no database holds.
+        """
+        if len(facts) > FACTS_MAX or len(chat) > FACTS_MAX:
+            raise ValueError(f"more than {FACTS_MAX} facts or chat lines in one append")
+        prepared = [ledger.prepare(fact) for fact in facts]
+        for line in chat:
+            _check_texts((line.id, line.lesson, line.person, line.name, line.role, line.text))
+        if not prepared and not chat:
+            return []
+        with _translated():
+            return await self._writer.append(prepared, [asdict(line) for line in chat])
+
+    async def chat(self, lesson: str, limit: int = 50) -> list[ChatLine]:
+        """The newest `limit` lines, oldest first."""
+        names = [field.name for field in fields(ChatLine)]
+        query = (
+            sa.select(*(CHAT.c[name] for name in names))
+            .where(CHAT.c.lesson == lesson)
+            .order_by(CHAT.c.position.desc())
+            .limit(_page_size(limit))
+        )
+        async with self._reading() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        return [ChatLine(**{**row, "salt": bytes(row["salt"])}) for row in reversed(rows)]
+
+    async def entries(self, after: int = -1, limit: int = 100, lesson: str | None = None) -> list[Entry]:
+        """Entries with an index above `after`, in order."""
+        async with self._reading() as connection:
+            return await ledger.entries(connection, after, _page_size(limit), lesson)
+
+    async def ledger_size(self) -> int:
+        return self._writer.head()[0]
+
+    async def head(self) -> tuple[int, bytes]:
+        """Size and root hash of the committed ledger."""
+        return self._writer.head()
+
+    async def leaves(self, start: int, end: int) -> list[bytes]:
+        """Leaf hashes `start` to `end` (not included), at most 65,536; PeerError `bad_request` otherwise."""
+        if not 0 <= start <= end <= self._writer.head()[0] or end - start > LEAVES_MAX:
+            raise PeerError("bad_request", "no such range of leaves")
+        async with self._reading() as connection:
+            return await ledger.leaves(connection, start, end)
+
+    async def proof(self, index: int, size: int | None = None) -> list[bytes]:
+        """The inclusion proof (RFC 9162 2.1.3) of entry `index` in the ledger when it had `size` entries.
+
+        `size` is the present one unless given. Raises PeerError `bad_request` if there is no such tree.
+        """
+        now = self._writer.head()[0]
+        size = now if size is None else size
+        if not 0 <= index < size <= now:
+            raise PeerError("bad_request", f"entry {index} is not in a ledger of {size}")
+        return await self._range_hashes(merkle.inclusion_ranges(index, size))
+
+    async def consistency(self, first: int, second: int | None = None) -> list[bytes]:
+        """The proof (RFC 9162 2.1.4) that the ledger of `second` entries begins with that of `first`."""
+        now = self._writer.head()[0]
+        second = now if second is None else second
+        if not 0 <= first <= second <= now:
+            raise PeerError("bad_request", f"a ledger of {second} entries does not begin with {first}")
+        return await self._range_hashes(merkle.consistency_ranges(first, second))
+
+    # Links that work once
+
+    async def use_once(self, token_id: str, expires_at_ms: int) -> bool:
+        """Whether this is the token's first use; from now on it is used.
+
+        What expired a day ago is forgotten: such a token is refused for its age.
+        """
+        long_ago = self._writer.wall_ms() - _DAY_MS
+        insert = self._insert(USED_TOKENS).values(token_id=token_id, expires_at_ms=expires_at_ms)
+
+        async def work(connection: AsyncConnection) -> bool:
+            await connection.execute(sa.delete(USED_TOKENS).where(USED_TOKENS.c.expires_at_ms < long_ago))
+            return (await connection.execute(insert.on_conflict_do_nothing())).rowcount == 1
+
+        return await self._write(work)
+
+    # Inside
+
+    @asynccontextmanager
+    async def _reading(self) -> AsyncIterator[AsyncConnection]:
+        with _translated():
+            async with self._engine.connect() as connection:
+                yield connection
+
+    async def _write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        with _translated():
+            return await self._writer.write(work)
+
+    def _insert(self, table: sa.Table) -> Any:
+        """An insert that knows ON CONFLICT, which both databases spell alike."""
+        return sqlite.insert(table) if self._engine.dialect.name == "sqlite" else postgresql.insert(table)
+
+    async def _page(
+        self, query: sa.Select[Any], listing: Listing[T], after: str | None, limit: int
+    ) -> tuple[list[T], str | None]:
+        statement = listing.page(query, after, _page_size(limit))
+        async with self._reading() as connection:
+            rows = (await connection.execute(statement)).mappings().all()
+        return listing.items(rows, _page_size(limit))
+
+    async def _range_hashes(self, ranges: Sequence[merkle.Range]) -> list[bytes]:
+        async with self._reading() as connection:
+            return [await ledger.range_hash(connection, start, end) for start, end in ranges]
+
+
+def _check_texts(texts: Iterable[str]) -> None:
+    for text in texts:
+        storable(text)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """What the driver raises, as StoreError: an edge has one thing to catch."""
+    try:
+        yield
+    except (sa.exc.SQLAlchemyError, OSError) as error:
+        raise _unavailable(error) from error
+
+
+def _unavailable(error: Exception) -> StoreError:
+    # The driver's own text may quote rows: the type is enough here, the cause is chained.
+    return StoreError(f"the database failed: {type(error).__name__}")

@@ -1,0 +1,92 @@
+"""The tables, as they are after the newest migration (a test compares the two)."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+# SQLite gives a gapless 64-bit key only to the type name INTEGER; PostgreSQL's INTEGER has 32 bits.
+WHOLE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+METADATA = sa.MetaData()
+
+LESSONS = sa.Table(
+    "lessons",
+    METADATA,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("instructor", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("created_at_ms", WHOLE, nullable=False),
+    sa.Column("started_at_ms", WHOLE),
+    sa.Column("ended_at_ms", WHOLE),
+    sa.Index("lessons_by_age", "created_at_ms", "id"),
+)
+
+RECORDINGS = sa.Table(
+    "recordings",
+    METADATA,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("lesson", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("started_at_ms", WHOLE, nullable=False),
+    sa.Column("sha256", sa.Text),
+    sa.Column("size", WHOLE),
+    sa.Column("duration_ms", WHOLE),
+    sa.Column("sealed_at_ms", WHOLE),
+    sa.Column("retain_until_ms", WHOLE),
+    sa.Column("locked", sa.Boolean, nullable=False),
+    sa.Column("gaps", sa.JSON, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Index("recordings_by_age", "started_at_ms", "id"),
+    sa.Index("recordings_of_lesson", "lesson", "started_at_ms", "id"),
+)
+
+CHAT = sa.Table(
+    "chat",
+    METADATA,
+    sa.Column("position", WHOLE, primary_key=True),  # the order of arrival: clocks may jump
+    sa.Column("id", sa.Text, nullable=False),
+    sa.Column("lesson", sa.Text, nullable=False),
+    sa.Column("person", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("at_ms", WHOLE, nullable=False),
+    sa.Column("salt", sa.LargeBinary, nullable=False),
+    sa.UniqueConstraint("id", name="chat_id_once"),
+    sa.Index("chat_of_lesson", "lesson", "position"),
+)
+
+USED_TOKENS = sa.Table(
+    "used_tokens",
+    METADATA,
+    sa.Column("token_id", sa.Text, primary_key=True),
+    sa.Column("expires_at_ms", WHOLE, nullable=False),
+)
+
+LEDGER = sa.Table(
+    "ledger",
+    METADATA,
+    sa.Column("entry_index", WHOLE, primary_key=True, autoincrement=False),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("lesson", sa.Text),
+    sa.Column("at_ms", WHOLE, nullable=False),
+    sa.Column("recorded_at_ms", WHOLE, nullable=False),
+    sa.Column("data", sa.Text, nullable=False),  # canonical JSON, the bytes that were hashed
+    sa.Column("leaf", sa.LargeBinary, nullable=False),
+    sa.CheckConstraint("length(leaf) = 32", name="leaf_is_sha256"),
+    sa.Index("ledger_of_lesson", "lesson", "entry_index"),
+    sqlite_strict=True,
+)
+
+# Hashes of the complete subtrees of 256, 256², … leaves: a proof reads a few hundred rows at any size.
+LEDGER_TILES = sa.Table(
+    "ledger_tiles",
+    METADATA,
+    sa.Column("level", WHOLE, primary_key=True, autoincrement=False),
+    sa.Column("position", WHOLE, primary_key=True, autoincrement=False),
+    sa.Column("hash", sa.LargeBinary, nullable=False),
+    sa.CheckConstraint("length(hash) = 32", name="hash_is_sha256"),
+    sqlite_strict=True,
+)

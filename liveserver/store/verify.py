@@ -1,0 +1,189 @@
+"""Hash the whole ledger again and name what was altered.
+
+Works on a database that is in use and on one whose ledger is too damaged to open. An entry that differs
+from its own leaf is named exactly. Whoever altered the leaf as well is caught by the tile above it, which
+names 256 entries, and whoever altered every hash, or cut off the end, by a head that was seen before and
+kept outside (RELIABILITY E1-E3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from liveserver.core import merkle
+from liveserver.core.ledger import entry_leaf
+from liveserver.store import database
+from liveserver.store.ledger import TILE_HEIGHT, ended_tiles, stored_size
+from liveserver.store.model import StoreError
+from liveserver.store.tables import LEDGER, LEDGER_TILES
+
+FAULTS_MAX = 1000
+"""The report ends here: by then the answer is known."""
+
+_ROWS = 1000  # one read: some 10 ms of hashing
+
+Head = tuple[int, bytes]
+"""Size and root hash, as `Store.head` gives them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with entry `index` and the `count - 1` after it.
+
+    `problem`: altered (the entry is not what its leaf was made of), missing, tile (the entries are not
+    what the stored subtree hash was made of), tile_missing, head (the ledger up to there is not what was
+    seen), truncated (it was seen longer), unreadable.
+    """
+
+    index: int
+    problem: str
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """The result. `faults` begins with those that name one entry and goes on to the wider ones.
+
+    `root` is recomputed from the stored leaves, up to the first missing entry.
+    """
+
+    size: int
+    root: bytes
+    faults: Sequence[Fault]
+
+    @property
+    def ok(self) -> bool:
+        return not self.faults
+
+
+async def verify_ledger(url: str, heads: Iterable[Head] = ()) -> Verification:
+    """Recompute every leaf and subtree of the ledger at `url` and compare, also with `heads` seen before.
+
+    Changes nothing and takes no lock. Raises StoreError if the database cannot be opened at all.
+    """
+    engine = database.connect(url)
+    try:
+        async with engine.connect() as connection:
+            try:
+                size = await stored_size(connection)
+                tiles = await _stored_tiles(connection)
+            except (sa.exc.SQLAlchemyError, OSError) as error:
+                raise StoreError(f"the ledger cannot be read: {type(error).__name__}") from error
+            check = _Check(size, dict(heads), tiles)
+            try:
+                async for row in _rows(connection, size):
+                    check.entry(row)
+            except sa.exc.SQLAlchemyError:
+                check.unreadable()
+            return check.result()
+    except OSError as error:
+        raise StoreError(f"the database cannot be reached: {type(error).__name__}") from error
+    finally:
+        await engine.dispose()
+
+
+class _Check:
+    """The tree as it grows again out of the entries, beside what is stored."""
+
+    def __init__(self, size: int, heads: Mapping[int, bytes], tiles: Mapping[tuple[int, int], bytes]):
+        self.frontier = merkle.Frontier()
+        self._faults: list[Fault] = []
+        self._size = size
+        self._heads = heads
+        self._tiles = dict(tiles)
+        self._next = 0
+        self._whole = True
+
+    def fault(self, index: int, problem: str, count: int = 1) -> None:
+        if len(self._faults) < FAULTS_MAX:
+            self._faults.append(Fault(index, problem, count))
+
+    def entry(self, row: sa.RowMapping) -> None:
+        """Take the next stored entry into the tree."""
+        index = row["entry_index"]
+        if index != self._next:
+            self.fault(self._next, "missing", index - self._next)
+            self._whole = False
+        self._next = index + 1
+        if _leaf(row) != bytes(row["leaf"]):
+            self.fault(index, "altered")
+        if self._whole:
+            self._grow(bytes(row["leaf"]))
+
+    def unreadable(self) -> None:
+        """The database gave up at the next entry."""
+        self.fault(self._next, "unreadable", self._size - self._next)
+        self._whole = False
+
+    def result(self) -> Verification:
+        """What was found. Beyond a missing entry there is no tree to compare, only entries."""
+        if self._whole:
+            for level, position in self._tiles:
+                width = 1 << (level * TILE_HEIGHT)
+                self.fault(position * width, "tile", width)
+        for seen in self._heads:
+            if seen > self._size:
+                self.fault(self._size, "truncated", seen - self._size)
+        faults = sorted(self._faults, key=lambda fault: (fault.count, fault.index))
+        return Verification(self._size, self.frontier.root(), tuple(faults))
+
+    def _grow(self, leaf: bytes) -> None:
+        index = self.frontier.size
+        ended = self.frontier.append(leaf)
+        for tile in ended_tiles(index, ended):
+            stored = self._tiles.pop((tile["level"], tile["position"]), None)
+            if stored != tile["hash"]:
+                width = 1 << (tile["level"] * TILE_HEIGHT)
+                self.fault(index + 1 - width, "tile" if stored else "tile_missing", width)
+        seen = self._heads.get(self.frontier.size)
+        if seen is not None and seen != self.frontier.root():
+            self.fault(0, "head", self.frontier.size)
+
+
+def _leaf(row: sa.RowMapping) -> bytes | None:
+    """The leaf the row's columns should have, or None when they can have none."""
+    try:
+        lesson = row["lesson"]
+        return entry_leaf(
+            row["entry_index"],
+            row["type"].decode(),
+            None if lesson is None else lesson.decode(),
+            row["at_ms"],
+            row["recorded_at_ms"],
+            row["data"].decode(),
+        )
+    except UnicodeDecodeError:
+        return None
+
+
+async def _stored_tiles(connection: AsyncConnection) -> dict[tuple[int, int], bytes]:
+    """Every tile: one for 256 entries, so 40 MB for a hundred million entries."""
+    rows = await connection.execute(sa.select(LEDGER_TILES))
+    return {(row.level, row.position): bytes(row.hash) for row in rows}
+
+
+async def _rows(connection: AsyncConnection, size: int) -> AsyncIterator[sa.RowMapping]:
+    """The entries below `size` in order, texts as the bytes that are stored."""
+    sqlite = connection.dialect.name == "sqlite"
+
+    def raw(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+        # Flipped bits may be no UTF-8: that is for us to find, not for the driver to stumble over.
+        stored = sa.cast(column, sa.LargeBinary) if sqlite else sa.func.convert_to(column, "UTF8")
+        return stored.label(column.name)
+
+    c = LEDGER.c
+    columns = (c.entry_index, raw(c.type), raw(c.lesson), c.at_ms, c.recorded_at_ms, raw(c.data), c.leaf)
+    after = -1
+    while True:
+        query = sa.select(*columns).where(c.entry_index > after, c.entry_index < size)
+        page = (await connection.execute(query.order_by(c.entry_index).limit(_ROWS))).mappings().all()
+        if not page:
+            return
+        for row in page:
+            yield row
+        after = page[-1]["entry_index"]
