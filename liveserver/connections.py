@@ -1,0 +1,137 @@
+"""The ends of a room's connections: what a WebSocket, a viewer or a publisher tells its room."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+
+from liveserver.clock import Clock
+from liveserver.core import events, messages
+from liveserver.core.errors import PeerError
+from liveserver.core.rate import MessageRate
+from liveserver.room import Room
+from liveserver.sfu.viewer import Viewer
+from liveserver.sfu.webrtc import DataChannel
+from liveserver.tokens import Claims
+
+_SALT_BYTES = 16
+
+
+class Connection:
+    """One person's control channel, on either carrier. `id` names the connection in facts and messages."""
+
+    def __init__(self, room: Room, claims: Claims, clock: Clock):
+        self.id = secrets.token_urlsafe(9)
+        self._room = room
+        self._claims = claims
+        self._clock = clock
+
+    def member(self, transport: str) -> events.Member:
+        return events.Member(
+            connection=self.id,
+            person=self._claims.person,
+            name=self._claims.name,
+            role=self._claims.role,
+            transport=transport,
+            joined_at_ms=self._clock.wall_ms(),
+        )
+
+    async def receive(self, text: str | bytes) -> None:
+        """One message from the client. Raises PeerError for the edge to answer; `ref` is kept."""
+        message = messages.parse(text)
+        room = self._room
+        match message:
+            case messages.Join():
+                room.post(events.Greeted(self.id))
+            case messages.Heartbeat(seq):
+                room.send(self.id, {"type": "heartbeat", "seq": seq, "at_ms": self._clock.wall_ms()})
+            case messages.Visibility(state):
+                room.post(events.Seen(self.id, state))
+            case messages.Chat():
+                line_id = secrets.token_urlsafe(9)
+                await room.ask(events.Said(self.id, line_id, secrets.token_bytes(_SALT_BYTES), message))
+            case messages.Sources():
+                await room.ask(events.SourcesChanged(self.id, message))
+            case messages.Pause(on):
+                await room.ask(events.PauseAsked(self.id, on))
+
+    def gone(self, reason: str) -> None:
+        """The carrier has ended."""
+        self._room.forget(self.id)
+        self._room.post(events.Left(self.id, reason))
+
+
+class ViewerEnd:
+    """What a WHEP peer's media connection tells the room. Fits `sfu.peer.PeerEvents`."""
+
+    def __init__(self, room: Room, connection: Connection, clock: Clock, spawn: Callable[..., None]):
+        self.viewer: Viewer | None = None
+        self._room = room
+        self._connection = connection
+        self._clock = clock
+        self._spawn = spawn
+        self._rate = MessageRate(clock.monotonic_ns())
+        self._lacking: set[str] = set()
+
+    def connected(self) -> None:
+        if self.viewer is not None:
+            self._room.closes_by(self._connection.id, self.viewer.close)
+        self._room.post(events.Joined(self._connection.member("webrtc")))
+
+    def control_opened(self, channel: DataChannel) -> None:
+        self._room.reach(self._connection.id, channel)
+        self._room.post(events.Greeted(self._connection.id))
+        for codec in self._lacking:
+            self._tell_lacking(codec)
+
+    def control_text(self, text: str | bytes) -> None:
+        if not self._rate.allows(self._clock.monotonic_ns()):
+            self._say(messages.error_message(PeerError("rate_limited", "too many messages")))
+            if self.viewer is not None:
+                self.viewer.close("rate_limited")
+            return
+        self._spawn(self._receive(text))
+
+    def unsupported(self, kind: str) -> None:
+        self._lacking.add(kind)
+        self._tell_lacking(kind)
+
+    def closed(self, reason: str) -> None:
+        self._connection.gone(reason)
+
+    async def _receive(self, text: str | bytes) -> None:
+        try:
+            await self._connection.receive(text)
+        except PeerError as error:
+            self._say(messages.error_message(error))
+
+    def _tell_lacking(self, codec: str) -> None:
+        self._say(messages.notice_message("codec_unsupported", f"this browser cannot show {codec.upper()}"))
+
+    def _say(self, message: messages.Json) -> None:
+        self._room.send(self._connection.id, message)
+
+
+class PublisherEnd:
+    """What a WHIP peer tells the room. The instructor's control channel is the page's WebSocket."""
+
+    def __init__(self, room: Room, claims: Claims, tracks: Callable[[], tuple[str, ...]]):
+        self.id = secrets.token_urlsafe(9)
+        self._room = room
+        self._claims = claims
+        self._tracks = tracks
+
+    def connected(self) -> None:
+        self._room.post(events.Published(self.id, self._claims.person, self._claims.name, self._tracks()))
+
+    def control_opened(self, channel: DataChannel) -> None:
+        """Publishers are not spoken to on a data channel."""
+
+    def control_text(self, text: str | bytes) -> None:
+        """Publishers are not listened to on a data channel."""
+
+    def unsupported(self, kind: str) -> None:
+        """Never told of a publisher."""
+
+    def closed(self, reason: str) -> None:
+        self._room.post(events.Unpublished(self.id, reason))

@@ -1,0 +1,245 @@
+"""What can happen to a lesson, and what its rules then ask the shell to do.
+
+The vocabulary between `core.room` (pure) and `liveserver.rooms` (the shell).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from liveserver.core import messages
+from liveserver.core.messages import Json, Sources
+from liveserver.core.permissions import Permission, Role
+
+
+class LessonState(StrEnum):
+    WAITING = "waiting"
+    LIVE = "live"
+    PAUSED = "paused"
+    CUT = "cut"
+    ENDED = "ended"
+
+
+class Level(StrEnum):
+    """How much a cut takes away, the weakest first; `person` names one learner."""
+
+    CHAT = "chat"
+    PICTURE = "picture"
+    PAUSE = "pause"
+    LESSON = "lesson"
+    PERSON = "person"
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """An active cut. `person` only with Level.PERSON; `by` is the person who cut."""
+
+    level: Level
+    reason: str
+    at_ms: int
+    by: str
+    epoch: int = 0
+    person: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One connection of one person. `transport` is webrtc, websocket or whip."""
+
+    connection: str
+    person: str
+    name: str
+    role: Role
+    transport: str
+    joined_at_ms: int
+    visibility: str = "foreground"
+
+
+# --- events -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    member: Member
+
+
+@dataclass(frozen=True, slots=True)
+class Greeted:
+    """A member's control channel is open, or it asked again: tell it where things stand."""
+
+    connection: str
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    connection: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A chat line; `line_id` and `salt` come from the shell, which has the randomness."""
+
+    connection: str
+    line_id: str
+    salt: bytes
+    chat: messages.Chat
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A visibility message."""
+
+    connection: str
+    visibility: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourcesChanged:
+    connection: str
+    sources: Sources
+
+
+@dataclass(frozen=True, slots=True)
+class PauseAsked:
+    connection: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """An instructor's media connection is up."""
+
+    connection: str
+    person: str
+    name: str
+    tracks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unpublished:
+    connection: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CutMade:
+    cut: Cut
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    reason: str
+    by: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Once a second."""
+
+
+Event = (
+    Joined | Greeted | Left | Said | Seen | SourcesChanged | PauseAsked | Published | Unpublished | CutMade
+    | Restored | Ended | Tick
+)  # fmt: skip
+
+
+# --- effects ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ChatSaved:
+    """The text behind a chat fact, kept outside the ledger so that it can be erased."""
+
+    line_id: str
+    person: str
+    name: str
+    role: str
+    text: str
+    at_ms: int
+    salt: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """A fact for the ledger."""
+
+    type: str
+    data: Mapping[str, Any]
+    chat: ChatSaved | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    connection: str
+    message: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Broadcast:
+    """To every connection, or to those whose role may `to`."""
+
+    message: Json
+    to: Permission | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """End one connection with a WebSocket close code."""
+
+    connection: str
+    code: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClosePublisher:
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Forward nothing (the lesson's own pause), or go on."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """What was dark may be seen again: viewers start from the cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShareScreen:
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Start or stop the recording."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Write the lesson's state to the store."""
+
+    state: LessonState
+    started_at_ms: int | None
+    ended_at_ms: int | None
+    instructor: str
+
+
+Effect = (
+    Append | Send | Broadcast | Close | ClosePublisher | Hold | Refresh | ShareScreen | Record | Keep
+)  # fmt: skip

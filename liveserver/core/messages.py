@@ -1,0 +1,229 @@
+"""Control messages: JSON on the data channel `control` and on the WebSocket (docs/PROTOCOL.md section 1).
+
+`parse` turns a text into one of the dataclasses below or raises PeerError; the `…_message` functions
+build what the server says. Nothing else in the server reads or writes this JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from liveserver.core.errors import PeerError
+from liveserver.core.ledger import storable
+
+MAX_MESSAGE_BYTES = 65536
+MAX_DEPTH = 32
+MAX_CHAT_CHARACTERS = 500
+MAX_REF_CHARACTERS = 64
+MAX_TOKEN_CHARACTERS = 4096
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    token: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Visibility:
+    """`state`: foreground, hidden or audio_only."""
+
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    text: str
+    ref: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What the instructor sends; `mids` maps "audio", "camera", "screen" to m-lines."""
+
+    camera: bool = False
+    screen: bool = False
+    microphone: bool = False
+    blank: bool = False
+    mids: Mapping[str, str] | None = None
+
+    def as_json(self) -> Json:
+        return {
+            "camera": self.camera,
+            "screen": self.screen,
+            "microphone": self.microphone,
+            "blank": self.blank,
+            "mids": dict(self.mids or {}),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    on: bool
+
+
+Message = Join | Heartbeat | Visibility | Chat | Sources | Pause
+
+
+def parse(text: str | bytes) -> Message:
+    """Read one message. Raises PeerError bad_json, too_large, bad_message, unknown_type, not_available,
+    chat_too_long."""
+    if isinstance(text, bytes):
+        raise PeerError("not_available", "binary messages are not used yet")
+    if len(text.encode("utf-8", "surrogatepass")) > MAX_MESSAGE_BYTES:
+        raise PeerError("too_large", f"more than {MAX_MESSAGE_BYTES} bytes", status=413)
+    message = loads(text)
+    if not isinstance(message, dict):
+        raise PeerError("bad_message", "a message is a JSON object")
+    kind = message.get("type")
+    reader = _READERS.get(kind) if isinstance(kind, str) else None
+    if reader is None:
+        raise PeerError("unknown_type", "no such message type")
+    return reader(message)
+
+
+def loads(text: str) -> Any:
+    """Strict JSON: no duplicate keys, no NaN, at most 32 deep, well-formed text; else PeerError bad_json."""
+    if _depth(text) > MAX_DEPTH:
+        raise PeerError("bad_json", f"nested more than {MAX_DEPTH} deep")
+    try:
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        text.encode()  # a lone surrogate cannot be stored or sent on
+    except (ValueError, RecursionError) as error:
+        raise PeerError("bad_json", "not valid JSON") from error
+    return value
+
+
+def dumps(message: Json) -> str:
+    """The compact text of a message; made once per broadcast."""
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+
+
+def _depth(text: str) -> int:
+    """The deepest nesting outside strings: json.loads itself recurses per level."""
+    depth = deepest = 0
+    in_string = escaped = False
+    for character in text:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif character == "\\":
+                escaped = True
+            elif character == '"':
+                in_string = False
+        elif character == '"':
+            in_string = True
+        elif character in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif character in "]}":
+            depth -= 1
+    return deepest
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> Json:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key occurs twice")
+    for key, value in pairs:
+        for part in (key, value):
+            if isinstance(part, str):
+                part.encode()
+    return found
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _read_join(message: Json) -> Join:
+    token = message.get("token")
+    if token is not None and (not isinstance(token, str) or len(token) > MAX_TOKEN_CHARACTERS):
+        raise PeerError("bad_message", "token must be a string")
+    return Join(token)
+
+
+def _read_heartbeat(message: Json) -> Heartbeat:
+    seq = message.get("seq", 0)
+    if not isinstance(seq, int) or isinstance(seq, bool) or not 0 <= seq < 2**53:
+        raise PeerError("bad_message", "seq must be a whole number")
+    return Heartbeat(seq)
+
+
+def _read_visibility(message: Json) -> Visibility:
+    state = message.get("state")
+    if state not in ("foreground", "hidden", "audio_only"):
+        raise PeerError("bad_message", "state must be foreground, hidden or audio_only")
+    return Visibility(state)
+
+
+def _read_chat(message: Json) -> Chat:
+    text, ref = message.get("text"), message.get("ref")
+    if not isinstance(text, str) or not text.strip():
+        raise PeerError("bad_message", "text must not be empty")
+    if len(text) > MAX_CHAT_CHARACTERS:
+        raise PeerError("chat_too_long", f"at most {MAX_CHAT_CHARACTERS} characters")
+    if ref is not None and (not isinstance(ref, str) or len(ref) > MAX_REF_CHARACTERS):
+        raise PeerError("bad_message", f"ref must be a string of at most {MAX_REF_CHARACTERS} characters")
+    return Chat(storable(text.strip()), ref)
+
+
+def _read_sources(message: Json) -> Sources:
+    flags = {name: message.get(name, False) for name in ("camera", "screen", "microphone", "blank")}
+    if not all(isinstance(value, bool) for value in flags.values()):
+        raise PeerError("bad_message", "camera, screen, microphone and blank are true or false")
+    mids = message.get("mids") or {}
+    known = ("audio", "camera", "screen")
+    if not isinstance(mids, dict) or not all(
+        key in known and isinstance(value, str) and len(value) <= 16 for key, value in mids.items()
+    ):
+        raise PeerError("bad_message", "mids maps audio, camera, screen to m-lines")
+    return Sources(**flags, mids=mids)
+
+
+def _read_pause(message: Json) -> Pause:
+    on = message.get("on")
+    if not isinstance(on, bool):
+        raise PeerError("bad_message", "on is true or false")
+    return Pause(on)
+
+
+def _not_available(message: Json) -> Message:
+    raise PeerError("not_available", "this server has no challenges yet")
+
+
+_READERS: Mapping[str, Callable[[Json], Message]] = {
+    "join": _read_join,
+    "heartbeat": _read_heartbeat,
+    "visibility": _read_visibility,
+    "chat": _read_chat,
+    "sources": _read_sources,
+    "pause": _read_pause,
+    "answer": _not_available,
+    "photo": _not_available,
+}
+
+
+def error_message(error: PeerError, ref: str | None = None) -> Json:
+    """An `error` for the peer that caused it."""
+    message: Json = {"type": "error", "code": error.code, "detail": error.detail}
+    if ref is not None:
+        message["ref"] = ref
+    return message
+
+
+def notice_message(code: str, detail: str = "") -> Json:
+    return {"type": "notice", "code": code, "detail": detail}
+
+
+def cut_message(active: bool, level: str, reason: str, at_ms: int) -> Json:
+    return {"type": "cut", "active": active, "level": level, "reason": reason, "at_ms": at_ms}

@@ -1,0 +1,383 @@
+"""The rules of one live lesson: `RoomState.apply(event, now_ms) -> effects`. No I/O, no clock.
+
+States of a lesson and what moves it:
+
+    waiting ──published──▶ live ◀──pause on/off──▶ paused
+       │                    │                        │
+       └────────────────────┴── cut (level lesson) ──┴──▶ cut ──restored──▶ waiting
+    any but ended ── ended ──▶ ended (final)
+
+A fact (`Append`) always stands before the effects that acknowledge it, and the shell commits it first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from liveserver.core import messages
+from liveserver.core.errors import PeerError
+from liveserver.core.events import (
+    Append,
+    Broadcast,
+    ChatSaved,
+    Close,
+    ClosePublisher,
+    Cut,
+    CutMade,
+    Effect,
+    Ended,
+    Event,
+    Greeted,
+    Hold,
+    Joined,
+    Keep,
+    Left,
+    LessonState,
+    Level,
+    Member,
+    PauseAsked,
+    Published,
+    Record,
+    Refresh,
+    Restored,
+    Said,
+    Seen,
+    Send,
+    ShareScreen,
+    SourcesChanged,
+    Tick,
+    Unpublished,
+)
+from liveserver.core.ledger import commitment
+from liveserver.core.messages import Json, Sources
+from liveserver.core.permissions import Permission, Role, allows
+
+CHAT_HISTORY = 50
+ROSTER_SIZE = 200
+
+
+CLOSE_REPLACED = 4409
+CLOSE_GONE = 4410
+CLOSE_FORBIDDEN = 4403
+
+
+@dataclass(slots=True)
+class RoomState:
+    """Everything live about one lesson. Owned by the room's task."""
+
+    lesson: str
+    title: str
+    instructor: str = ""
+    state: LessonState = LessonState.WAITING
+    started_at_ms: int | None = None
+    ended_at_ms: int | None = None
+    members: dict[str, Member] = field(default_factory=dict)
+    publisher: str | None = None
+    sources: Sources = field(default_factory=Sources)
+    cuts: dict[Level, Cut] = field(default_factory=dict)
+    removed: dict[str, Cut] = field(default_factory=dict)
+    history: deque[Json] = field(default_factory=lambda: deque(maxlen=CHAT_HISTORY))
+    _changes: list[Json] = field(default_factory=list)
+    _told: tuple[object, ...] = ()
+    _roster_told: tuple[object, ...] = ()
+
+    def apply(self, event: Event, now_ms: int) -> list[Effect]:
+        """What follows from `event`. Raises PeerError when the one who caused it may not."""
+        return _RULES[type(event)](self, event, now_ms)
+
+    # --- what others may ask ---
+
+    @property
+    def viewers(self) -> int:
+        """Learners present; a person counts once."""
+        return len({m.person for m in self.members.values() if m.role is Role.LEARNER})
+
+    @property
+    def cut(self) -> Cut | None:
+        """The strongest active cut of the whole lesson."""
+        for level in (Level.LESSON, Level.PAUSE, Level.PICTURE, Level.CHAT):
+            if level in self.cuts:
+                return self.cuts[level]
+        return None
+
+    def admit(self, person: str, role: Role) -> None:
+        """Raise PeerError lesson_ended, lesson_cut or person_removed (410) when nobody may come in."""
+        if self.state is LessonState.ENDED:
+            raise PeerError("lesson_ended", "this lesson has ended", status=410)
+        if person in self.removed:
+            raise PeerError("person_removed", self.removed[person].reason, status=410)
+        if self.state is LessonState.CUT and not allows(role, Permission.RESTORE):
+            cut = self.cuts.get(Level.LESSON)
+            raise PeerError("lesson_cut", cut.reason if cut else "", status=410)
+
+    def summary(self) -> Json:
+        """The `lesson` object of `joined` and of the `lesson` message."""
+        return {
+            "id": self.lesson,
+            "title": self.title,
+            "instructor": self.instructor,
+            "state": self.state,
+            "started_at_ms": self.started_at_ms,
+            "viewers": self.viewers,
+            "publishing": self.publisher is not None,
+        }
+
+    def joined_message(self, member: Member, now_ms: int) -> Json:
+        cut = self.cut
+        return {
+            "type": "joined",
+            "lesson": self.summary(),
+            "you": {"person": member.person, "name": member.name, "role": member.role},
+            "sources": self.sources.as_json(),
+            "chat": list(self.history),
+            "chat_on": Level.CHAT not in self.cuts,
+            "cut": messages.cut_message(True, cut.level, cut.reason, cut.at_ms) if cut else None,
+            "server_time_ms": now_ms,
+        }
+
+    # --- rules ---
+
+    def _joined(self, event: Joined, now_ms: int) -> list[Effect]:
+        member = event.member
+        self.admit(member.person, member.role)
+        effects: list[Effect] = []
+        if member.role is Role.LEARNER:
+            for other in [m for m in self.members.values() if m.person == member.person]:
+                effects += self._replace(other)
+        self.members[member.connection] = member
+        self._changes.append({"joined": member.person, "connection": member.connection})
+        fact = {"person": member.person, "role": member.role, "connection": member.connection,
+                "transport": member.transport}  # fmt: skip
+        effects.append(Append("join", fact))
+        return [*effects, *self._greeting(member, now_ms)]
+
+    def _greeted(self, event: Greeted, now_ms: int) -> list[Effect]:
+        member = self.members.get(event.connection)
+        return self._greeting(member, now_ms) if member else []
+
+    def _greeting(self, member: Member, now_ms: int) -> list[Effect]:
+        effects: list[Effect] = [Send(member.connection, self.joined_message(member, now_ms))]
+        if allows(member.role, Permission.SEE_ROSTER):
+            effects.append(Send(member.connection, self._roster()))
+        return effects
+
+    def _replace(self, member: Member) -> list[Effect]:
+        detail = "opened somewhere else"
+        return [
+            *self._leave(member, "replaced"),
+            Send(member.connection, {"type": "replaced", "detail": detail}),
+            Close(member.connection, CLOSE_REPLACED, "replaced"),
+        ]
+
+    def _leave(self, member: Member, reason: str) -> list[Effect]:
+        del self.members[member.connection]
+        self._changes.append({"left": member.person, "connection": member.connection})
+        fact = {"person": member.person, "connection": member.connection, "reason": reason}
+        return [Append("leave", fact)]
+
+    def _left(self, event: Left, now_ms: int) -> list[Effect]:
+        member = self.members.get(event.connection)
+        return self._leave(member, event.reason) if member else []
+
+    def _said(self, event: Said, now_ms: int) -> list[Effect]:
+        member = self._member(event.connection, Permission.CHAT)
+        if Level.CHAT in self.cuts:
+            raise PeerError("chat_off", "a moderator has closed the chat", status=403)
+        saved = ChatSaved(
+            event.line_id, member.person, member.name, member.role, event.chat.text, now_ms, event.salt
+        )
+        said_by = {"person": member.person, "name": member.name, "role": member.role}
+        line: Json = {"type": "chat", "id": event.line_id, "from": said_by, "text": event.chat.text,
+                      "at_ms": now_ms}  # fmt: skip
+        self.history.append(line)
+        fact = {
+            "id": event.line_id,
+            "person": member.person,
+            "commitment": commitment(event.salt, event.chat.text),
+        }
+        shown = line if event.chat.ref is None else line | {"ref": event.chat.ref}
+        return [Append("chat", fact, saved), Broadcast(shown)]
+
+    def _seen(self, event: Seen, now_ms: int) -> list[Effect]:
+        member = self.members.get(event.connection)
+        if member is None or member.visibility == event.visibility:
+            return []
+        self.members[event.connection] = replace(member, visibility=event.visibility)
+        self._changes.append({"person": member.person, "visibility": event.visibility})
+        return []
+
+    def _sources_changed(self, event: SourcesChanged, now_ms: int) -> list[Effect]:
+        self._member(event.connection, Permission.PUBLISH)
+        self.sources = event.sources
+        shown = event.sources.as_json()
+        return [
+            Append("sources", {key: shown[key] for key in ("camera", "screen", "microphone", "blank")}),
+            ShareScreen(event.sources.screen),
+            Broadcast({"type": "sources"} | shown),
+        ]
+
+    def _pause_asked(self, event: PauseAsked, now_ms: int) -> list[Effect]:
+        member = self._member(event.connection, Permission.PUBLISH)
+        wanted = LessonState.PAUSED if event.on else LessonState.LIVE
+        if self.state not in (LessonState.LIVE, LessonState.PAUSED) or self.state is wanted:
+            return []
+        self.state = wanted
+        fact = Append("pause" if event.on else "resume", {"person": member.person})
+        return [fact, self._keep(), Hold(event.on), self._lesson_message()]
+
+    def _published(self, event: Published, now_ms: int) -> list[Effect]:
+        self.admit(event.person, Role.INSTRUCTOR)
+        was_away = self.started_at_ms is not None and self.publisher is None
+        self.publisher = event.connection
+        self.instructor = event.name or self.instructor
+        effects: list[Effect] = [
+            Append("publish", {"person": event.person, "connection": event.connection,
+                               "tracks": list(event.tracks)}),
+        ]  # fmt: skip
+        if not self.sources.mids and not (self.sources.camera or self.sources.microphone):
+            # A publisher without our page (OBS) says nothing of its sources: take its m-lines.
+            self.sources = Sources(camera="camera" in event.tracks, microphone="audio" in event.tracks)
+        if self.state is LessonState.WAITING:
+            self.state = LessonState.LIVE
+            if self.started_at_ms is None:
+                self.started_at_ms = now_ms
+                effects.append(Append("start", {"person": event.person}))
+            effects.append(self._keep())
+        effects += [Record(True), Broadcast({"type": "sources"} | self.sources.as_json())]
+        effects.append(self._lesson_message())
+        if was_away:
+            effects.append(Broadcast(messages.notice_message("publisher_back")))
+        return effects
+
+    def _unpublished(self, event: Unpublished, now_ms: int) -> list[Effect]:
+        if self.publisher != event.connection:
+            return []
+        self.publisher = None
+        effects: list[Effect] = [
+            Append("unpublish", {"connection": event.connection, "reason": event.reason})
+        ]
+        if self.state in (LessonState.LIVE, LessonState.PAUSED):
+            effects.append(Broadcast(messages.notice_message("publisher_lost")))
+        effects.append(self._lesson_message())
+        return effects
+
+    def _cut_made(self, event: CutMade, now_ms: int) -> list[Effect]:
+        cut = event.cut
+        fact = Append("cut", {"level": cut.level, "reason": cut.reason, "by": cut.by, "epoch": cut.epoch,
+                              "person": cut.person, "at_ms": cut.at_ms})  # fmt: skip
+        if cut.level is Level.PERSON:
+            return [fact, *self._remove_person(cut)]
+        self.cuts[cut.level] = cut
+        told = Broadcast(messages.cut_message(True, cut.level, cut.reason, cut.at_ms))
+        if cut.level is not Level.LESSON or self.state is LessonState.ENDED:
+            return [fact, told]
+        self.state = LessonState.CUT
+        effects: list[Effect] = [told, self._lesson_message(), ClosePublisher("cut"), Record(False)]
+        for member in [m for m in self.members.values() if not allows(m.role, Permission.RESTORE)]:
+            effects += [*self._leave(member, "cut"), Close(member.connection, CLOSE_GONE, "lesson_cut")]
+        self.publisher = None
+        return [fact, *effects, self._keep()]
+
+    def _remove_person(self, cut: Cut) -> list[Effect]:
+        assert cut.person is not None
+        self.removed[cut.person] = cut
+        effects: list[Effect] = []
+        told = messages.cut_message(True, cut.level, cut.reason, cut.at_ms)
+        for member in [m for m in self.members.values() if m.person == cut.person]:
+            effects += [
+                Send(member.connection, told),
+                *self._leave(member, "removed"),
+                Close(member.connection, CLOSE_GONE, "person_removed"),
+            ]
+        return effects
+
+    def _restored(self, event: Restored, now_ms: int) -> list[Effect]:
+        lifted = [*self.cuts, *([Level.PERSON] if self.removed else [])]
+        if not lifted:
+            return []
+        strongest = self.cut.level if self.cut else Level.PERSON
+        self.cuts.clear()
+        self.removed.clear()
+        fact = Append("restore", {"reason": event.reason, "by": event.by, "at_ms": event.at_ms,
+                                  "lifted": lifted})  # fmt: skip
+        effects: list[Effect] = [fact]
+        if self.state is LessonState.CUT:
+            self.state = LessonState.WAITING
+            effects.append(self._keep())
+        told = messages.cut_message(False, strongest, event.reason, event.at_ms)
+        return [*effects, Refresh(), Broadcast(told), self._lesson_message()]
+
+    def _ended(self, event: Ended, now_ms: int) -> list[Effect]:
+        if self.state is LessonState.ENDED:
+            return []
+        self.state = LessonState.ENDED
+        self.ended_at_ms = now_ms
+        self.publisher = None
+        effects: list[Effect] = [Append("end", {"by": event.by}), self._keep(), Record(False),
+                                 self._lesson_message(), ClosePublisher("ended")]  # fmt: skip
+        for member in list(self.members.values()):
+            effects += [*self._leave(member, "ended"), Close(member.connection, CLOSE_GONE, "lesson_ended")]
+        return effects
+
+    def _tick(self, event: Tick, now_ms: int) -> list[Effect]:
+        effects: list[Effect] = []
+        if self.members or self._changes:
+            changes, self._changes = self._changes, []
+            digest = hashlib.sha256("\n".join(sorted(
+                f"{m.person} {m.connection} {m.visibility}" for m in self.members.values()
+            )).encode()).hexdigest()  # fmt: skip
+            effects.append(
+                Append("presence", {"changes": changes, "digest": digest, "count": len(self.members)})
+            )
+        told = (self.viewers, self.state, self.publisher is not None)
+        if told != self._told:
+            self._told = told
+            effects.append(self._lesson_message())
+        connections = tuple(self.members)
+        if connections != self._roster_told:
+            self._roster_told = connections
+            effects.append(Broadcast(self._roster(), Permission.SEE_ROSTER))
+        return effects
+
+    def _roster(self) -> Json:
+        people = [
+            {"person": m.person, "name": m.name, "role": m.role, "joined_at_ms": m.joined_at_ms,
+             "transport": m.transport}
+            for m in list(self.members.values())[:ROSTER_SIZE]
+        ]  # fmt: skip
+        return {"type": "roster", "viewers": self.viewers, "people": people}
+
+    def _lesson_message(self) -> Broadcast:
+        summary = self.summary()
+        return Broadcast({"type": "lesson"} | {k: v for k, v in summary.items() if k not in ("id", "title")})
+
+    def _keep(self) -> Keep:
+        return Keep(self.state, self.started_at_ms, self.ended_at_ms, self.instructor)
+
+    def _member(self, connection: str, permission: Permission) -> Member:
+        member = self.members.get(connection)
+        if member is None or not allows(member.role, permission):
+            raise PeerError("forbidden", "your role may not do this", status=403)
+        return member
+
+
+# Each rule takes the event type it is listed under.
+_RULES: Mapping[type[Event], Callable[[RoomState, Any, int], list[Effect]]] = {
+    Joined: RoomState._joined,
+    Greeted: RoomState._greeted,
+    Left: RoomState._left,
+    Said: RoomState._said,
+    Seen: RoomState._seen,
+    SourcesChanged: RoomState._sources_changed,
+    PauseAsked: RoomState._pause_asked,
+    Published: RoomState._published,
+    Unpublished: RoomState._unpublished,
+    CutMade: RoomState._cut_made,
+    Restored: RoomState._restored,
+    Ended: RoomState._ended,
+    Tick: RoomState._tick,
+}

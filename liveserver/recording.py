@@ -1,0 +1,174 @@
+"""Recordings as the node sees them: frames go to the recorder process, what became of them comes back.
+
+Owns the store's rows of recordings. A sealed file is a fact in the ledger before the recorder is told
+that it may forget it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import replace
+from typing import Any, Protocol
+
+from liveserver.clock import Clock
+from liveserver.core.ledger import Fact
+from liveserver.log import Event, get_logger
+from liveserver.rtp.depacketize import Frame
+from liveserver.store import Recording, Store
+from recorder.client import RecorderClient
+
+_FINAL = ("sealed", "failed")
+_log = get_logger()
+
+
+class RecordingListener(Protocol):
+    """Who shows a lesson's recording to its instructor."""
+
+    def recording_changed(self, lesson: str, message: dict[str, Any]) -> None: ...
+
+
+class RecorderSink:
+    """One recording's way to the recorder. Fits `sfu.tap.FrameSink`; never blocks."""
+
+    def __init__(self, client: RecorderClient, recording: str, clock: Clock):
+        self.recording = recording
+        self._client = client
+        self._to_wall_ms = clock.wall_ms() - clock.monotonic_ns() // 1_000_000
+
+    def frame(self, track: str, codec: str, clock_rate: int, frame: Frame, source: int) -> None:
+        self._client.frame(
+            self.recording,
+            track=track,
+            codec=codec,
+            rtp_timestamp=frame.timestamp,
+            clock_rate=clock_rate,
+            keyframe=frame.keyframe,
+            arrival_ms=frame.arrival_ns // 1_000_000 + self._to_wall_ms,
+            data=frame.data,
+            lost_before=frame.lost_before,
+            source=source,
+        )
+
+    def report(self, track: str, ntp: int, rtp_timestamp: int) -> None:
+        self._client.report(self.recording, track=track, ntp=ntp, rtp_timestamp=rtp_timestamp)
+
+
+class Recordings:
+    """`client` may be None: then nothing is recorded, and the lesson says so."""
+
+    def __init__(self, client: RecorderClient | None, store: Store, clock: Clock, retention_ms: int):
+        self.listener: RecordingListener | None = None
+        self._client = client
+        self._store = store
+        self._clock = clock
+        self._retention_ms = retention_ms
+        self._events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to note what the recorder reports."""
+        self._task = asyncio.create_task(self._note_all(), name="recordings")
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def heard(self, event: dict[str, Any]) -> None:
+        """The recorder client's callback."""
+        self._events.put_nowait(event)
+
+    async def begin(self, lesson: str, title: str) -> RecorderSink | None:
+        """Start a recording of `lesson`."""
+        if self._client is None:
+            return None
+        started_at_ms = self._clock.wall_ms()
+        retain_until_ms = started_at_ms + self._retention_ms
+        name = f"{lesson}-{secrets.token_hex(4)}"
+        await self._store.save_recording(
+            Recording(
+                id=name,
+                lesson=lesson,
+                state="recording",
+                path="",
+                started_at_ms=started_at_ms,
+                retain_until_ms=retain_until_ms,
+            )
+        )
+        self._client.open(name, lesson, title, started_at_ms, retain_until_ms)
+        _log.info(Event.RECORDING_STARTED, lesson=lesson, recording=name)
+        return RecorderSink(self._client, name, self._clock)
+
+    def finish(self, sink: RecorderSink) -> None:
+        """No more frames come: seal it."""
+        if self._client is not None:
+            self._client.close_recording(sink.recording)
+
+    async def _note_all(self) -> None:
+        while True:
+            event = await self._events.get()
+            try:
+                await self._note(event)
+            except Exception:  # the recorder repeats what was not acknowledged
+                _log.exception(Event.RECORDING_FAILED, recording=event.get("recording"))
+
+    async def _note(self, event: dict[str, Any]) -> None:
+        known = await self._store.recording(str(event["recording"]))
+        if known is None:
+            known = Recording(
+                id=str(event["recording"]),
+                lesson=str(event["lesson"]),
+                state="recording",
+                path="",
+                started_at_ms=int(event.get("started_at_ms") or self._clock.wall_ms()),
+            )
+        is_new = known.state not in _FINAL
+        noted = _updated(known, event)
+        if is_new and noted != known and noted.state != "recording":
+            await self._store.save_recording(noted)
+        if is_new and noted.state in _FINAL:
+            await self._store.append([_fact(noted, self._clock.wall_ms())])
+            log = _log.info if noted.state == "sealed" else _log.warning
+            name = Event.RECORDING_SEALED if noted.state == "sealed" else Event.RECORDING_FAILED
+            log(name, recording=noted.id, lesson=noted.lesson, detail=noted.detail)
+        if noted.state in _FINAL and self._client is not None:
+            self._client.ack(noted.id)
+        if self.listener is not None:
+            size = event.get("bytes") or event.get("size") or 0
+            told = {"type": "recording", "state": noted.state, "bytes": size,
+                    "duration_ms": event.get("duration_ms") or 0}  # fmt: skip
+            self.listener.recording_changed(noted.lesson, told)
+
+
+def _updated(known: Recording, event: dict[str, Any]) -> Recording:
+    state = str(event["state"])
+    if state not in _FINAL:
+        return replace(known, state=state)
+    return replace(
+        known,
+        state=state,
+        path=str(event.get("path") or ""),
+        sha256=event.get("sha256"),
+        size=event.get("size"),
+        duration_ms=event.get("duration_ms"),
+        sealed_at_ms=event.get("sealed_at_ms"),
+        locked=bool(event.get("locked")),
+        gaps=list(event.get("gaps") or ()),
+        detail=str(event.get("detail") or ""),
+    )
+
+
+def _fact(recording: Recording, at_ms: int) -> Fact:
+    return Fact(
+        type=recording.state,
+        lesson=recording.lesson,
+        at_ms=at_ms,
+        data={
+            "recording": recording.id,
+            "sha256": recording.sha256,
+            "size": recording.size,
+            "duration_ms": recording.duration_ms,
+            "detail": recording.detail,
+        },
+    )

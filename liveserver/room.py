@@ -1,0 +1,278 @@
+"""One lesson's task: it waits for events, lets the rules decide, commits the facts, acts.
+
+The rules are `core.room.RoomState`; only this task touches it. Events that wait together share one
+commit. A cut's effects do not wait for the database: the guard has already darkened the room.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
+
+from liveserver.clock import Clock
+from liveserver.core import events
+from liveserver.core.errors import PeerError
+from liveserver.core.ledger import Fact
+from liveserver.core.messages import Json, dumps
+from liveserver.core.permissions import Permission, allows
+from liveserver.core.room import RoomState
+from liveserver.log import Event, get_logger
+from liveserver.recording import RecorderSink, Recordings
+from liveserver.sfu.stage import Stage
+from liveserver.store import ChatLine, Store
+
+MAX_WAITING = 20_000  # events; a class of 10,000 may join at once
+_BATCH = 512
+_SLICE = 200  # carriers written to before others are let in
+_RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+_URGENT = (events.CutMade, events.Restored)
+
+
+class Carrier(Protocol):
+    """A way to one client. Neither method blocks; each is bounded inside."""
+
+    @property
+    def kind(self) -> str: ...
+
+    def send(self, text: str) -> None: ...
+
+    def close(self, code: int, reason: str) -> None: ...
+
+
+_Waiting = tuple[events.Event, asyncio.Future[None] | None]
+
+
+class Room:
+    """`stage` is the lesson's media; `state` is for reading by others, never for changing."""
+
+    def __init__(self, state: RoomState, stage: Stage, store: Store, recordings: Recordings, clock: Clock):
+        self.state = state
+        self.stage = stage
+        self.dropped_events = 0
+        self._store = store
+        self._recordings = recordings
+        self._clock = clock
+        self._carriers: dict[str, Carrier] = {}
+        self._closers: dict[str, Callable[[str], None]] = {}
+        self._sink: RecorderSink | None = None
+        self._queue: asyncio.Queue[tuple[events.Event, asyncio.Future[None] | None]] = asyncio.Queue(
+            MAX_WAITING
+        )
+        self._log = get_logger(lesson=state.lesson)
+        self._task = asyncio.create_task(self._run(), name=f"room {state.lesson}")
+
+    def post(self, event: events.Event) -> None:
+        """Something happened; nobody waits for what follows."""
+        try:
+            self._queue.put_nowait((event, None))
+        except asyncio.QueueFull:
+            self.dropped_events += 1
+
+    def ask(self, event: events.Event) -> Awaitable[None]:
+        """As `post`; done when its facts are committed and its effects carried out.
+
+        Raises PeerError when the rules refuse, lesson_full (503) when too much waits.
+        """
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        try:
+            self._queue.put_nowait((event, future))
+        except asyncio.QueueFull:
+            raise PeerError("lesson_full", "too much at once", status=503, retry_after_s=2) from None
+        return future
+
+    def reach(self, connection: str, carrier: Carrier) -> None:
+        """Messages for `connection` go this way from now on."""
+        self._carriers[connection] = carrier
+
+    def closes_by(self, connection: str, close: Callable[[str], None]) -> None:
+        """How to end a connection that has no carrier, or whose carrier is not all of it."""
+        self._closers[connection] = close
+
+    def forget(self, connection: str) -> None:
+        self._carriers.pop(connection, None)
+        self._closers.pop(connection, None)
+
+    def send(self, connection: str, message: Json) -> None:
+        """Say something to one client that is no fact and changes nothing."""
+        carrier = self._carriers.get(connection)
+        if carrier is not None:
+            carrier.send(dumps(message))
+
+    def tell(self, message: Json, to: Permission) -> None:
+        """Say something to those whose role may `to`."""
+        text = dumps(message)
+        for connection, member in self.state.members.items():
+            carrier = self._carriers.get(connection)
+            if carrier is not None and allows(member.role, to):
+                carrier.send(text)
+
+    async def stop(self, reason: str) -> None:
+        """The node is stopping: end the task; the lesson's state stays as it is."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        self.stage.close(reason)
+
+    @property
+    def waiting(self) -> int:
+        """Events not yet looked at."""
+        return self._queue.qsize()
+
+    @property
+    def recording(self) -> str | None:
+        """The id of the recording under way."""
+        return self._sink.recording if self._sink else None
+
+    async def _run(self) -> None:
+        while True:
+            batch = [await self._queue.get()]
+            while not self._queue.empty() and len(batch) < _BATCH:
+                batch.append(self._queue.get_nowait())
+            try:
+                await self._handle(batch)
+            except Exception:  # the room's boundary: one failure must not end the lesson
+                self._log.exception(Event.LESSON_FAILED)
+                for _, future in batch:
+                    if future is not None and not future.done():
+                        future.set_exception(PeerError("internal", "this could not be done", status=500))
+
+    async def _handle(self, batch: list[_Waiting]) -> None:
+        now_ms = self._clock.wall_ms()
+        facts: list[Fact] = []
+        chat: list[ChatLine] = []
+        work: list[tuple[Sequence[events.Effect], asyncio.Future[None] | None]] = []
+        for event, future in batch:
+            try:
+                effects = self.state.apply(event, now_ms)
+            except PeerError as error:
+                self._refuse(event, future, error)
+                continue
+            for effect in effects:
+                if isinstance(effect, events.Append):
+                    self._note(effect, now_ms, facts, chat)
+            rest: list[events.Effect] = [
+                effect for effect in effects if not isinstance(effect, events.Append)
+            ]
+            if isinstance(event, _URGENT):
+                await self._carry_out(rest)
+                rest = []
+            work.append((rest, future))
+        await self._commit(facts, chat)
+        for following, future in work:
+            await self._carry_out(following)
+            if future is not None and not future.done():
+                future.set_result(None)
+
+    def _refuse(self, event: events.Event, future: asyncio.Future[None] | None, error: PeerError) -> None:
+        if future is not None and not future.done():
+            future.set_exception(error)
+            return
+        connection = getattr(event, "connection", None) or getattr(
+            getattr(event, "member", None), "connection", None
+        )
+        self._log.info(Event.PEER_REFUSED, code=error.code, connection=connection)
+        if connection is not None:
+            self._close(connection, 4410, error.code)
+
+    def _note(self, effect: events.Append, now_ms: int, facts: list[Fact], chat: list[ChatLine]) -> None:
+        facts.append(Fact(effect.type, self.state.lesson, now_ms, effect.data))
+        said = effect.chat
+        if said is not None:
+            chat.append(
+                ChatLine(
+                    said.line_id, self.state.lesson, said.person, said.name, said.role, said.text,
+                    said.at_ms, said.salt,
+                )
+            )  # fmt: skip
+
+    async def _commit(self, facts: list[Fact], chat: list[ChatLine]) -> None:
+        """Append, again and again while the database is away: nothing is acknowledged before."""
+        if not facts:
+            return
+        attempt = 0
+        while True:
+            try:
+                await self._store.append(facts, chat)
+                return
+            except PeerError:
+                raise
+            except Exception:  # whatever the database driver raises while it is away
+                self._log.exception(Event.STORE_FAILED, attempt=attempt, facts=len(facts))
+                await asyncio.sleep(_RETRY_S[min(attempt, len(_RETRY_S) - 1)])
+                attempt += 1
+
+    async def _carry_out(self, effects: Sequence[events.Effect]) -> None:
+        for effect in effects:
+            await _ACTS[type(effect)](self, effect)
+
+    async def _send(self, effect: events.Send) -> None:
+        self.send(effect.connection, effect.message)
+
+    async def _broadcast(self, effect: events.Broadcast) -> None:
+        text = dumps(effect.message)
+        recipients = [
+            connection
+            for connection, member in self.state.members.items()
+            if effect.to is None or allows(member.role, effect.to)
+        ]
+        for index, connection in enumerate(recipients, start=1):
+            carrier = self._carriers.get(connection)
+            if carrier is not None:
+                carrier.send(text)
+            if index % _SLICE == 0:
+                await asyncio.sleep(0)
+
+    async def _close_one(self, effect: events.Close) -> None:
+        self._close(effect.connection, effect.code, effect.reason)
+
+    def _close(self, connection: str, code: int, reason: str) -> None:
+        carrier = self._carriers.pop(connection, None)
+        close = self._closers.pop(connection, None)
+        if carrier is not None:
+            carrier.close(code, reason)
+        elif close is not None:
+            close(reason)
+
+    async def _close_publisher(self, effect: events.ClosePublisher) -> None:
+        if self.stage.publisher is not None:
+            self.stage.publisher.close(effect.reason)
+
+    async def _hold(self, effect: events.Hold) -> None:
+        self.stage.hold(effect.on, self._clock.monotonic_ns())
+
+    async def _refresh(self, effect: events.Refresh) -> None:
+        self.stage.refresh(self._clock.monotonic_ns())
+
+    async def _share_screen(self, effect: events.ShareScreen) -> None:
+        self.stage.share_screen(effect.on)
+
+    async def _record(self, effect: events.Record) -> None:
+        if effect.on and self._sink is None:
+            self._sink = await self._recordings.begin(self.state.lesson, self.state.title)
+            self.stage.record(self._sink)
+        elif not effect.on and self._sink is not None:
+            self.stage.record(None)
+            self._recordings.finish(self._sink)
+            self._sink = None
+
+    async def _keep(self, effect: events.Keep) -> None:
+        await self._store.update_lesson(
+            self.state.lesson,
+            state=effect.state,
+            started_at_ms=effect.started_at_ms,
+            ended_at_ms=effect.ended_at_ms,
+            instructor=effect.instructor,
+        )
+
+
+_ACTS: dict[type[Any], Callable[[Room, Any], Awaitable[None]]] = {
+    events.Send: Room._send,
+    events.Broadcast: Room._broadcast,
+    events.Close: Room._close_one,
+    events.ClosePublisher: Room._close_publisher,
+    events.Hold: Room._hold,
+    events.Refresh: Room._refresh,
+    events.ShareScreen: Room._share_screen,
+    events.Record: Room._record,
+    events.Keep: Room._keep,
+}

@@ -1,0 +1,468 @@
+"""The lessons of this node: found, opened, joined, published to, cut. What the HTTP edge calls.
+
+A lesson has a `Room` here while it is neither over nor forgotten; its row in the flags, its stage and its
+task come and go with the room.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from liveserver.bus import Bus
+from liveserver.clock import Clock
+from liveserver.connections import Connection, PublisherEnd, ViewerEnd
+from liveserver.core import events, messages
+from liveserver.core.errors import PeerError
+from liveserver.core.events import Cut, LessonState, Level
+from liveserver.core.ledger import Fact
+from liveserver.core.messages import Json
+from liveserver.core.permissions import Permission, Role
+from liveserver.core.room import CHAT_HISTORY, RoomState
+from liveserver.guard import CUT_TOPIC, RESTORE_TOPIC, Guard
+from liveserver.kills import cut_from_json
+from liveserver.log import Event, get_logger
+from liveserver.recording import Recordings
+from liveserver.room import Carrier, Room
+from liveserver.sfu.forwarder import Forwarder
+from liveserver.sfu.fragment import read_fragment, restarted_fragment
+from liveserver.sfu.peer import Peer
+from liveserver.sfu.stage import Stage
+from liveserver.store import ChatLine, Lesson, Recording, Store
+from liveserver.tokens import Claims
+
+_ID_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
+_ID_LENGTH = 10
+_TICK_S = 1.0
+_log = get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A WHIP or WHEP session that has begun."""
+
+    session_id: str
+    sdp: str
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Patched:
+    """What a PATCH did: 204 without, or 200 with a fragment."""
+
+    status: int
+    body: str
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    peer: Peer
+    lesson: str
+    person: str
+    remote_ufrag: str
+
+
+class Rooms:
+    """Owns the rooms. All methods belong to the main loop."""
+
+    def __init__(
+        self,
+        store: Store,
+        bus: Bus,
+        guard: Guard,
+        forwarder: Forwarder,
+        recordings: Recordings,
+        clock: Clock,
+        *,
+        max_lessons: int = 256,
+        max_viewers: int = 1_000,
+    ):
+        self._store = store
+        self._bus = bus
+        self._guard = guard
+        self._forwarder = forwarder
+        self._recordings = recordings
+        self._clock = clock
+        self._max_lessons = max_lessons
+        self._max_viewers = max_viewers
+        self._rooms: dict[str, Room] = {}
+        self._opening: dict[str, asyncio.Task[Room]] = {}
+        self._free_rows = list(range(forwarder.flags.rooms - 1, -1, -1))
+        self._sessions: dict[str, _Session] = {}
+        self._spawned: set[asyncio.Task[None]] = set()
+        self._ticking: asyncio.Task[None] | None = None
+        self._unsubscribe: list[Any] = []
+        recordings.listener = self
+
+    # --- life ---
+
+    async def start(self) -> None:
+        """Make every lesson that is not over known to the guard; begin to listen for its cuts."""
+        after = None
+        while True:
+            lessons, after = await self._store.lessons(None, after, 200)
+            for lesson in lessons:
+                if lesson.state != LessonState.ENDED:
+                    self._guard.know(lesson.id)
+            if after is None:
+                break
+        loop = asyncio.get_running_loop()
+        self._unsubscribe = [
+            self._bus.subscribe(CUT_TOPIC, self._cut_heard, loop),
+            self._bus.subscribe(RESTORE_TOPIC, self._restore_heard, loop),
+        ]
+        self._ticking = asyncio.create_task(self._tick(), name="rooms tick")
+
+    async def stop(self) -> None:
+        """Close every room; lessons keep their state for the next start."""
+        for unsubscribe in self._unsubscribe:
+            unsubscribe()
+        if self._ticking is not None:
+            self._ticking.cancel()
+            await asyncio.gather(self._ticking, return_exceptions=True)
+        for room in list(self._rooms.values()):
+            await room.stop("server_stopping")
+        await asyncio.gather(*self._spawned, return_exceptions=True)
+
+    # --- lessons ---
+
+    async def create_lesson(self, title: str, by: Claims) -> Lesson:
+        """A new lesson in state waiting; a fact in the ledger before it is returned."""
+        now_ms = self._clock.wall_ms()
+        name = "".join(secrets.choice(_ID_ALPHABET) for _ in range(_ID_LENGTH))
+        lesson = Lesson(name, title, "", LessonState.WAITING, now_ms)
+        await self._store.create_lesson(lesson)
+        await self._store.append([Fact("create", name, now_ms, {"by": by.person, "title": title})])
+        self._guard.know(name)
+        _log.info(Event.LESSON_CREATED, lesson=name)
+        return lesson
+
+    async def lesson(self, lesson_id: str) -> Json:
+        """The REST shape of one lesson. Raises PeerError unknown_lesson (404)."""
+        return self._describe(await self._stored(lesson_id))
+
+    async def lessons(self, state: str | None, after: str | None, limit: int) -> Json:
+        """A page of lessons, newest first."""
+        found, following = await self._store.lessons(state, after, limit)
+        return {"items": [self._describe(lesson) for lesson in found], "next": following}
+
+    async def end(self, lesson_id: str, claims: Claims) -> Json:
+        """End the lesson; everybody is told, the recording is sealed."""
+        room = await self._room(lesson_id)
+        await room.ask(events.Ended(claims.person))
+        return await self.lesson(lesson_id)
+
+    async def cut(
+        self, lesson_id: str, claims: Claims, level: str, reason: str, person: str | None = None
+    ) -> Json:
+        """Hand the cut to the guard's thread; what follows in the room comes back over the bus."""
+        await self._stored(lesson_id)
+        self._guard.know(lesson_id)
+        cut = self._guard.cut(lesson_id, Level(level), reason, person, claims.person)
+        return await self._guard.call(cut)
+
+    async def restore(self, lesson_id: str, claims: Claims, reason: str) -> Json:
+        """Lift every cut of the lesson."""
+        await self._stored(lesson_id)
+        self._guard.know(lesson_id)
+        return await self._guard.call(self._guard.restore(lesson_id, reason, claims.person))
+
+    async def recordings(self, lesson_id: str | None, after: str | None, limit: int) -> Json:
+        """The recordings of one lesson, or a page of all of them."""
+        if lesson_id is not None:
+            lesson = await self._stored(lesson_id)
+            found = await self._store.recordings(lesson_id)
+            return {"items": [_recording(r, lesson.title) for r in found], "next": None}
+        page, following = await self._store.all_recordings(after, limit)
+        titles: dict[str, str] = {}
+        for recording in page:
+            if recording.lesson not in titles:
+                lesson_or_none = await self._store.lesson(recording.lesson)
+                titles[recording.lesson] = lesson_or_none.title if lesson_or_none else ""
+        return {"items": [_recording(r, titles[r.lesson]) for r in page], "next": following}
+
+    # --- media and control ---
+
+    async def publish(self, lesson_id: str, claims: Claims, offer: str) -> Answer:
+        """Begin a WHIP session. Raises PeerError lesson_cut, lesson_ended (410), sdp_…, no_common_codec."""
+        room = await self._room(lesson_id)
+        room.state.admit(claims.person, claims.role)
+        end = PublisherEnd(room, claims, lambda: tuple(u.track for u in publisher.uplinks))
+        publisher, sdp = self._forwarder.publish(room.stage, offer, end)
+        return self._began(publisher, lesson_id, claims, sdp)
+
+    async def watch(self, lesson_id: str, claims: Claims, offer: str) -> Answer:
+        """Begin a WHEP session. Raises PeerError as `publish`, and lesson_full (503)."""
+        room = await self._room(lesson_id)
+        room.state.admit(claims.person, claims.role)
+        if len(room.stage.viewers) >= self._max_viewers and claims.role is Role.LEARNER:
+            raise PeerError("lesson_full", "this lesson is full", status=503, retry_after_s=10)
+        end = ViewerEnd(room, Connection(room, claims, self._clock), self._clock, self._spawn)
+        viewer, sdp = self._forwarder.watch(room.stage, offer, end)
+        end.viewer = viewer
+        return self._began(viewer, lesson_id, claims, sdp)
+
+    async def patch(self, session_id: str, claims: Claims, fragment: str, if_match: str | None) -> Patched:
+        """Trickle (204; an ICE-lite server learns addresses from checks) or restart ICE (200)."""
+        session = self._session(session_id, claims)
+        peer = session.peer
+        ufrag = read_fragment(fragment)
+        if ufrag is not None and ufrag != session.remote_ufrag:
+            if if_match not in ("*", peer.etag):
+                raise PeerError("etag_mismatch", "an ICE restart needs If-Match: *", status=412)
+            ice = peer.restart_ice()
+            self._sessions[session_id] = _Session(peer, session.lesson, session.person, ufrag)
+            return Patched(200, restarted_fragment(ice, self._forwarder.candidates()), peer.etag)
+        if if_match not in (None, "*", peer.etag):
+            raise PeerError("etag_mismatch", "the session has been restarted", status=412)
+        return Patched(204, "", peer.etag)
+
+    async def leave(self, session_id: str, claims: Claims) -> None:
+        """End a WHIP or WHEP session."""
+        session = self._session(session_id, claims)
+        del self._sessions[session_id]
+        session.peer.close("left")
+
+    async def connect(self, lesson_id: str, claims: Claims, carrier: Carrier) -> Connection:
+        """Join by WebSocket; `joined` has been sent when this returns.
+
+        Raises PeerError; to somebody shut out by a cut it first says which one.
+        """
+        room = await self._room(lesson_id)
+        try:
+            room.state.admit(claims.person, claims.role)
+        except PeerError:
+            self._explain(room, claims, carrier)
+            raise
+        connection = Connection(room, claims, self._clock)
+        room.reach(connection.id, carrier)
+        try:
+            await room.ask(events.Joined(connection.member("websocket")))
+        except PeerError:
+            room.forget(connection.id)
+            raise
+        return connection
+
+    def recording_changed(self, lesson: str, message: Json) -> None:
+        """The recorder reports: show it to those who teach and moderate."""
+        room = self._rooms.get(lesson)
+        if room is not None:
+            room.tell(message, Permission.SEE_ROSTER)
+
+    # --- for operators ---
+
+    def debug(self) -> Json:
+        """Every room, task, queue depth and drop counter."""
+        return {
+            "rooms": [
+                {
+                    "lesson": room.state.lesson,
+                    "state": room.state.state,
+                    "members": len(room.state.members),
+                    "events_waiting": room.waiting,
+                    "events_dropped": room.dropped_events,
+                    "recording": room.recording,
+                    "stage": room.stage.describe(),
+                }
+                for room in self._rooms.values()
+            ],
+            "front": dict(self._forwarder.front.counters),
+            "peers": len(self._forwarder.peers),
+            "sessions": len(self._sessions),
+            "tasks": len(asyncio.all_tasks()),
+        }
+
+    def numbers(self) -> dict[str, float]:
+        """For /metrics."""
+        live = [r for r in self._rooms.values() if r.state.state is LessonState.LIVE]
+        return {
+            "open": len(self._rooms),
+            "live": len(live),
+            "viewers": sum(room.state.viewers for room in self._rooms.values()),
+            "peers": len(self._forwarder.peers),
+            "events_dropped_total": sum(room.dropped_events for room in self._rooms.values()),
+        }
+
+    # --- inside ---
+
+    async def _stored(self, lesson_id: str) -> Lesson:
+        lesson = await self._store.lesson(lesson_id)
+        if lesson is None:
+            raise PeerError("unknown_lesson", "no such lesson", status=404)
+        return lesson
+
+    async def _room(self, lesson_id: str) -> Room:
+        """The lesson's room, opened at its first use. Several may wait for the same opening."""
+        room = self._rooms.get(lesson_id)
+        if room is not None:
+            return room
+        if lesson_id not in self._opening:
+            lesson = await self._stored(lesson_id)
+            if lesson_id in self._rooms:
+                return self._rooms[lesson_id]
+        if lesson_id not in self._opening:
+            opening = asyncio.create_task(self._open(lesson), name=f"opening {lesson_id}")
+            self._opening[lesson_id] = opening
+            opening.add_done_callback(lambda _: self._opening.pop(lesson_id, None))
+        return await asyncio.shield(self._opening[lesson_id])
+
+    async def _open(self, lesson: Lesson) -> Room:
+        if len(self._rooms) >= self._max_lessons:
+            self._drop_idle()
+        if len(self._rooms) >= self._max_lessons or not self._free_rows:
+            raise PeerError("lesson_full", "this server has too many lessons", status=503, retry_after_s=30)
+        history = await self._store.chat(lesson.id, CHAT_HISTORY)
+        row = self._free_rows.pop()
+        stage = Stage(row, self._forwarder.flags)
+        self._guard.know(lesson.id)
+        self._guard.open(lesson.id, row)
+        self._forwarder.flags.hold(row, 0)
+        state = self._restored_state(lesson, history)
+        stage.hold(state.state is LessonState.PAUSED, self._clock.monotonic_ns())
+        room = Room(state, stage, self._store, self._recordings, self._clock)
+        self._forwarder.stages.add(stage)
+        self._rooms[lesson.id] = room
+        return room
+
+    def _restored_state(self, lesson: Lesson, history: list[ChatLine]) -> RoomState:
+        """What the store and the guard know; the guard's word on cuts is the last one."""
+        kill = self._guard.kill_of(lesson.id)
+        known = LessonState(lesson.state)
+        if known is not LessonState.ENDED:
+            if Level.LESSON in kill.cuts:
+                known = LessonState.CUT
+            elif known is LessonState.CUT:
+                known = LessonState.WAITING
+        state = RoomState(
+            lesson=lesson.id,
+            title=lesson.title,
+            instructor=lesson.instructor,
+            state=known,
+            started_at_ms=lesson.started_at_ms,
+            ended_at_ms=lesson.ended_at_ms,
+            cuts=dict(kill.cuts),
+            removed=dict(kill.removed),
+        )
+        state.history.extend(_chat(line) for line in history)
+        return state
+
+    def _drop_idle(self) -> None:
+        """Forget rooms that are over and empty, to make room for others."""
+        for lesson_id, room in list(self._rooms.items()):
+            is_over = room.state.state is LessonState.ENDED
+            if is_over and not room.state.members and not room.stage.viewers and not room.waiting:
+                self._drop(lesson_id, room)
+
+    def _drop(self, lesson_id: str, room: Room) -> None:
+        del self._rooms[lesson_id]
+        self._forwarder.stages.discard(room.stage)
+        self._guard.close(lesson_id)
+        self._free_rows.append(room.stage.room)
+        self._spawn(room.stop("ended"))
+
+    def _began(self, peer: Peer, lesson_id: str, claims: Claims, sdp: str) -> Answer:
+        self._sessions[peer.id] = _Session(peer, lesson_id, claims.person, peer.remote_ufrag)
+        return Answer(peer.id, sdp, peer.etag)
+
+    def _session(self, session_id: str, claims: Claims) -> _Session:
+        session = self._sessions.get(session_id)
+        if session is None or session.peer.closed_reason is not None:
+            raise PeerError("unknown_session", "no such session", status=404)
+        if session.person != claims.person or not claims.covers(session.lesson):
+            raise PeerError("forbidden", "the session is somebody else's", status=403)
+        return session
+
+    def _explain(self, room: Room, claims: Claims, carrier: Carrier) -> None:
+        state = room.state
+        cut = state.removed.get(claims.person) or (state.cut if state.state is LessonState.CUT else None)
+        if cut is not None:
+            carrier.send(messages.dumps(messages.cut_message(True, cut.level, cut.reason, cut.at_ms)))
+        else:
+            carrier.send(messages.dumps({"type": "lesson"} | state.summary()))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work`, keep it, and wait for it at the end."""
+        task = asyncio.create_task(work)
+        self._spawned.add(task)
+        task.add_done_callback(self._spawned.discard)
+
+    def _cut_heard(self, message: dict[str, Any]) -> None:
+        self._spawn(self._post(str(message["lesson"]), events.CutMade(cut_from_json(message))))
+
+    def _restore_heard(self, message: dict[str, Any]) -> None:
+        restored = events.Restored(str(message["reason"]), str(message["by"]), int(message["at_ms"]))
+        self._spawn(self._post(str(message["lesson"]), restored))
+
+    async def _post(self, lesson_id: str, event: events.Event) -> None:
+        room = await self._room(lesson_id)
+        room.post(event)
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK_S)
+            for room in self._rooms.values():
+                room.post(events.Tick())
+            for session_id, session in list(self._sessions.items()):
+                if session.peer.closed_reason is not None:
+                    del self._sessions[session_id]
+
+    def _describe(self, lesson: Lesson) -> Json:
+        room = self._rooms.get(lesson.id)
+        kill = self._guard.kill_of(lesson.id)
+        state = room.state if room is not None else self._restored_state(lesson, [])
+        cut: Cut | None = state.cut
+        return {
+            "id": lesson.id,
+            "title": lesson.title,
+            "state": LessonState.CUT if self._is_cut(state, kill.cuts) else state.state,
+            "viewers": state.viewers,
+            "publishing": state.publisher is not None,
+            "sources": state.sources.as_json(),
+            "instructor": state.instructor,
+            "created_at": _time(lesson.created_at_ms),
+            "started_at": _time(state.started_at_ms),
+            "ended_at": _time(state.ended_at_ms),
+            "cut": {"level": cut.level, "reason": cut.reason, "at": _time(cut.at_ms), "by": cut.by}
+            if cut
+            else None,
+        }
+
+    @staticmethod
+    def _is_cut(state: RoomState, cuts: Any) -> bool:
+        return Level.LESSON in cuts and state.state is not LessonState.ENDED
+
+
+def _time(at_ms: int | None) -> str | None:
+    """RFC 3339, UTC, milliseconds."""
+    if at_ms is None:
+        return None
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _chat(line: ChatLine) -> Json:
+    said_by = {"person": line.person, "name": line.name, "role": line.role}
+    return {"type": "chat", "id": line.id, "from": said_by, "text": line.text, "at_ms": line.at_ms}
+
+
+def _recording(recording: Recording, title: str) -> Json:
+    """The REST shape; the edge adds the signed `url`."""
+    return {
+        "id": recording.id,
+        "lesson": recording.lesson,
+        "title": title,
+        "state": recording.state,
+        "sha256": recording.sha256,
+        "size": recording.size,
+        "duration_ms": recording.duration_ms,
+        "started_at": _time(recording.started_at_ms),
+        "sealed_at": _time(recording.sealed_at_ms),
+        "retain_until": _time(recording.retain_until_ms),
+        "locked": recording.locked,
+        "gaps": list(recording.gaps),
+        "detail": recording.detail,
+    }

@@ -1,0 +1,1 @@
+"""Selective forwarding: asyncio over `liveserver.rtp`. Nothing here decodes or encodes media."""

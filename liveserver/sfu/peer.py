@@ -1,0 +1,185 @@
+"""One WebRTC peer's connection: ICE endpoint, DTLS, SCTP, and their end. Media is the subclass's."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from typing import Protocol
+
+from liveserver.core.errors import PeerError
+from liveserver.rtp.fanout import Fanout
+from liveserver.rtp.srtp import InboundSession
+from liveserver.sfu.answer import Answer, IceCredentials
+from liveserver.sfu.front import Address, Endpoint, Front
+from liveserver.sfu.offer import Offer
+from liveserver.sfu.webrtc import (
+    Certificate,
+    DataChannel,
+    DatagramPipe,
+    Dtls,
+    Sctp,
+    start_sctp,
+)
+
+HANDSHAKE_TIMEOUT_S = 20.0
+_FAREWELL_POLLS = 50  # at most a second for the last messages to be acknowledged
+_FAREWELL_POLL_S = 0.02
+
+
+class PeerEvents(Protocol):
+    """What the owner of a peer is told. Called on the main loop; must not block."""
+
+    def connected(self) -> None: ...
+
+    def control_opened(self, channel: DataChannel) -> None: ...
+
+    def control_text(self, text: str | bytes) -> None: ...
+
+    def unsupported(self, kind: str) -> None: ...
+
+    def closed(self, reason: str) -> None: ...
+
+
+class Transport:
+    """What peers share: the port, the fan-out, the node's certificate."""
+
+    def __init__(self, front: Front, fanout: Fanout, certificate: Certificate):
+        self.front = front
+        self.fanout = fanout
+        self.certificate = certificate
+
+
+class Peer:
+    """States: new → connected → closed, or new → closed. `session` is the fan-out's handle for its keys."""
+
+    def __init__(self, transport: Transport, ice: IceCredentials, events: PeerEvents, now_ns: int):
+        self.id = secrets.token_urlsafe(12)
+        self.etag = secrets.token_hex(8)
+        self.session = 0
+        self.is_connected = False
+        self.closed_reason: str | None = None
+        self.remote_ufrag = ""
+        self._transport = transport
+        self._events = events
+        self.endpoint = Endpoint(self, ice, self._moved, now_ns)
+        self._pipe = DatagramPipe(lambda data: transport.front.send(self.endpoint, data))
+        self._dtls = Dtls(self._pipe, transport.certificate)
+        self._sctp: Sctp | None = None
+        self._channel: DataChannel | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
+        transport.front.add(self.endpoint)
+
+    def start(self, offer: Offer, answer: Answer) -> None:
+        """Wait for the peer's ClientHello and go on from there."""
+        self.remote_ufrag = offer.ice_ufrag
+        self._task = asyncio.create_task(self._run(offer, answer), name=f"peer {self.id}")
+
+    def receive_dtls(self, data: bytes) -> None:
+        self._pipe.push(data)
+
+    def receive_rtp(self, data: bytes, now_ns: int) -> None:
+        """RTP in the clear. A viewer sends none."""
+
+    def receive_rtcp(self, data: bytes, now_ns: int) -> None:
+        """RTCP in the clear, a compound or reduced-size packet (RFC 5506)."""
+
+    def restart_ice(self) -> IceCredentials:
+        """New credentials for the same session; the ETag changes with them (RFC 9725 4.3)."""
+        ice = IceCredentials.new()
+        self._transport.front.restart(self.endpoint, ice)
+        self.etag = secrets.token_hex(8)
+        return ice
+
+    def close(self, reason: str) -> None:
+        """End the session at once. Idempotent; `events.closed` is called once."""
+        if self.closed_reason is not None:
+            return
+        self.closed_reason = reason
+        self._media_closed()
+        if self.session:
+            self._transport.fanout.remove_session(self.session)
+            self.session = 0
+        self._closing = asyncio.create_task(self._shut_down(), name=f"peer {self.id} closing")
+        self._events.closed(reason)
+
+    async def finish(self, reason: str) -> None:
+        """Close once what was said on the control channel has left, or after a second."""
+        for _ in range(_FAREWELL_POLLS):
+            if self.closed_reason is not None or self._channel is None or not self._channel.backlog:
+                break
+            await asyncio.sleep(_FAREWELL_POLL_S)
+        self.close(reason)
+        await self.wait_closed()
+
+    async def wait_closed(self) -> None:
+        """Until every task of a closed peer has ended."""
+        if self._closing is not None:
+            await asyncio.shield(self._closing)
+
+    def _media_connected(self) -> None:
+        """Keys are there: media may flow (`self.session` is set)."""
+
+    def _media_closed(self) -> None:
+        """The peer is closing; `self.session` is still valid."""
+
+    async def _run(self, offer: Offer, answer: Answer) -> None:
+        starting = None
+        if answer.control is not None:
+            self._sctp, starting = start_sctp(
+                self._dtls,
+                answer.control.sctp_port,
+                answer.control.max_message_bytes,
+                self._control_opened,
+                self._events.control_text,
+                self.close,
+            )
+        try:
+            async with asyncio.timeout(HANDSHAKE_TIMEOUT_S):
+                keys = await self._dtls.handshake(offer.fingerprints)
+        except (PeerError, TimeoutError) as error:
+            if starting is not None:
+                starting.close()
+            self.close("dtls_failed" if isinstance(error, PeerError) else "handshake_timeout")
+            return
+        self.endpoint.inbound = InboundSession(keys.profile, keys.inbound_key, keys.inbound_salt)
+        host, port = self.endpoint.selected or ("0.0.0.0", 0)  # noqa: S104 - a placeholder, never bound
+        self.session = self._transport.fanout.add_session(
+            keys.profile, keys.outbound_key, keys.outbound_salt, host, port
+        )
+        self._dtls.on("statechange", self._dtls_changed)
+        self.is_connected = True
+        self._media_connected()
+        self._events.connected()
+        if starting is not None:
+            await starting
+
+    def _control_opened(self, channel: DataChannel) -> None:
+        self._channel = channel
+        channel.on_stalled = lambda: self.close("too_slow")
+        channel.on_close = self._say_goodbye
+        self._events.control_opened(channel)
+
+    def _say_goodbye(self) -> None:
+        self._closing = asyncio.create_task(self.finish("closed_by_server"), name=f"peer {self.id} leaving")
+
+    def _dtls_changed(self) -> None:
+        if self._dtls.state in ("closed", "failed"):
+            self.close("left")
+
+    def _moved(self, address: Address) -> None:
+        if self.session:
+            self._transport.fanout.move_session(self.session, *address)
+
+    async def _shut_down(self) -> None:
+        task = self._task
+        if task is not None and task is not asyncio.current_task():
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        try:
+            if self._sctp is not None:
+                await self._sctp.stop()
+            await self._dtls.stop()
+        finally:
+            self._pipe.close()
+            self._transport.front.remove(self.endpoint)

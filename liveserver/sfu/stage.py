@@ -1,0 +1,120 @@
+"""One lesson's media on this node: who publishes, who watches, and what each viewer is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from liveserver.rtp.flags import ALL, Flags
+from liveserver.sfu.publisher import Publisher
+from liveserver.sfu.tap import FrameSink, FrameTap
+from liveserver.sfu.uplink import Uplink
+from liveserver.sfu.viewer import Viewer
+
+
+class Stage:
+    """`room` is the lesson's row in the flags. Owned by the lesson's room; used on the main loop only."""
+
+    def __init__(self, room: int, flags: Flags):
+        self.room = room
+        self.publisher: Publisher | None = None
+        self.viewers: set[Viewer] = set()
+        self.screen_is_shared = False
+        self._flags = flags
+        self._sink: FrameSink | None = None
+        self._taps: list[FrameTap] = []
+
+    def publish(self, publisher: Publisher) -> None:
+        """The given peer is the instructor's from now on; an earlier one is closed as replaced."""
+        previous, self.publisher = self.publisher, publisher
+        self._tap()
+        if previous is not None:
+            previous.close("replaced")
+        self.show_all()
+
+    def unpublish(self, publisher: Publisher) -> None:
+        """The peer's connection ended."""
+        if self.publisher is publisher:
+            self._untap()
+            self.publisher = None
+
+    def add(self, viewer: Viewer) -> None:
+        self.viewers.add(viewer)
+        self._show(viewer)
+
+    def remove(self, viewer: Viewer) -> None:
+        self.viewers.discard(viewer)
+
+    def share_screen(self, is_shared: bool) -> None:
+        """Whether viewers with one video get the screen instead of the camera."""
+        if is_shared != self.screen_is_shared:
+            self.screen_is_shared = is_shared
+            self.show_all()
+
+    def hold(self, is_held: bool, now_ns: int) -> None:
+        """The lesson's own pause: nothing is forwarded, everybody stays connected."""
+        self._flags.hold(self.room, ALL if is_held else 0)
+        if not is_held:
+            self.refresh(now_ns)
+
+    def refresh(self, now_ns: int) -> None:
+        """What was held back may flow again: every viewer starts from the cache."""
+        for viewer in self.viewers:
+            viewer.refresh(now_ns)
+
+    def record(self, sink: FrameSink | None) -> None:
+        """Send the encoded frames of this and later publishers to `sink`; None stops it."""
+        self._untap()
+        self._sink = sink
+        self._tap()
+
+    def close(self, reason: str) -> None:
+        """End every connection of the lesson."""
+        self.record(None)
+        if self.publisher is not None:
+            self.publisher.close(reason)
+        for viewer in list(self.viewers):
+            viewer.close(reason)
+
+    def show_all(self) -> None:
+        for viewer in list(self.viewers):
+            self._show(viewer)
+
+    def _show(self, viewer: Viewer) -> None:
+        if not viewer.is_connected:
+            return
+        if self.publisher is None:
+            viewer.show(None, [])
+            return
+        viewer.show(self.publisher.uplink("audio"), self._videos(self.publisher))
+
+    def _videos(self, publisher: Publisher) -> list[Uplink]:
+        """The tracks by rank: the screen while it is shared, else the camera, then the other."""
+        camera, screen = publisher.uplink("camera"), publisher.uplink("screen")
+        if self.screen_is_shared and screen is not None:
+            return [screen] + ([camera] if camera else [])
+        return [camera] if camera else []
+
+    def _tap(self) -> None:
+        if self._sink is None or self.publisher is None:
+            return
+        for uplink in self.publisher.uplinks:
+            tap = FrameTap(uplink.track, uplink.codec, uplink.clock_rate, self._sink)
+            uplink.taps.append(tap)
+            self._taps.append(tap)
+
+    def _untap(self) -> None:
+        for tap in self._taps:
+            tap.flush()
+        self._taps.clear()
+        if self.publisher is not None:
+            for uplink in self.publisher.uplinks:
+                uplink.taps.clear()
+
+    def describe(self) -> Mapping[str, object]:
+        """For /debug/rooms."""
+        return {
+            "room": self.room,
+            "publisher": self.publisher.describe() if self.publisher else None,
+            "viewers": len(self.viewers),
+            "sample": [viewer.describe() for viewer in list(self.viewers)[:20]],
+        }

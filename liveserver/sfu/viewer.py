@@ -1,0 +1,165 @@
+"""A WHEP peer: its downlinks, its reports, its requests for repair."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import Callable, Mapping, Sequence
+
+from liveserver.clock import Clock
+from liveserver.core.errors import PeerError
+from liveserver.rtp import rtcp
+from liveserver.rtp.replay import FAST_SPARE_BPS, SLOW_SPARE_BPS
+from liveserver.sfu.answer import Answer, IceCredentials
+from liveserver.sfu.downlink import Downlink
+from liveserver.sfu.peer import Peer, PeerEvents, Transport
+from liveserver.sfu.uplink import Uplink
+
+FIREFOX_HOLD_NS = 75_000_000  # Firefox drops what comes right after DTLS
+
+
+class Viewer(Peer):
+    """Watches what the stage shows it. `on_ready` is called once media may flow to it."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        ice: IceCredentials,
+        events: PeerEvents,
+        clock: Clock,
+        cname: str,
+        on_ready: Callable[[Viewer], None],
+        on_gone: Callable[[Viewer], None],
+    ):
+        super().__init__(transport, ice, events, clock.monotonic_ns())
+        self.hold_ns = 0
+        self.fraction_lost = 0.0
+        self._clock = clock
+        self._cname = cname
+        self._on_ready = on_ready
+        self._on_gone = on_gone
+        self._answer: Answer | None = None
+        self._shown: dict[str, Uplink | None] = {}
+        self.audio: Downlink | None = None
+        self.videos: list[Downlink] = []
+
+    def agree(self, answer: Answer, *, is_firefox: bool) -> None:
+        """Take note of what was agreed, before the peer starts."""
+        self._answer = answer
+        self.hold_ns = FIREFOX_HOLD_NS if is_firefox else 0
+
+    def show(self, audio: Uplink | None, videos: Sequence[Uplink]) -> None:
+        """Attach the instructor's tracks: the first video m-line gets the first of `videos`, and so on.
+
+        Tells the owner once (`unsupported`) when the viewer lacks a track's codec.
+        """
+        if self.audio is not None:
+            self._attach(self.audio, audio, 0)
+        for index, downlink in enumerate(self.videos):
+            self._attach(downlink, videos[index] if index < len(videos) else None, self.hold_ns)
+
+    def refresh(self, now_ns: int) -> None:
+        """Media was held back and may flow again: start from the cache."""
+        for downlink in self.videos:
+            downlink.repair(now_ns)
+
+    def report(self, wall_ns: int) -> None:
+        """Send the sender reports of all downlinks in one compound packet."""
+        parts = [report for d in self._downlinks() if (report := d.report(wall_ns)) is not None]
+        if parts and self.session:
+            names = rtcp.SourceDescription({part.ssrc: self._cname for part in parts})
+            self._transport.fanout.send_rtcp(self.session, rtcp.build([*parts, names]))
+
+    def say_bye(self) -> None:
+        """SRTCP BYE for every stream (RFC 3550 6.6)."""
+        ssrcs = [downlink.outbound.ssrc for downlink in self._downlinks()]
+        if ssrcs and self.session:
+            farewell: list[rtcp.Rtcp] = [rtcp.ReceiverReport(ssrcs[0], ()), rtcp.Bye(tuple(ssrcs))]
+            self._transport.fanout.send_rtcp(self.session, rtcp.build(farewell))
+
+    def receive_rtcp(self, data: bytes, now_ns: int) -> None:
+        try:
+            packets = rtcp.parse(data)
+        except PeerError:
+            self._transport.front.counters["rtcp_malformed"] += 1
+            return
+        for packet in packets:
+            if isinstance(packet, rtcp.Nack):
+                downlink = self._find(packet.media_ssrc)
+                if downlink is not None:
+                    downlink.retransmit(packet.sequences, now_ns)
+            elif isinstance(packet, (rtcp.PictureLoss, rtcp.FullIntraRequest)):
+                for downlink in self.videos:
+                    downlink.repair(now_ns)
+            elif isinstance(packet, (rtcp.ReceiverReport, rtcp.SenderReport)):
+                for block in packet.reports:
+                    self.fraction_lost = block.fraction_lost / 256
+
+    def _media_connected(self) -> None:
+        assert self._answer is not None
+        spare_bps = _spare_bps(self.endpoint.selected[0] if self.endpoint.selected else "")
+        for outbound in self._answer.outbound:
+            downlink = Downlink(
+                self._transport.fanout,
+                self.session,
+                outbound,
+                self._schedule,
+                self._clock.monotonic_ns,
+                spare_bps,
+            )
+            if outbound.kind == "audio" and self.audio is None:
+                self.audio = downlink
+            elif outbound.kind == "video":
+                self.videos.append(downlink)
+        self._on_ready(self)
+        self.report(self._clock.wall_ms() * 1_000_000)
+
+    def _media_closed(self) -> None:
+        self.say_bye()
+        for downlink in self._downlinks():
+            downlink.close()
+        self._on_gone(self)
+
+    def _attach(self, downlink: Downlink, uplink: Uplink | None, hold_ns: int) -> None:
+        if uplink is None:
+            downlink.detach()
+            return
+        if downlink.can_show(uplink):
+            downlink.attach(uplink, hold_ns)
+            return
+        downlink.detach()
+        if self._shown.get(downlink.outbound.mid) is not uplink:
+            self._shown[downlink.outbound.mid] = uplink
+            self._events.unsupported(uplink.codec)
+
+    def _schedule(self, due_ns: int, callback: Callable[[], None]) -> asyncio.TimerHandle:
+        delay_s = max(0, due_ns - self._clock.monotonic_ns()) / 1e9
+        return asyncio.get_running_loop().call_later(delay_s, callback)
+
+    def _downlinks(self) -> list[Downlink]:
+        return ([self.audio] if self.audio else []) + self.videos
+
+    def _find(self, ssrc: int) -> Downlink | None:
+        return next((d for d in self._downlinks() if d.outbound.ssrc == ssrc), None)
+
+    def describe(self) -> Mapping[str, object]:
+        """For /debug/rooms."""
+        return {
+            "peer": self.id,
+            "connected": self.is_connected,
+            "lost": round(self.fraction_lost, 3),
+            "downlinks": [
+                {"mid": d.outbound.mid, "track": d.source.track if d.source else None, "live": d.is_live}
+                | dict(d.counters)
+                for d in self._downlinks()
+            ],
+        }
+
+
+def _spare_bps(host: str) -> int:
+    """How fast a viewer may catch up: a local address is taken for a fast link, others for unknown."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return SLOW_SPARE_BPS
+    return FAST_SPARE_BPS if address.is_private or address.is_loopback else SLOW_SPARE_BPS
