@@ -1,0 +1,63 @@
+/** Control messages (docs/PROTOCOL.md section 1) over whichever carrier is up, with their heartbeat. */
+import { jittered } from './backoff.js';
+import { Emitter } from './emitter.js';
+
+const HEARTBEAT_MS = 15_000;
+const ANSWER_MS = 10_000;
+
+/**
+ * Emits each incoming message under its `type`. A carrier is `{ send(text), lost() }`; a heartbeat that
+ * stays unanswered for 10 s calls its `lost`.
+ */
+export class Messages extends Emitter {
+  #carrier = null;
+  #timer = 0;
+  #deadline = 0;
+  #seq = 0;
+
+  attach(carrier) {
+    this.detach();
+    this.#carrier = carrier;
+    this.#schedule();
+  }
+
+  detach() {
+    clearTimeout(this.#timer);
+    clearTimeout(this.#deadline);
+    this.#deadline = 0;
+    this.#carrier = null;
+  }
+
+  get attached() {
+    return this.#carrier !== null;
+  }
+
+  /** False when no carrier is up: the caller decides whether that matters. */
+  send(message) {
+    if (!this.#carrier) return false;
+    return this.#carrier.send(JSON.stringify(message));
+  }
+
+  receive(text) {
+    let message;
+    try {
+      message = JSON.parse(text);
+    } catch {
+      return;
+    }
+    if (message === null || typeof message !== 'object' || typeof message.type !== 'string') return;
+    clearTimeout(this.#deadline);
+    this.#deadline = 0;
+    this.emit(message.type, message);
+  }
+
+  #schedule() {
+    this.#timer = setTimeout(() => {
+      this.#seq += 1;
+      this.send({ type: 'heartbeat', seq: this.#seq });
+      const carrier = this.#carrier;
+      this.#deadline ||= setTimeout(() => carrier?.lost(), ANSWER_MS);
+      this.#schedule();
+    }, jittered(HEARTBEAT_MS, 0.1));
+  }
+}

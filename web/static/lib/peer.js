@@ -1,0 +1,85 @@
+/**
+ * One WHIP or WHEP session (RFC 9725): an offer posted at once, an answer, a connection, and its end.
+ * The server is ICE-lite and learns our addresses from our checks, so nothing waits for gathering.
+ */
+import { Problem, request } from './api.js';
+import { token } from './session.js';
+
+const CONNECT_MS = 10_000;
+/** ICE calls a short hole in the network "disconnected" and often recovers; after this we start anew. */
+const DISCONNECTED_MS = 3000;
+
+export class Peer {
+  #location = null;
+  #timer = 0;
+  #ended;
+  #connected;
+
+  /** `prepare(pc)` adds what is to be sent or received before the offer is made. */
+  constructor(path, prepare) {
+    this.path = path;
+    this.pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle', iceServers: [] });
+    /** Resolves with the reason once the session is over, whoever ended it. */
+    this.ended = new Promise((resolve) => { this.#ended = resolve; });
+    this.#connected = new Promise((resolve) => {
+      this.pc.addEventListener('connectionstatechange', () => this.#watch(resolve));
+    });
+    prepare(this.pc);
+  }
+
+  /** Resolves when media can flow; throws `Problem` when the server refuses or nothing connects. */
+  async open() {
+    try {
+      await this.pc.setLocalDescription(await this.pc.createOffer());
+      const response = await request(this.path, {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/sdp' },
+        body: this.pc.localDescription.sdp,
+      });
+      // Only the path: behind a proxy the server's idea of its own host may not be ours.
+      const place = new URL(response.headers.get('Location') ?? this.path, location.href);
+      this.#location = place.pathname + place.search;
+      await this.pc.setRemoteDescription({ type: 'answer', sdp: await response.text() });
+      await this.#connectedInTime();
+    } catch (problem) {
+      this.close();
+      throw problem instanceof Problem ? problem : new Problem('webrtc', 0, problem.message);
+    }
+  }
+
+  /** Ends the session here and, by DELETE, at the server. Works while the page is being left. */
+  close(reason = 'closed') {
+    clearTimeout(this.#timer);
+    this.pc.close();
+    if (this.#location) {
+      const bearer = token();
+      // The server notices a vanished peer by itself; the answer changes nothing here.
+      fetch(this.#location, {
+        method: 'DELETE', keepalive: true, credentials: 'omit', headers: { Authorization: `Bearer ${bearer}` },
+      }).catch(() => null);
+      this.#location = null;
+    }
+    this.#ended(reason);
+  }
+
+  lost(reason) {
+    this.close(reason);
+  }
+
+  #connectedInTime() {
+    let timer = 0;
+    const late = new Promise((_, reject) => {
+      timer = setTimeout(() => reject(new Problem('no_connection')), CONNECT_MS);
+    });
+    const over = this.ended.then(() => { throw new Problem('no_connection'); });
+    return Promise.race([this.#connected, late, over]).finally(() => clearTimeout(timer));
+  }
+
+  #watch(connected) {
+    clearTimeout(this.#timer);
+    const state = this.pc.connectionState;
+    if (state === 'connected') connected();
+    else if (state === 'failed') this.lost('failed');
+    else if (state === 'disconnected') this.#timer = setTimeout(() => this.lost('silent'), DISCONNECTED_MS);
+  }
+}

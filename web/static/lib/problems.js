@@ -1,0 +1,26 @@
+/** What a refused request means to the person, and what to do: one sentence for each stable code. */
+import { t } from './i18n.js';
+
+const SENTENCES = {
+  network: 'problem.network',
+  token_missing: 'problem.token_missing',
+  token_invalid: 'problem.token_invalid',
+  token_expired: 'problem.token_expired',
+  forbidden: 'problem.forbidden',
+  unknown_lesson: 'problem.unknown_lesson',
+  lesson_cut: 'problem.lesson_cut',
+  lesson_ended: 'problem.lesson_ended',
+  lesson_full: 'problem.lesson_full',
+  person_removed: 'problem.person_removed',
+  rate_limited: 'problem.rate_limited',
+  chat_off: 'problem.chat_off',
+  chat_too_long: 'problem.chat_too_long',
+  no_common_codec: 'problem.no_common_codec',
+  setup_used: 'problem.setup_used',
+  no_connection: 'problem.no_connection',
+};
+
+export function explain(problem) {
+  const key = SENTENCES[problem?.code];
+  return key ? t(key) : t('problem.other', { code: problem?.code ?? '?' });
+}

@@ -1,0 +1,68 @@
+/** The control channel over a WebSocket: instructors and moderators. Joins first, comes back by itself. */
+import { backoffMs, pause } from './backoff.js';
+import { Messages } from './messages.js';
+import { token } from './session.js';
+
+/** Close codes after which coming back by itself would be wrong, and what they mean to the page. */
+const FINAL = { 4401: 'denied', 4403: 'denied', 4404: 'unknown', 4409: 'replaced' };
+const CUT_OR_ENDED = 4410;
+
+/** Also emits `up`, `down` ({ in_ms }) and `stopped` ({ why }). */
+export class Socket extends Messages {
+  #lesson;
+  #socket = null;
+  #stop = new AbortController();
+  #attempt = 0;
+
+  constructor(lesson) {
+    super();
+    this.#lesson = lesson;
+  }
+
+  start() {
+    this.#open();
+  }
+
+  stop() {
+    this.#stop.abort();
+    this.detach();
+    this.#socket?.close(1000);
+  }
+
+  #open() {
+    const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
+    const socket = new WebSocket(`${scheme}://${location.host}/ws/${encodeURIComponent(this.#lesson)}`);
+    this.#socket = socket;
+    socket.addEventListener('open', () => {
+      socket.send(JSON.stringify({ type: 'join', token: token() }));
+      this.attach({ send: (text) => this.#write(socket, text), lost: () => socket.close(4000, 'silent') });
+    });
+    socket.addEventListener('message', ({ data }) => {
+      if (typeof data !== 'string') return;
+      this.#attempt = 0;
+      this.receive(data);
+    });
+    socket.addEventListener('close', ({ code }) => this.#closed(code));
+  }
+
+  #write(socket, text) {
+    if (socket.readyState !== WebSocket.OPEN) return false;
+    socket.send(text);
+    return true;
+  }
+
+  async #closed(code) {
+    this.detach();
+    if (this.#stop.signal.aborted) return;
+    if (code in FINAL) {
+      this.emit('stopped', { why: FINAL[code] });
+      return;
+    }
+    // A cut lesson may be restored: ask again, but not often. The page learns of the end from messages.
+    const wait = code === CUT_OR_ENDED ? 4000 + Math.random() * 2000 : backoffMs(this.#attempt);
+    this.#attempt += 1;
+    this.emit('down', { in_ms: wait, code });
+    await pause(wait, this.#stop.signal);
+    if (!this.#stop.signal.aborted) this.#open();
+  }
+}

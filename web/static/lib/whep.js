@@ -1,0 +1,80 @@
+/**
+ * Watching: receive-only audio and up to two pictures, with the control channel inside the same
+ * connection. `link` carries the states, the viewer itself the control messages.
+ */
+import { preferCodecs } from './codecs.js';
+import { Link } from './link.js';
+import { Messages } from './messages.js';
+import { Peer } from './peer.js';
+
+export class Viewer extends Messages {
+  /** Emits `tracks` ({ audio, main, second }, of which a picture may be null) for each new session. */
+  constructor(lesson, { pictures = 2 } = {}) {
+    super();
+    this.pictures = pictures;
+    this.link = new Link(lesson, () => this.#makePeer(`/whep/${encodeURIComponent(lesson)}`));
+    // A message that says it is over beats whatever the connection does next.
+    this.on('replaced', () => this.link.stop('replaced'));
+    this.on('lesson', ({ state }) => state === 'ended' && this.link.stop('ended'));
+    this.on('joined', ({ lesson: { state } }) => state === 'ended' && this.link.stop('ended'));
+  }
+
+  start() {
+    this.link.run();
+  }
+
+  stop() {
+    this.link.stop();
+    this.detach();
+  }
+
+  /** Zero pictures is a session that costs no more than its sound. */
+  setPictures(pictures) {
+    if (pictures === this.pictures) return;
+    this.pictures = pictures;
+    this.link.renew();
+  }
+
+  get pc() {
+    return this.link.peer?.pc ?? null;
+  }
+
+  #makePeer(path) {
+    const peer = new Peer(path, (pc) => {
+      const tracks = { audio: receive(pc, 'audio'), main: null, second: null };
+      if (this.pictures > 0) tracks.main = receive(pc, 'video');
+      if (this.pictures > 1) tracks.second = receive(pc, 'video');
+      this.#openControl(pc, () => peer.lost('control_closed'));
+      this.emit('tracks', tracks);
+    });
+    peer.ended.then(() => this.detach());
+    return peer;
+  }
+
+  #openControl(pc, lost) {
+    const channel = pc.createDataChannel('control', { ordered: true });
+    channel.addEventListener('open', () => {
+      this.attach({
+        send: (text) => {
+          if (channel.readyState !== 'open') return false;
+          channel.send(text);
+          return true;
+        },
+        lost,
+      });
+      this.emit('up');
+    });
+    channel.addEventListener('message', ({ data }) => typeof data === 'string' && this.receive(data));
+    channel.addEventListener('close', lost);
+  }
+}
+
+function receive(pc, kind) {
+  const transceiver = pc.addTransceiver(kind, { direction: 'recvonly' });
+  const { receiver } = transceiver;
+  if (kind === 'video') preferCodecs(transceiver, globalThis.RTCRtpReceiver.getCapabilities?.('video'));
+  // As little buffer as the network allows; both names of the same wish.
+  if ('jitterBufferTarget' in receiver) receiver.jitterBufferTarget = 0;
+  else if ('playoutDelayHint' in receiver) receiver.playoutDelayHint = 0;
+  return receiver.track;
+}

@@ -1,0 +1,70 @@
+/**
+ * Broadcasting: audio, camera and screen are offered from the start, because WHIP cannot renegotiate;
+ * what is not there yet comes later by replaceTrack.
+ */
+import { preferCodecs } from './codecs.js';
+import { Emitter } from './emitter.js';
+import { Link } from './link.js';
+import { Peer } from './peer.js';
+
+const VIDEO_BPS = 1_500_000;
+const KINDS = { audio: 'audio', camera: 'video', screen: 'video' };
+
+/** Emits `outage` ({ ms }) after a lost connection is back. States: see `link`. */
+export class Publisher extends Emitter {
+  tracks = { audio: null, camera: null, screen: null };
+  #transceivers = {};
+  #lostAt = 0;
+
+  constructor(lesson) {
+    super();
+    this.link = new Link(lesson, () => this.#makePeer(`/whip/${encodeURIComponent(lesson)}`));
+    this.link.on('state', ({ name }) => this.#time(name));
+  }
+
+  start() {
+    this.link.run();
+  }
+
+  stop() {
+    this.link.stop();
+  }
+
+  get pc() {
+    return this.link.peer?.pc ?? null;
+  }
+
+  /** The mids by which the server tells camera and screen apart. */
+  get mids() {
+    return Object.fromEntries(
+      Object.entries(this.#transceivers).map(([name, transceiver]) => [name, transceiver.mid ?? '']),
+    );
+  }
+
+  /** Sends `track` (or nothing) as `audio`, `camera` or `screen` from now on, over every reconnection. */
+  async put(name, track) {
+    this.tracks[name] = track;
+    if (track && name === 'screen') track.contentHint = 'detail';
+    await this.#transceivers[name]?.sender.replaceTrack(track).catch(() => null);
+  }
+
+  #makePeer(path) {
+    return new Peer(path, (pc) => {
+      for (const [name, kind] of Object.entries(KINDS)) {
+        const options = { direction: 'sendonly' };
+        if (kind === 'video') options.sendEncodings = [{ maxBitrate: VIDEO_BPS }];
+        const transceiver = pc.addTransceiver(this.tracks[name] ?? kind, options);
+        if (kind === 'video') preferCodecs(transceiver, globalThis.RTCRtpSender.getCapabilities?.('video'));
+        this.#transceivers[name] = transceiver;
+      }
+    });
+  }
+
+  #time(name) {
+    if (name === 'retrying' || name === 'gone') this.#lostAt ||= Date.now();
+    if (name === 'open' && this.#lostAt) {
+      this.emit('outage', { ms: Date.now() - this.#lostAt });
+      this.#lostAt = 0;
+    }
+  }
+}

@@ -1,0 +1,32 @@
+/** The administrator's page: lessons and their links, recordings, the ledger's head. */
+import { tabs } from '../components/tabs.js';
+import { topbar } from '../components/topbar.js';
+import { el, mount } from '../lib/dom.js';
+import { t } from '../lib/i18n.js';
+import { setupToken } from '../lib/session.js';
+import { ledgerCard } from '../components/ledger.js';
+import { lessonsSection } from './admin/lessons.js';
+import { recordingsSection } from '../components/recordings-table.js';
+import { setupForm } from './admin/setup.js';
+
+function draw() {
+  const bar = topbar(t('admin.title'));
+  if (setupToken()) {
+    mount(bar.node, el('main', { class: 'narrow', tabindex: '-1' }, setupForm(draw)));
+    return;
+  }
+  const lessons = lessonsSection();
+  const recordings = recordingsSection();
+  const ledger = ledgerCard();
+  const sections = { lessons, recordings, ledger };
+  const nav = tabs(t('admin.sections'), [
+    { name: 'lessons', text: t('admin.lessons'), panel: lessons.node },
+    { name: 'recordings', text: t('admin.recordings'), panel: recordings.node },
+    { name: 'ledger', text: t('ledger.title'), panel: ledger.node },
+  ], { vertical: true, changed: (name) => sections[name].refresh() });
+  mount(bar.node, el('main', { class: 'desk', tabindex: '-1' }, nav.node));
+  lessons.refresh();
+}
+
+draw();
+document.documentElement.dataset.page = 'admin';

@@ -1,0 +1,129 @@
+/** The learner's page as nodes; phone first: the stage on top, the class below it, the chat under that. */
+import { button, relabel } from '../../components/button.js';
+import { stateBadge } from '../../components/badge.js';
+import { chat } from '../../components/chat.js';
+import { icon } from '../../components/icon.js';
+import { notices } from '../../components/notices.js';
+import { stage as makeStage } from '../../components/stage.js';
+import { topbar } from '../../components/topbar.js';
+import { el, mount, setText } from '../../lib/dom.js';
+import * as format from '../../lib/format.js';
+import { t } from '../../lib/i18n.js';
+import { explain } from '../../lib/problems.js';
+import { DownloadMeter } from '../../lib/quality.js';
+import { taps } from './taps.js';
+
+const SAMPLE_MS = 2000;
+const STARVED_SAMPLES = 3;
+const BEHIND_MS = 1500;
+const QUALITY = { good: 'quality.good', fair: 'quality.fair', poor: 'quality.poor' };
+const LEVELS = {
+  chat: 'cut.seen.chat', picture: 'cut.seen.picture', pause: 'cut.seen.pause', lesson: 'cut.seen.lesson', person: 'cut.seen.person',
+};
+
+export function drawLearn(viewer, story) {
+  const bar = topbar(t('learn.title'));
+  const stage = makeStage({ label: t('stage.label') });
+  const state = el('span', { class: 'state' });
+  const people = el('span', { testid: 'viewer-count' }, '–');
+  const elapsed = el('span', { class: 'figure' });
+  const teacher = el('p', { class: 'teacher' });
+  const quality = el('span', { class: 'quality' }, t('quality.unknown'));
+  const notes = notices();
+  const again = button(t('learn.take_over'), { kind: 'primary', press: () => location.reload(), hidden: true });
+  const audioOnly = button(t('learn.audio_only_on'), { symbol: 'sound', 'aria-pressed': 'false', press: switchAudio });
+  const fullScreen = button(t('stage.full_screen'), { symbol: 'full', press: stage.fullScreen });
+  const fit = button(t('stage.fit'), { symbol: 'fit', press: stage.fit });
+  const talk = chat({ send: (message) => viewer.send({ type: 'chat', ...message }) });
+  stage.overlay.append(again);
+
+  const transport = el('p', { class: 'hint connection' }, t('learn.connection'), ' ',
+    el('span', { class: 'figure', testid: 'transport' }, 'webrtc'), ' · ', quality);
+  mount(bar.node, el('main', { class: 'learn', tabindex: '-1' },
+    el('div', { class: 'learn-stage' }, stage.node),
+    el('section', { class: 'learn-about', 'aria-label': t('learn.about') }, notes.node,
+      el('div', { class: 'facts' }, state, el('span', { class: 'fact' }, icon('people'), t('learn.watching'), ' ', people), elapsed),
+      teacher, transport,
+      el('div', { class: 'learn-actions' }, fullScreen, fit, audioOnly)),
+    el('section', { class: 'learn-chat panel' }, el('h2', {}, t('chat.label')), talk.node)));
+
+  taps(stage.node, { once: stage.fullScreen, twice: stage.fit });
+  if (new URLSearchParams(location.search).get('transport') === 'hls') notes.set('hls', t('learn.no_hls'));
+
+  viewer.on('joined', (message) => talk.history(message.chat ?? []));
+  viewer.on('chat', talk.add);
+  viewer.on('chat_removed', ({ id }) => talk.remove(id));
+  viewer.on('error', (problem) => talk.refuse(problem.ref, explain(problem)));
+
+  function switchAudio() {
+    story.set({ audioOnly: !story.audioOnly, frames: false, starved: false });
+    viewer.setPictures(story.audioOnly ? 0 : 2);
+  }
+
+  function render() {
+    const { lesson, cut } = story;
+    const words = story.words;
+    stage.say(words?.[0] ?? null, words?.[1]);
+    if (lesson.title) bar.name(lesson.title);
+    setText(teacher, lesson.instructor ? t('learn.instructor', { name: lesson.instructor }) : '');
+    const shown = story.ended ? 'ended' : lesson.state;
+    if (shown && state.dataset.state !== shown) {
+      state.dataset.state = shown;
+      state.replaceChildren(stateBadge(shown));
+    }
+    setText(people, lesson.viewers === null ? '–' : format.count(lesson.viewers));
+    const why = cut?.reason ? t('cut.reason', { reason: cut.reason }) : t('cut.no_reason');
+    const seen = cut || lesson.state === 'cut' ? `${t(LEVELS[cut?.level] ?? 'cut.seen.lesson')} ${why}` : null;
+    notes.set('cut', story.ended ? null : seen, { tone: 'danger', testid: 'cut-notice' });
+    notes.set('codec', story.codecMissing ? t('learn.codec_notice') : null);
+    again.hidden = story.link.name !== 'stopped' || story.ended || story.link.why === 'codec';
+    relabel(again, story.link.why === 'replaced' ? t('learn.take_over') : t('action.retry'));
+    audioOnly.setAttribute('aria-pressed', String(story.audioOnly));
+    relabel(audioOnly, story.audioOnly ? t('learn.audio_only_off') : t('learn.audio_only_on'));
+    const chatOpen = story.link.name === 'open' && story.chatOn && !(cut && cut.level !== 'picture');
+    talk.enable(chatOpen, story.ended ? t('chat.closed') : cut || !story.chatOn ? t('chat.off') : t('chat.offline'));
+  }
+
+  watchPicture(stage.video, story);
+  setInterval(() => tick(), 1000);
+  function tick() {
+    const since = story.lesson.started_at_ms;
+    const running = since && !story.ended && story.lesson.state !== 'waiting';
+    setText(elapsed, running ? format.elapsed(Date.now() + story.clockOffsetMs - since) : '');
+  }
+
+  const meter = new DownloadMeter();
+  let dry = 0;
+  setInterval(async () => {
+    if (story.link.name !== 'open' || !viewer.pc) return;
+    const sample = await meter.sample(viewer.pc);
+    if (!sample) return;
+    const expected = story.pictures.main && story.publishing !== false && story.lesson.state === 'live'
+      && !story.sources?.blank;
+    dry = expected && sample.fps === 0 ? dry + 1 : 0;
+    const starved = dry >= STARVED_SAMPLES;
+    if (starved !== story.starved) story.set({ starved });
+    const late = sample.behind_ms > BEHIND_MS ? ` · ${t('quality.behind', { n: (sample.behind_ms / 1000).toFixed(1) })}` : '';
+    const words = sample.packets ? t(QUALITY[sample.verdict]) : t('quality.unknown');
+    const advice = sample.verdict === 'poor' && !story.audioOnly ? ` · ${t('quality.advice')}` : '';
+    setText(quality, `${words}${sample.packets ? ` · ${format.rate(sample.bps)}` : ''}${late}${advice}`);
+  }, SAMPLE_MS);
+
+  return { stage, overlay: stage.overlay, render };
+}
+
+/** Tells the story when pictures are really shown, not merely promised. */
+function watchPicture(video, story) {
+  const seen = () => {
+    if (!story.frames && story.link.name === 'open') story.set({ frames: true, starved: false });
+  };
+  if (!video.requestVideoFrameCallback) {
+    video.addEventListener('timeupdate', () => video.videoWidth && seen());
+    return;
+  }
+  const next = () => {
+    seen();
+    video.requestVideoFrameCallback(next);
+  };
+  video.requestVideoFrameCallback(next);
+}

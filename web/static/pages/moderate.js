@@ -1,0 +1,8 @@
+/** The moderator's page: a wall of classes, one of them selected, two keys from seeing to cutting. */
+import { drawModerate } from './moderate/view.js';
+import { Wall } from './moderate/wall.js';
+
+const wall = new Wall();
+drawModerate(wall);
+wall.run();
+document.documentElement.dataset.page = 'moderate';

@@ -1,0 +1,225 @@
+/**
+ * What the instructor sends and what the class looks like from here. Buttons call its methods, the
+ * view reads its fields after `change`.
+ */
+import { get, post } from '../../lib/api.js';
+import { pickScreen } from '../../lib/devices.js';
+import { Emitter } from '../../lib/emitter.js';
+
+const RECORDING_POLL_MS = 1500;
+/** After this long without a picture at the server, although we believe to send one, we publish anew. */
+const UNHEARD_MS = 4000;
+
+export class Broadcast extends Emitter {
+  /** 'setup' | 'live' | 'ended' | 'replaced' | 'denied' | 'unknown' */
+  phase = 'setup';
+  lesson = { title: '', state: null, started_at_ms: null, viewers: null };
+  cut = null;
+  chatOn = true;
+  recording = null;
+  outageMs = null;
+  online = false;
+  microphoneOn = true;
+  cameraOn = true;
+  blank = false;
+  screen = null;
+  clockOffsetMs = 0;
+  #unheard = 0;
+  #rejoined = false;
+
+  constructor({ lesson, socket, devices, publisher }) {
+    super();
+    Object.assign(this, { id: lesson, socket, devices, publisher });
+    devices.on('change', () => this.#devicesChanged());
+    publisher.link.on('state', (state) => this.#linked(state));
+    publisher.on('outage', ({ ms }) => this.set({ outageMs: ms }));
+    socket.on('joined', (message) => this.#joined(message));
+    socket.on('down', () => this.set({ online: false }));
+    socket.on('stopped', ({ why }) => this.#stopped(why));
+    socket.on('replaced', () => this.#stopped('replaced'));
+    socket.on('lesson', (message) => this.#lessonChanged(message));
+    socket.on('cut', ({ active, ...cut }) => this.set({ cut: active ? cut : null }));
+    socket.on('recording', (recording) => this.set({ recording }));
+  }
+
+  set(changes) {
+    Object.assign(this, changes);
+    this.emit('change');
+  }
+
+  get paused() {
+    return this.lesson.state === 'paused';
+  }
+
+  async goLive() {
+    this.set({ phase: 'live', outageMs: null });
+    await this.#putAll();
+    this.publisher.start();
+  }
+
+  async end() {
+    const lesson = await post(`/lessons/${encodeURIComponent(this.id)}/end`);
+    this.#over();
+    return lesson;
+  }
+
+  toggleMicrophone() {
+    this.set({ microphoneOn: !this.microphoneOn });
+    this.#gate();
+  }
+
+  async toggleCamera() {
+    if (this.devices.tracks.camera) this.devices.close('camera');
+    else await this.devices.choose('camera');
+    this.set({ cameraOn: this.devices.tracks.camera !== null });
+    await this.#putAll();
+  }
+
+  async choose(name, id) {
+    await this.devices.choose(name, id);
+    await this.#putAll();
+  }
+
+  async toggleScreen() {
+    if (this.screen) {
+      this.screen.stop();
+      this.set({ screen: null });
+    } else {
+      const track = await pickScreen();
+      if (!track) return;
+      track.addEventListener('ended', () => this.screen === track && this.#screenClosed());
+      this.set({ screen: track });
+    }
+    await this.#putAll();
+  }
+
+  toggleBlank() {
+    this.set({ blank: !this.blank });
+    this.#gate();
+  }
+
+  togglePause() {
+    return this.socket.send({ type: 'pause', on: !this.paused });
+  }
+
+  async #screenClosed() {
+    this.set({ screen: null });
+    await this.#putAll();
+  }
+
+  async #putAll() {
+    await this.publisher.put('audio', this.devices.tracks.microphone);
+    await this.publisher.put('camera', this.devices.tracks.camera);
+    await this.publisher.put('screen', this.screen);
+    this.#gate();
+  }
+
+  /** A blanked or paused class leaves this machine black and silent, whatever the server does with it. */
+  #gate() {
+    const { microphone, camera } = this.devices.tracks;
+    if (microphone) microphone.enabled = this.microphoneOn && !this.paused;
+    for (const picture of [camera, this.screen]) {
+      if (picture) picture.enabled = !this.blank && !this.paused;
+    }
+    this.#tellSources();
+    this.emit('change');
+  }
+
+  #tellSources() {
+    if (this.phase !== 'live' || this.publisher.link.state?.name !== 'open') return;
+    const { microphone, camera } = this.devices.tracks;
+    this.socket.send({
+      type: 'sources',
+      camera: camera !== null,
+      screen: this.screen !== null,
+      microphone: microphone !== null && this.microphoneOn,
+      blank: this.blank,
+      mids: this.publisher.mids,
+    });
+  }
+
+  async #devicesChanged() {
+    this.cameraOn = this.devices.tracks.camera !== null;
+    if (this.phase === 'live') await this.#putAll();
+    else this.emit('change');
+  }
+
+  #linked(state) {
+    if (state.name === 'open') this.#tellSources();
+    if (state.name === 'stopped') this.#stopped(state.why);
+    this.emit('change');
+  }
+
+  #joined(message) {
+    this.#rejoined = this.phase === 'live';
+    this.set({
+      online: true,
+      lesson: { ...this.lesson, ...message.lesson },
+      cut: message.cut ?? null,
+      chatOn: message.chat_on !== false,
+      clockOffsetMs: message.server_time_ms - Date.now(),
+    });
+    if (message.lesson.state === 'ended') this.#over();
+    this.#tellSources();
+  }
+
+  #lessonChanged({ state, viewers, started_at_ms: started, publishing }) {
+    const wasPaused = this.paused;
+    this.set({ lesson: { ...this.lesson, state, viewers, started_at_ms: started ?? this.lesson.started_at_ms } });
+    if (state === 'ended') this.#over();
+    else if (wasPaused !== this.paused) this.#gate();
+    this.#mindSilence(publishing);
+  }
+
+  /** The server came back without our session: it says so long before our own connection notices. */
+  #mindSilence(publishing) {
+    const believes = this.phase === 'live' && this.publisher.link.state?.name === 'open' && this.#rejoined;
+    if (publishing !== false || !believes || this.cut) {
+      clearTimeout(this.#unheard);
+      this.#unheard = 0;
+      return;
+    }
+    this.#unheard ||= setTimeout(() => {
+      this.#unheard = 0;
+      this.#rejoined = false;
+      this.publisher.link.peer?.lost('unheard');
+    }, UNHEARD_MS);
+  }
+
+  #stopped(why) {
+    if (this.phase === 'ended') return;
+    if (why === 'ended') this.#over();
+    else {
+      this.#letGo();
+      this.set({ phase: why ?? 'denied' });
+    }
+  }
+
+  #over() {
+    if (this.phase === 'ended') return;
+    this.#letGo();
+    this.set({ phase: 'ended' });
+    this.#followRecording();
+  }
+
+  #letGo() {
+    this.publisher.stop();
+    this.devices.close('camera');
+    this.devices.close('microphone');
+    this.screen?.stop();
+    this.screen = null;
+  }
+
+  async #followRecording() {
+    for (let tries = 0; tries < 200; tries += 1) {
+      try {
+        const { items } = await get(`/lessons/${encodeURIComponent(this.id)}/recordings`);
+        this.set({ recordings: items });
+        if (items.length && items.every(({ state }) => state === 'sealed' || state === 'failed')) return;
+      } catch {
+        // The next round asks again; the page says "being sealed" until then.
+      }
+      await new Promise((resolve) => { setTimeout(resolve, RECORDING_POLL_MS); });
+    }
+  }
+}
