@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from liveserver.core.errors import PeerError
 
-SLICE, IDR, SPS, PPS = 1, 5, 7, 8
+SLICE, IDR, SPS, PPS, ACCESS_UNIT_DELIMITER = 1, 5, 7, 8, 9
 STAP_A, FU_A = 24, 28
 FU_START, FU_END = 0x80, 0x40
 _TYPE = 0x1F
