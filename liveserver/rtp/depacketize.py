@@ -270,10 +270,15 @@ class H264Assembly(_VideoAssembly):
         self._keep(unit)
         if kind == h264.SPS:
             self._parameter_sets = [unit]
-        elif kind == h264.PPS and unit not in self._parameter_sets:
-            if sum(map(len, self._parameter_sets)) + len(unit) <= MAX_PARAMETER_SETS_BYTES:
-                self._parameter_sets.append(unit)
+        elif kind == h264.PPS:
+            self._remember(unit)
         self._kinds.add(kind)
+
+    def _remember(self, unit: bytes) -> None:
+        """A picture parameter set belongs with the sequence parameter set before it."""
+        known = self._parameter_sets
+        if unit not in known and sum(map(len, known)) + len(unit) <= MAX_PARAMETER_SETS_BYTES:
+            known.append(unit)
 
     def _finish(self) -> tuple[bytes, bool] | None:
         if self._pieces is not None:
