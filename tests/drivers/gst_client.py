@@ -3,7 +3,7 @@
 
     gst_client.py publish|view URL TOKEN [--codec h264|vp8]
 
-Runs on Debian's Python with python3-gi and the standard library. Prints JSON lines: "connected", "error", "left",
+Runs on Debian's Python with python3-gi alone. Prints JSON lines: "connected", "error", "left",
 and every 500 ms "progress" with "frames", "audio", "sent_packets", "codec" and "size".
 It does not trickle: all candidates go into the offer.
 """

@@ -15,11 +15,11 @@ PROBE = (Path(__file__).parent / "probe.js").read_text()
 CONTRAST = 20  # levels of 256 between the darkest and the lightest spot; a held or blank picture has fewer
 
 
-def testid(name: str) -> str:
+def by_testid(name: str) -> str:
     return f'[data-testid="{name}"]'
 
 
-STAGE = testid("stage")
+STAGE = by_testid("stage")
 
 
 @dataclass(frozen=True, slots=True)
