@@ -29,7 +29,8 @@ a crash's and does not count.
   `no_keyframe`, `no_media` (nothing came), `disk`, `damaged` (a fragment no longer has its hash)
 - `resumed` `feed`: a recorder went on with the recording after a crash
 - `closed` `reason`: `ended`, or `abandoned` when nobody came back for it
-- `derived` like `fragment`, and `from`: H.264 made of a VP8 track's file `from`; what is in the sealed file
+- `derived` like `fragment`, and `from`: H.264 made of a VP8 track's file `from`
+- `transcoded` `from`, `file`: the derived file that is in the sealed one; null when no picture could be had
 - `original` `file`, `key`, `sha256`, `size`: the VP8 file, stored as it was recorded
 - `sealed` `key`, `sha256`, `size`, `duration_ms`, `sealed_at_ms`, `placed`: the MP4. `placed` lists
   `[n, offset]`: the media bytes of line n (`fragment` or `derived`) lie at `offset` in the MP4
@@ -140,6 +141,7 @@ class Contents:
     configs: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # by file
     fragments: list[Fragment] = field(default_factory=list)
     derived: list[Fragment] = field(default_factory=list)
+    transcoded: dict[str, str | None] = field(default_factory=dict)  # VP8 file to derived file
     originals: dict[str, dict[str, Any]] = field(default_factory=dict)  # by file
     gaps: list[dict[str, Any]] = field(default_factory=list)
     closed: str | None = None
@@ -161,6 +163,8 @@ class Contents:
                 self.fragments.append(Fragment.of(record))
             case "derived":
                 self.derived.append(Fragment.of(record))
+            case "transcoded":
+                self.transcoded[record["from"]] = record["file"]
             case "original":
                 self.originals[record["file"]] = dict(record)
             case "gap":

@@ -168,11 +168,20 @@ class RecordingSpool:
         for fragment in (*self.contents.fragments, *self.contents.derived):
             ends[fragment.file] = fragment.offset + fragment.head_size + fragment.media_size
         for path in self.folder.iterdir():
-            if path.suffix in (".mp4", ".mkv"):
-                if path.name in ends:
-                    self._appender(path.name).cut(ends[path.name])
-                else:
+            if path.suffix in (".mp4", ".mkv", ".part"):
+                if path.name not in ends:
                     path.unlink()
+                elif path.stat().st_size > ends[path.name]:  # a stored original is read-only by now
+                    self._appender(path.name).cut(ends[path.name])
+
+
+def look(folder: Path) -> manifest.Contents:
+    """What a folder's manifest says, without repairing anything."""
+    contents = manifest.Contents()
+    path = folder / MANIFEST
+    for record in manifest.read(path.read_bytes() if path.exists() else b"")[0]:
+        contents.add(record)
+    return contents
 
 
 def final_event(folder: Path) -> dict[str, Any] | None:

@@ -187,21 +187,27 @@ class Timeline:
 class ArrivalGuard:
     """Keeps a step of the machine's clock out of the recording (durations are monotonic time).
 
-    Arrivals may be late against the monotonic clock (the feed was away and repeats), never early.
+    Arrivals may be late against the monotonic clock (the feed was away and repeats), and then catch up; what
+    no delay explains is a step: going back by more than `STEP_MS`, or a leap ahead of the monotonic clock.
     """
 
-    LATE_MS = 180_000
-    EARLY_MS = 5_000
+    STEP_MS = 5_000
 
     def __init__(self) -> None:
-        self._shift_ms: int | None = None  # monotonic - arrival
+        self._first: tuple[int, int] | None = None  # corrected arrival, monotonic
+        self._last = (0, 0)
         self._correction_ms = 0
 
     def correct(self, arrival_ms: int, monotonic_ms: int) -> int:
         """`arrival_ms` with all clock steps taken out."""
-        if self._shift_ms is None:
-            self._shift_ms = monotonic_ms - arrival_ms
-        late_ms = monotonic_ms - (arrival_ms + self._correction_ms) - self._shift_ms
-        if not -self.EARLY_MS <= late_ms <= self.LATE_MS:
-            self._correction_ms += late_ms
-        return arrival_ms + self._correction_ms
+        at_ms = arrival_ms + self._correction_ms
+        if self._first is None:
+            self._first = self._last = (at_ms, monotonic_ms)
+        moved_ms, elapsed_ms = at_ms - self._last[0], monotonic_ms - self._last[1]
+        ahead_ms = (at_ms - self._first[0]) - (monotonic_ms - self._first[1])
+        leapt = moved_ms - elapsed_ms > self.STEP_MS and ahead_ms > self.STEP_MS
+        if leapt or moved_ms < -self.STEP_MS:
+            self._correction_ms += elapsed_ms - moved_ms
+            at_ms += elapsed_ms - moved_ms
+        self._last = (at_ms, monotonic_ms)
+        return at_ms

@@ -1,0 +1,282 @@
+"""One recording's thread: takes messages from the feed, packs, stores, seals.
+
+The feed's side (`offer`) only appends to a list with a bound in bytes, so a slow disk never makes the feed
+wait: frames beyond the bound are refused and become a gap. The thread wakes a few times a second, not per
+frame: that alone halves the recorder's cost.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from recorder.derive import Slots, StoppedError
+from recorder.feed import Frame, Open, Report, State, Track
+from recorder.objects import ObjectError, ObjectStore
+from recorder.packager import Packager
+from recorder.seal import final, seal
+from recorder.spool import RecordingSpool
+
+INBOX_BYTES = 16 * 1024 * 1024  # over a minute of a class at 2 Mbit/s
+INBOX_MESSAGES = 50_000
+SEAL_TRIES = 6
+SEAL_PAUSE_S = 1.0  # doubled after each try: half a minute in all
+PROGRESS_MS = 1_000
+_WAKE_S = 0.25
+_MESSAGE_BYTES = 200  # what a message costs besides its payload
+
+_log = structlog.get_logger("recorder.recording")
+
+
+def monotonic_ms() -> int:
+    """CLOCK_MONOTONIC in milliseconds."""
+    return time.monotonic_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What recordings share. `emit` is called from any thread."""
+
+    store: ObjectStore
+    emit: Callable[[dict[str, Any]], None]
+    slots: Slots
+    wall_ms: Callable[[], int]
+
+
+class Inbox:
+    """The bounded way from the feed to the thread."""
+
+    def __init__(self, limit_bytes: int = INBOX_BYTES) -> None:
+        self._limit = limit_bytes
+        self._lock = threading.Condition()
+        self._messages: list[Frame | Report | Open] = []
+        self._bytes = 0
+        self._ended: str | None = None
+        self._refused: dict[Track, int] = {}
+        self.dropped = 0
+
+    def put(self, message: Frame | Report | Open) -> bool:
+        """False: no room. A video frame after a refused one is refused too, up to the next keyframe."""
+        with self._lock:
+            if self._ended is not None:
+                return False
+            if isinstance(message, Frame):
+                missing = self._refused.get(message.track, 0)
+                full = self._bytes + len(message.data) > self._limit or len(self._messages) >= INBOX_MESSAGES
+                if full or (missing and message.track is not Track.AUDIO and not message.keyframe):
+                    self._refused[message.track] = missing + 1
+                    self.dropped += 1
+                    return False
+                if missing:
+                    self._refused[message.track] = 0
+                    message = replace(
+                        message, lost_before=message.lost_before + missing, lost_reason="overload"
+                    )
+                self._bytes += len(message.data)
+            elif len(self._messages) >= INBOX_MESSAGES:
+                return False
+            self._bytes += _MESSAGE_BYTES
+            self._messages.append(message)
+            return True
+
+    def end(self, reason: str) -> None:
+        """No more messages: wake the thread. The first reason counts."""
+        with self._lock:
+            self._ended = self._ended or reason
+            self._lock.notify()
+
+    def take(self, timeout_s: float) -> tuple[list[Frame | Report | Open], str | None]:
+        """All that waits, and why it ended, if it did."""
+        with self._lock:
+            if self._ended is None:
+                self._lock.wait(timeout_s)
+            messages, self._messages, self._bytes = self._messages, [], 0
+            return messages, self._ended
+
+
+class Recording:
+    """A recording from its opening to its final event."""
+
+    def __init__(self, folder: Path, opening: Open | None, around: Surroundings) -> None:
+        self._folder = folder
+        self._opening = opening
+        self._around = around
+        self._inbox = Inbox()
+        self._stop = threading.Event()
+        self._told_ms = 0
+        self.state = State.RECORDING
+        self._thread = threading.Thread(target=self._run, name=f"recording-{folder.name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin the thread."""
+        self._thread.start()
+
+    def offer(self, message: Frame | Report | Open) -> bool:
+        """Hand over a message; False when there is no room (never waits)."""
+        return self._inbox.put(message)
+
+    def close(self, reason: str) -> None:
+        """The lesson ended (`ended`) or nobody came back for it (`abandoned`): seal."""
+        self._inbox.end(reason)
+
+    def stop(self) -> None:
+        """The process ends: store what is there; what is closed is sealed, an open recording is left."""
+        self._inbox.end("stop")
+
+    def abort(self) -> None:
+        """No time is left for sealing either."""
+        self._stop.set()
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait for the thread; True when it ended."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            spool = RecordingSpool(self._folder)
+            try:
+                if self._record(spool):
+                    self._seal(spool)
+            finally:
+                spool.close()
+        except StoppedError:
+            _log.info("recording.left_for_next_start", recording=self._folder.name)
+        except Exception as error:
+            # The thread's edge: one recording's trouble is told and must not take others with it. The
+            # folder stays, the next start of the recorder tries again.
+            _log.exception("recording.failed", recording=self._folder.name)
+            self.state = State.FAILED
+            self._tell_failure(f"internal: {type(error).__name__}")
+
+    def _record(self, spool: RecordingSpool) -> bool:
+        """Until the end; whether to seal."""
+        if spool.contents.closed is not None:
+            return True
+        if not self._open(spool):
+            return False
+        packager = Packager(spool)
+        if self._resumes(spool):
+            packager.feed_changed()
+        while True:
+            messages, ended = self._inbox.take(_WAKE_S)
+            now_ms = monotonic_ms()
+            for message in messages:
+                self._handle(spool, packager, message, now_ms)
+            packager.tick(now_ms)
+            if ended is not None:
+                packager.finish()
+                if ended == "stop":
+                    return False
+                spool.note("closed", reason=ended)
+                return True
+            if now_ms - self._told_ms >= PROGRESS_MS:
+                self._told_ms = now_ms
+                self._tell(spool, bytes=spool.media_bytes, duration_ms=packager.duration_ms)
+
+    def _open(self, spool: RecordingSpool) -> bool:
+        """Note the opening of a new recording; False when the folder tells nothing at all."""
+        if spool.contents.opened:
+            return True
+        if self._opening is None:
+            return False
+        o = self._opening
+        spool.note(
+            "opened",
+            format=1,
+            recording=o.recording,
+            lesson=o.lesson,
+            title=o.title,
+            started_at_ms=o.started_at_ms,
+            feed=o.feed,
+            retain_until_ms=o.retain_until_ms,
+        )
+        return True
+
+    @staticmethod
+    def _handle(
+        spool: RecordingSpool, packager: Packager, message: Frame | Report | Open, now_ms: int
+    ) -> None:
+        try:
+            match message:
+                case Frame():
+                    packager.push(message, now_ms)
+                case Report():
+                    packager.report(message)
+                case Open():
+                    if message.feed != spool.contents.feed:
+                        spool.note("resumed", feed=message.feed)
+                        packager.feed_changed()
+        except OSError as error:
+            _log.error("recording.write_failed", recording=spool.folder.name, error=str(error))
+
+    def _resumes(self, spool: RecordingSpool) -> bool:
+        """Note that a crashed recording goes on; whether another run of the node feeds it now."""
+        if not spool.contents.fragments:
+            return False
+        feed = self._opening.feed if self._opening is not None else spool.contents.feed
+        changed = feed != spool.contents.feed
+        spool.note("resumed", feed=feed)
+        return changed
+
+    def _seal(self, spool: RecordingSpool) -> None:
+        self.state = State.SEALING
+        self._tell(spool, bytes=spool.media_bytes, progress=0)
+        pause_s = SEAL_PAUSE_S
+        for attempt in range(1, SEAL_TRIES + 1):
+            try:
+                event = seal(
+                    spool,
+                    self._around.store,
+                    self._around.wall_ms,
+                    lambda percent: self._tell(spool, bytes=spool.media_bytes, progress=percent),
+                    self._around.slots,
+                    self._stop,
+                )
+                spool.finish(event)
+                break
+            except (OSError, ObjectError) as error:
+                _log.error(
+                    "recording.seal_failed", recording=self._folder.name, attempt=attempt, error=str(error)
+                )
+                if attempt == SEAL_TRIES:
+                    event = final(spool, State.FAILED, f"storage: {error}"[:200])
+                    break
+                if self._stop.wait(pause_s):
+                    raise StoppedError from None
+                pause_s *= 2
+        self.state = State(event["state"])
+        _log.info("recording.finished", recording=self._folder.name, state=event["state"], size=event["size"])
+        self._around.emit(event)
+
+    def _tell(self, spool: RecordingSpool, **fields: Any) -> None:
+        opened = spool.contents.opened
+        self._around.emit(
+            {
+                "recording": opened["recording"],
+                "lesson": opened["lesson"],
+                "state": self.state.value,
+                "started_at_ms": spool.contents.origin_ms or opened["started_at_ms"],
+                "gaps_total": len(spool.contents.gaps),
+                "dropped": self._inbox.dropped,
+                **fields,
+            }
+        )
+
+    def _tell_failure(self, detail: str) -> None:
+        lesson = self._opening.lesson if self._opening is not None else ""
+        self._around.emit(
+            {
+                "recording": self._folder.name,
+                "lesson": lesson,
+                "state": State.FAILED.value,
+                "gaps": [],
+                "detail": detail,
+            }
+        )

@@ -1,0 +1,197 @@
+"""From a finished spool folder to a sealed recording: every step can be cut short and simply runs again.
+
+1. check each fragment's hash (one that lost it is left out, named as a gap);  2. store VP8 originals and make
+their H.264 version;  3. lay out and write the MP4;  4. put it into the store;  5. note `sealed`;  6. put the
+manifest;  7. keep the final event, drop the media. The same fragments give the same bytes, so running again
+after a crash between 4 and 5 meets its own object.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from recorder import boxes, fmp4, mp4
+from recorder.audio import BITRATE_BPS, PRIMING, RATE
+from recorder.derive import Slots, StoppedError, derive
+from recorder.feed import Codec, State, Track
+from recorder.formats import VIDEO_TIMESCALE
+from recorder.manifest import Fragment
+from recorder.objects import ObjectStore
+from recorder.spool import MANIFEST, RecordingSpool
+
+MAX_GAPS_TOLD = 200  # in the event; the manifest has them all
+_COPY_BYTES = 1024 * 1024
+_SEALED = "sealed.part"
+_SEALED_MANIFEST = "manifest.part"
+
+
+def seal(
+    spool: RecordingSpool,
+    store: ObjectStore,
+    now_ms: Callable[[], int],
+    progress: Callable[[int], None],
+    slots: Slots,
+    stop: threading.Event,
+) -> dict[str, Any]:
+    """Do what is left to do; the final event. Raises OSError (try again), ObjectError, StoppedError."""
+    contents = spool.contents
+    opened = contents.opened
+    if contents.sealed is None:
+        good = _undamaged(spool, stop)
+        derive(spool, store, good, progress, slots, stop)
+        tracks = _tracks(spool, good)
+        if not tracks:
+            return final(spool, State.FAILED, detail="no_media")
+        layout = mp4.lay_out(tracks, opened["started_at_ms"])
+        path = spool.folder / _SEALED
+        with slots.writing:
+            digest = _write(spool.folder, path, layout, stop)
+        key = f"{opened['lesson']}/{opened['recording']}.mp4"
+        store.put(key, path, opened["retain_until_ms"])
+        placed = [[_fragment(chunk).n, offset] for _, chunk, offset in layout.placed]
+        spool.note(
+            "sealed",
+            key=key,
+            sha256=digest,
+            size=layout.size,
+            duration_ms=layout.duration_ms,
+            sealed_at_ms=now_ms(),
+            placed=sorted(placed),
+        )
+    copy = spool.folder / _SEALED_MANIFEST
+    copy.unlink(missing_ok=True)
+    copy.write_bytes((spool.folder / MANIFEST).read_bytes())
+    store.put(manifest_key(opened["lesson"], opened["recording"]), copy, opened["retain_until_ms"])
+    return final(spool, State.SEALED)
+
+
+def manifest_key(lesson: str, recording: str) -> str:
+    """Where a recording's manifest lies in the store."""
+    return f"{lesson}/{recording}.manifest.jsonl"
+
+
+def final(spool: RecordingSpool, state: State, detail: str = "") -> dict[str, Any]:
+    """The event of a sealed or failed recording."""
+    contents = spool.contents
+    sealed = contents.sealed or {}
+    opened = contents.opened
+    return {
+        "recording": opened["recording"],
+        "lesson": opened["lesson"],
+        "state": state.value,
+        "bytes": spool.media_bytes,
+        "duration_ms": sealed.get("duration_ms", 0),
+        "started_at_ms": contents.origin_ms or opened["started_at_ms"],
+        "sha256": sealed.get("sha256"),
+        "size": sealed.get("size"),
+        "path": sealed.get("key"),
+        "manifest": manifest_key(opened["lesson"], opened["recording"]) if sealed else None,
+        "chain": spool.chain,
+        "sealed_at_ms": sealed.get("sealed_at_ms"),
+        "retain_until_ms": opened["retain_until_ms"],
+        "gaps": contents.gaps[:MAX_GAPS_TOLD],
+        "gaps_total": len(contents.gaps),
+        "detail": detail,
+    }
+
+
+def _undamaged(spool: RecordingSpool, stop: threading.Event) -> list[Fragment]:
+    """Fragments that still have their hash; others are noted as gaps."""
+    good: list[Fragment] = []
+    known = {(g["track"], g["from_ms"]) for g in spool.contents.gaps if g["reason"] == "damaged"}
+    for fragment in spool.contents.fragments:
+        if stop.is_set():
+            raise StoppedError
+        with (spool.folder / fragment.file).open("rb") as file:
+            file.seek(fragment.offset)
+            head, media = file.read(fragment.head_size), file.read(fragment.media_size)
+        hashes = (hashlib.sha256(head).hexdigest(), hashlib.sha256(media).hexdigest())
+        if hashes == (fragment.head_sha256, fragment.media_sha256):
+            good.append(fragment)
+        elif (fragment.track, fragment.start_ms) not in known:
+            spool.note(
+                "gap",
+                track=fragment.track,
+                from_ms=fragment.start_ms,
+                to_ms=fragment.start_ms + fragment.duration_ms,
+                reason="damaged",
+            )
+    return good
+
+
+def _tracks(spool: RecordingSpool, good: Iterable[Fragment]) -> list[mp4.MovieTrack]:
+    """Camera, audio, screen, those that there are; the first video is the one shown."""
+    counted = set(spool.contents.transcoded.values())
+    usable = [f for f in good if f.codec != Codec.VP8]
+    usable += [f for f in spool.contents.derived if f.file in counted]
+    tracks: list[mp4.MovieTrack] = []
+    for name in (Track.CAMERA, Track.AUDIO, Track.SCREEN):
+        mine = sorted((f for f in usable if f.track == name), key=lambda f: (f.start, f.n))
+        if not mine:
+            continue
+        if name is Track.AUDIO:
+            track = mp4.MovieTrack(name, False, RATE, [boxes.aac_entry(BITRATE_BPS)], [], skip_ticks=PRIMING)
+            track.chunks = [_chunk(spool.folder, f, 1, RATE) for f in mine]
+        else:
+            track = mp4.MovieTrack(name, True, VIDEO_TIMESCALE, [], [])
+            track.enabled = not any(t.video for t in tracks)
+            _add_video(spool, track, mine)
+        tracks.append(track)
+    return tracks
+
+
+def _add_video(spool: RecordingSpool, track: mp4.MovieTrack, fragments: list[Fragment]) -> None:
+    numbers: dict[str, int] = {}  # avcC to sample description
+    for fragment in fragments:
+        config = spool.contents.configs[fragment.file][fragment.config - 1]
+        if config["avcc"] not in numbers:
+            numbers[config["avcc"]] = len(numbers) + 1
+            avcc = bytes.fromhex(config["avcc"])
+            track.entries.append(boxes.avc_entry(b"avc1", config["width"], config["height"], avcc))
+            track.width = max(track.width, config["width"])
+            track.height = max(track.height, config["height"])
+        track.chunks.append(_chunk(spool.folder, fragment, numbers[config["avcc"]], VIDEO_TIMESCALE))
+
+
+def _chunk(folder: Path, fragment: Fragment, description: int, timescale: int) -> mp4.Chunk:
+    with (folder / fragment.file).open("rb") as file:
+        file.seek(fragment.offset)
+        index = fmp4.read_index(file.read(fragment.head_size))
+    return mp4.Chunk(index, description, fragment.media_size, fragment.start / timescale, fragment)
+
+
+def _fragment(chunk: mp4.Chunk) -> Fragment:
+    assert isinstance(chunk.key, Fragment)
+    return chunk.key
+
+
+def _write(folder: Path, path: Path, layout: mp4.Layout, stop: threading.Event) -> str:
+    """Write the MP4 durably; returns its SHA-256."""
+    digest = hashlib.sha256(layout.head)
+    path.unlink(missing_ok=True)
+    sources: dict[str, Any] = {}
+    try:
+        with path.open("wb", buffering=_COPY_BYTES) as target:
+            target.write(layout.head)
+            for _, chunk, _ in layout.placed:
+                if stop.is_set():
+                    raise StoppedError
+                fragment = _fragment(chunk)
+                source = sources.get(fragment.file)
+                if source is None:
+                    source = sources[fragment.file] = (folder / fragment.file).open("rb")
+                source.seek(fragment.offset + fragment.head_size)
+                media = source.read(fragment.media_size)
+                digest.update(media)
+                target.write(media)
+            target.flush()
+            os.fsync(target.fileno())
+    finally:
+        for source in sources.values():
+            source.close()
+    return digest.hexdigest()
