@@ -107,6 +107,12 @@ def lock_file(engine: AsyncEngine) -> FileLock | None:
         raise StoreError(f"the store {database} cannot be opened: {error.strerror}") from error
 
 
+def require_file(engine: AsyncEngine) -> None:
+    """Raise StoreError if a SQLite engine's file is not there: connecting would make an empty one."""
+    if engine.dialect.name == "sqlite" and not Path(engine.url.database or "").is_file():
+        raise StoreError(f"there is no database {engine.url.database}")
+
+
 async def migrate(engine: AsyncEngine) -> None:
     """Bring the schema to the newest step, all or nothing.
 

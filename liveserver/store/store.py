@@ -142,7 +142,8 @@ class Store:
         _check_texts((recording.id, recording.lesson, recording.path, recording.detail))
         insert = self._insert(RECORDINGS).values(row)
         changed = {name: insert.excluded[name] for name in row if name != "id"}
-        await self._write(lambda c: c.execute(insert.on_conflict_do_update(["id"], set_=changed)))
+        upsert = insert.on_conflict_do_update(index_elements=["id"], set_=changed)
+        await self._write(lambda connection: connection.execute(upsert))
 
     async def recording(self, recording: str) -> Recording | None:
         async with self._reading() as connection:
@@ -235,6 +236,11 @@ class Store:
         if not 0 <= first <= second <= now:
             raise PeerError("bad_request", f"a ledger of {second} entries does not begin with {first}")
         return await self._range_hashes(merkle.consistency_ranges(first, second))
+
+    @property
+    def commits(self) -> int:
+        """Transactions committed since the store was opened."""
+        return self._writer.commits
 
     # Links that work once
 

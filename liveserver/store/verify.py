@@ -67,22 +67,19 @@ async def verify_ledger(url: str, heads: Iterable[Head] = ()) -> Verification:
     Changes nothing and takes no lock. Raises StoreError if the database cannot be opened at all.
     """
     engine = database.connect(url)
+    database.require_file(engine)
     try:
         async with engine.connect() as connection:
-            try:
-                size = await stored_size(connection)
-                tiles = await _stored_tiles(connection)
-            except (sa.exc.SQLAlchemyError, OSError) as error:
-                raise StoreError(f"the ledger cannot be read: {type(error).__name__}") from error
-            check = _Check(size, dict(heads), tiles)
+            size = await stored_size(connection)
+            check = _Check(size, dict(heads), await _stored_tiles(connection))
             try:
                 async for row in _rows(connection, size):
                     check.entry(row)
             except sa.exc.SQLAlchemyError:
                 check.unreadable()
             return check.result()
-    except OSError as error:
-        raise StoreError(f"the database cannot be reached: {type(error).__name__}") from error
+    except (sa.exc.SQLAlchemyError, OSError) as error:
+        raise StoreError(f"the ledger cannot be read: {type(error).__name__}") from error
     finally:
         await engine.dispose()
 
