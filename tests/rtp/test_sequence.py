@@ -1,0 +1,149 @@
+"""RFC 3550 §6.4.1 and appendix A; what is asked for again, and when."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from liveserver.rtp.sequence import LossDetector, ReceiveStatistics, unwrap16, unwrap32
+
+MS = 1_000_000
+S = 1000 * MS
+
+
+def heard(*numbers: int, statistics: ReceiveStatistics | None = None) -> ReceiveStatistics:
+    statistics = statistics or ReceiveStatistics(90000)
+    for number in numbers:
+        statistics.received(number & 0xFFFF, number * 3600 & 0xFFFFFFFF, number * 40 * MS)
+    return statistics
+
+
+class TestUnwrapping:
+    def test_goes_up_and_down_across_the_wrap(self):
+        assert unwrap16(2, 65534) == 65538
+        assert unwrap16(65534, 65538) == 65534
+        assert unwrap32(5, 2**32 - 5) == 2**32 + 5
+
+    @given(st.integers(0, 2**48), st.integers(-32768, 32767))
+    def test_finds_the_nearest_of_16_bits(self, reference, distance):
+        assert unwrap16((reference + distance) & 0xFFFF, reference) == reference + distance
+
+    @given(st.integers(0, 2**48), st.integers(-(2**31), 2**31 - 1))
+    def test_finds_the_nearest_of_32_bits(self, reference, distance):
+        assert unwrap32((reference + distance) & 0xFFFFFFFF, reference) == reference + distance
+
+
+class TestReports:
+    def test_nothing_lost(self):
+        block = heard(*range(100)).report(7, 4 * S)
+        assert (block.ssrc, block.lost, block.fraction_lost, block.highest_sequence) == (7, 0, 0, 99)
+
+    def test_highest_sequence_counts_the_wraps(self):
+        assert heard(*range(65530, 65540)).report(7, 0).highest_sequence == 65539
+
+    def test_a_quarter_lost(self):
+        block = heard(*(n for n in range(101) if n % 4 != 1)).report(7, 0)
+        assert (block.lost, block.fraction_lost) == (25, 25 * 256 // 101)
+
+    def test_fraction_counts_from_the_report_before(self):
+        statistics = heard(0, 1, 2, 3, 9)
+        assert statistics.report(7, 0).fraction_lost == 128
+        heard(10, 11, 12, statistics=statistics)
+        block = statistics.report(7, 0)
+        assert (block.fraction_lost, block.lost) == (0, 5)
+
+    def test_late_packets_make_good_and_duplicates_may_overdo_it(self):
+        assert heard(1, 2, 5, 3, 4).report(7, 0).lost == 0
+        block = heard(1, 2, 2, 2).report(7, 0)
+        assert (block.lost, block.fraction_lost) == (-2, 0)
+
+    def test_a_stray_far_away_is_not_counted(self):
+        block = heard(100, 101, 30000, 102).report(7, 0)
+        assert (block.highest_sequence, block.lost) == (102, 0)
+
+    def test_two_in_a_row_far_away_are_a_restart(self):
+        block = heard(100, 101, 30000, 30001, 30002).report(7, 0)
+        assert (block.highest_sequence, block.lost) == (30002, 0)
+
+    def test_jitter_of_an_even_source_is_none(self):
+        assert heard(*range(200)).report(7, 0).jitter == 0
+
+    def test_jitter_approaches_the_mean_deviation_in_ticks(self):
+        statistics = ReceiveStatistics(90000)
+        for number in range(400):
+            statistics.received(number, number * 3600, number * 40 * MS + (number % 2) * 5 * MS)
+        assert abs(statistics.report(7, 0).jitter - 450) < 10  # 5 ms at 90 kHz, each way
+
+    def test_jitter_survives_the_timestamp_wrap(self):
+        statistics = ReceiveStatistics(90000)
+        for number in range(50):
+            statistics.received(number, (2**32 - 90000 + number * 3600) & 0xFFFFFFFF, number * 40 * MS)
+        assert statistics.report(7, 0).jitter == 0
+
+    def test_echoes_the_sender_report_and_its_age(self):
+        statistics = heard(1)
+        assert statistics.report(7, 9 * S).last_sr == 0
+        statistics.sender_report(0x11112222_33334444, 10 * S)
+        block = statistics.report(7, 10 * S + 500 * MS)
+        assert (block.last_sr, block.delay_since_last_sr) == (0x22223333, 32768)
+
+    def test_before_the_first_packet_nothing_was_expected(self):
+        block = ReceiveStatistics(90000).report(7, 0)
+        assert (block.lost, block.fraction_lost) == (0, 0)
+
+
+def missing_after(*numbers: int, at_ns: int = 0) -> LossDetector:
+    detector = LossDetector()
+    for number in numbers:
+        detector.received(number & 0xFFFF, at_ns)
+    return detector
+
+
+class TestAskingAgain:
+    def test_a_gap_is_asked_for_after_the_grace_for_reordering(self):
+        detector = missing_after(1, 2, 5)
+        assert detector.nacks(9 * MS) == []
+        assert detector.nacks(10 * MS) == [3, 4]
+
+    def test_what_was_only_overtaken_is_never_asked_for(self):
+        detector = missing_after(1, 4, 2, 3)
+        assert detector.nacks(10 * MS) == []
+
+    def test_gaps_go_across_the_wrap(self):
+        assert missing_after(65534, 65537).nacks(10 * MS) == [65535, 0]
+
+    def test_asks_again_each_round_trip_but_not_below_40_ms(self):
+        detector = missing_after(1, 3)
+        detector.rtt_ns = 5 * MS
+        asked = [ms for ms in range(0, 200, 10) if detector.nacks(ms * MS)]
+        assert asked == [10, 50, 90, 130, 170]
+        detector = missing_after(1, 3)
+        detector.rtt_ns = 100 * MS
+        assert [ms for ms in range(0, 400, 10) if detector.nacks(ms * MS)] == [10, 110, 210, 310]
+
+    def test_stops_when_it_comes(self):
+        detector = missing_after(1, 3)
+        assert detector.nacks(10 * MS) == [2]
+        detector.received(2, 20 * MS)
+        assert detector.nacks(60 * MS) == []
+
+    def test_gives_up_after_ten_times(self):
+        detector = missing_after(1, 3)
+        asks = sum(len(detector.nacks(ms * MS)) for ms in range(0, 990, 10))
+        assert (asks, detector.abandoned) == (10, 1)
+
+    def test_gives_up_after_a_second(self):
+        detector = missing_after(1, 3)
+        assert detector.nacks(1000 * MS) == []
+        assert detector.abandoned == 1
+
+    def test_a_gap_beyond_512_is_abandoned_whole(self):
+        detector = missing_after(1, 3, 600)
+        assert detector.nacks(10 * MS) == []
+        assert detector.abandoned == 1 + 596
+        detector.received(602, 20 * MS)
+        assert detector.nacks(30 * MS) == [601]
+
+    @given(st.lists(st.integers(0, 65535), max_size=200))
+    def test_never_remembers_more_than_512(self, numbers):
+        assert len(missing_after(*numbers).nacks(10 * MS)) <= 512
