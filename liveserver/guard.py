@@ -68,6 +68,11 @@ class Guard:
             self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(timeout=5)
 
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs, which is what keeps rooms lit."""
+        return self._thread.is_alive()
+
     def know(self, lesson: str) -> None:
         """A lesson exists: cuts for it are accepted from now on. From any thread."""
         with self._lock:

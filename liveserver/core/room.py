@@ -153,7 +153,9 @@ class RoomState:
         fact = {"person": member.person, "role": member.role, "connection": member.connection,
                 "transport": member.transport}  # fmt: skip
         effects.append(Append("join", fact))
-        return [*effects, *self._greeting(member, now_ms)]
+        # A WebRTC member is greeted when its data channel opens.
+        greeting = [] if member.transport == "webrtc" else self._greeting(member, now_ms)
+        return [*effects, *greeting]
 
     def _greeted(self, event: Greeted, now_ms: int) -> list[Effect]:
         member = self.members.get(event.connection)

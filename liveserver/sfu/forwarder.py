@@ -68,6 +68,7 @@ class Forwarder:
             peer.close("server_stopping")
         await asyncio.gather(*(peer.wait_closed() for peer in peers), return_exceptions=True)
         asyncio.get_running_loop().remove_reader(self.front.fd)
+        self.fanout.close()
         self.front.close()
 
     def publish(self, stage: Stage, sdp: str, events: PeerEvents) -> tuple[Publisher, str]:

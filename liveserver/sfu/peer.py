@@ -18,7 +18,7 @@ from liveserver.sfu.webrtc import (
     DatagramPipe,
     Dtls,
     Sctp,
-    start_sctp,
+    open_sctp,
 )
 
 HANDSHAKE_TIMEOUT_S = 20.0
@@ -124,9 +124,14 @@ class Peer:
         """The peer is closing; `self.session` is still valid."""
 
     async def _run(self, offer: Offer, answer: Answer) -> None:
-        starting = None
+        try:
+            async with asyncio.timeout(HANDSHAKE_TIMEOUT_S):
+                keys = await self._dtls.handshake(offer.fingerprints)
+        except (PeerError, TimeoutError) as error:
+            self.close("dtls_failed" if isinstance(error, PeerError) else "handshake_timeout")
+            return
         if answer.control is not None:
-            self._sctp, starting = start_sctp(
+            self._sctp = await open_sctp(
                 self._dtls,
                 answer.control.sctp_port,
                 answer.control.max_message_bytes,
@@ -134,14 +139,6 @@ class Peer:
                 self._events.control_text,
                 self.close,
             )
-        try:
-            async with asyncio.timeout(HANDSHAKE_TIMEOUT_S):
-                keys = await self._dtls.handshake(offer.fingerprints)
-        except (PeerError, TimeoutError) as error:
-            if starting is not None:
-                starting.close()
-            self.close("dtls_failed" if isinstance(error, PeerError) else "handshake_timeout")
-            return
         self.endpoint.inbound = InboundSession(keys.profile, keys.inbound_key, keys.inbound_salt)
         host, port = self.endpoint.selected or ("0.0.0.0", 0)  # noqa: S104 - a placeholder, never bound
         self.session = self._transport.fanout.add_session(
@@ -151,8 +148,6 @@ class Peer:
         self.is_connected = True
         self._media_connected()
         self._events.connected()
-        if starting is not None:
-            await starting
 
     def _control_opened(self, channel: DataChannel) -> None:
         self._channel = channel

@@ -99,6 +99,8 @@ class Stage:
             return
         for uplink in self.publisher.uplinks:
             tap = FrameTap(uplink.track, uplink.codec, uplink.clock_rate, self._sink)
+            for packet, arrival_ns in uplink.cache.group():
+                tap.push(packet, arrival_ns)  # what came before the tap, from the last keyframe on
             uplink.taps.append(tap)
             self._taps.append(tap)
 

@@ -9,7 +9,7 @@ subclasses add the bounds they lack (RELIABILITY section 0, items 1 and 2).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -207,17 +207,17 @@ class DataChannel:
         return int(self._channel.bufferedAmount)
 
 
-def start_sctp(
+async def open_sctp(
     dtls: Dtls,
     port: int,
     max_message_bytes: int,
     on_control: Callable[[DataChannel], None],
     on_text: Callable[[str | bytes], None],
     on_breach: Callable[[str], None],
-) -> tuple[Sctp, Coroutine[Any, Any, None]]:
+) -> Sctp:
     """An SCTP association that reports the channel labelled `control` and its messages.
 
-    Call before the handshake is awaited, await the second value after it.
+    To be awaited right after the handshake: nothing may be read in between.
     """
     sctp = Sctp(dtls, port, on_breach)
 
@@ -227,7 +227,8 @@ def start_sctp(
             on_control(DataChannel(channel))
 
     sctp.on("datachannel", opened)
-    return sctp, sctp.start(RTCSctpCapabilities(maxMessageSize=max_message_bytes), port)
+    await sctp.start(RTCSctpCapabilities(maxMessageSize=max_message_bytes), port)
+    return sctp
 
 
 def parse_offer(sdp: str) -> Offer:

@@ -47,8 +47,10 @@ def lesson(**fields: Any) -> RoomState:
     return RoomState(lesson="abc", title="Lathe safety", **fields)
 
 
-def member(person: str, role: Role = Role.LEARNER, connection: str | None = None) -> Member:
-    return Member(connection or f"c-{person}", person, person.title(), role, "webrtc", NOW)
+def member(
+    person: str, role: Role = Role.LEARNER, connection: str | None = None, transport: str = "websocket"
+) -> Member:
+    return Member(connection or f"c-{person}", person, person.title(), role, transport, NOW)
 
 
 def joined(state: RoomState, *members: Member) -> RoomState:
@@ -85,6 +87,11 @@ class TestJoining:
         assert [type(effect) for effect in effects] == [Append, Send]
         assert effects[0].type == "join"
         assert effects[1].message["type"] == "joined"
+
+    def test_a_webrtc_member_is_greeted_when_its_channel_opens(self):
+        state = lesson()
+        assert of(Send, state.apply(Joined(member("wang", transport="webrtc")), NOW)) == []
+        assert of(Send, state.apply(events.Greeted("c-wang"), NOW))[0].message["type"] == "joined"
 
     def test_joined_says_where_things_stand(self):
         state = live()
