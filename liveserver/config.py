@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 ENV_PREFIX = "LIVESERVER_"
 ENV_FILE = "LIVESERVER_CONFIG"
+ENV_TESTS = "LIVESERVER_TEST_"  # the project's own tests pass facts about the machine to themselves in these
 
 _UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _UNITS_BYTES = {"B": 1, "kB": 1000, "MB": 1000**2, "GB": 1000**3, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
@@ -140,6 +141,7 @@ class ControlConfig:
 
     host: str = ""
     port: int = field(default=0, metadata=_PORT)
+    base_url: str = ""
     lease: Duration = Duration(5_000)
 
 
@@ -157,6 +159,7 @@ class RecorderConfig:
     """The recorder process and what it keeps."""
 
     enabled: bool = True
+    socket: str = ""
     buffer: Size = Size(8 * 1024**2)
     seal_after: Duration = Duration(15_000)
     retention: Duration = Duration(365 * 86_400_000)
@@ -223,7 +226,7 @@ class Config:
 
     @property
     def recorder_socket(self) -> Path:
-        return self.data_dir / "recorder.sock"
+        return Path(self.recorder.socket) if self.recorder.socket else self.data_dir / "recorder.sock"
 
 
 def load(
@@ -247,6 +250,8 @@ def load(
         if not variable.startswith(ENV_PREFIX) or variable == ENV_FILE:
             continue
         if variable not in variables:
+            if variable.startswith(ENV_TESTS):
+                continue
             raise ConfigError(f"unknown environment variable {variable}{_meant(variable, variables)}")
         values[variables[variable]], names[variables[variable]] = text, variable
     for key, text in (flags or {}).items():
@@ -399,11 +404,11 @@ def _check(config: Config, names: Mapping[str, str]) -> None:
     """Rules over more than one key, or on the form of a text."""
     if bool(config.http.tls_cert) != bool(config.http.tls_key):
         raise ConfigError("http.tls_cert and http.tls_key belong together: one of them is missing")
-    url = urlsplit(config.http.base_url)
-    if config.http.base_url and (
-        url.scheme not in ("http", "https") or not url.netloc or url.path or url.query
-    ):
-        raise ConfigError(f"{names['http.base_url']}: an address such as https://class.example is expected")
+    for key in ("http.base_url", "control.base_url"):
+        address = flatten(config)[key]
+        url = urlsplit(address)
+        if address and (url.scheme not in ("http", "https") or not url.netloc or url.path or url.query):
+            raise ConfigError(f"{names[key]}: an address such as https://class.example is expected")
     if config.store_url and urlsplit(config.store_url).scheme not in ("sqlite", "postgresql"):
         raise ConfigError(f"{names['store_url']}: sqlite:///path or postgresql://… is expected")
     for key in ("http.host", "rtc.host", "control.host"):

@@ -1,0 +1,151 @@
+"""The command line. Exit codes: 0 ok, 1 failed with one sentence on standard error, 2 misuse."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from liveserver import __version__, config, demo, log
+from liveserver.clock import Clock
+from liveserver.config import Config, ConfigError, LogLevel
+from liveserver.http.api import setup
+from liveserver.start import ExplainedError, Ready, StartError
+from liveserver.supervisor import Supervisor, supervise
+from liveserver.tokens import Tokens
+
+Command = Callable[[argparse.Namespace], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code. Misuse ends in `SystemExit(2)`, as argparse has it."""
+    given = _parser().parse_args(arguments)
+    command: Command = given.command
+    try:
+        return command(given)
+    except ExplainedError:
+        return 1
+    except (ConfigError, StartError) as error:
+        print(f"liveserver: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="liveserver", description="Self-hosted live classroom server.", allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"liveserver {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    served = commands.add_parser("serve", help="run the server", description=_serve.__doc__)
+    _add_server_options(served)
+    served.add_argument("--tls-cert", metavar="FILE", help="certificate chain (PEM)")
+    served.add_argument("--tls-key", metavar="FILE", help="private key (PEM)")
+    served.add_argument(
+        "--setup-link",
+        action="store_true",
+        help="print a new one-time set-up link although the store is not empty",
+    )
+    served.set_defaults(command=_serve)
+
+    shown = commands.add_parser(
+        "demo", help="run the server with a new lesson and print its links", description=_demo.__doc__
+    )
+    _add_server_options(shown)
+    shown.add_argument("--json", action="store_true", help="print the links as one JSON line")
+    shown.add_argument("--learners", type=_count, default=0, metavar="N", help="print N more learners' links")
+    shown.add_argument("--publish", action="store_true", help="broadcast a test pattern to the lesson")
+    shown.add_argument(
+        "--lan", action="store_true", help="listen on all addresses, with a certificate of its own"
+    )
+    shown.set_defaults(command=_demo)
+
+    checked = commands.add_parser(
+        "check-config", help="check the configuration and show what it changes", description=_check.__doc__
+    )
+    checked.add_argument("--config", type=Path, metavar="FILE", help="TOML file; see liveserver.example.toml")
+    checked.set_defaults(command=_check)
+    return parser
+
+
+def _add_server_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, metavar="FILE", help="TOML file; see liveserver.example.toml")
+    parser.add_argument("--host", help="address to listen on (default 127.0.0.1)")
+    parser.add_argument("--port", type=_port, help="TCP port, 0 for any free one (default 8080)")
+
+
+def _port(text: str) -> str:
+    if not text.isascii() or not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError("a port from 0 to 65535 is expected")
+    return text
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > demo.MAX_LEARNERS:
+        raise argparse.ArgumentTypeError(f"a number from 0 to {demo.MAX_LEARNERS} is expected")
+    return int(text)
+
+
+def _load(given: argparse.Namespace, *, quiet: bool = False) -> Config:
+    """The configuration of a server command. `quiet` logs warnings only, unless a level was asked for."""
+    options = {
+        "http.host": "host",
+        "http.port": "port",
+        "http.tls_cert": "tls_cert",
+        "http.tls_key": "tls_key",
+    }
+    flags = {key: getattr(given, name, None) for key, name in options.items()}
+    set_flags = {key: value for key, value in flags.items() if value is not None}
+    environment = dict(os.environ)
+    if quiet and given.config is None and config.ENV_FILE not in environment:
+        environment.setdefault(config.env_name("log_level"), LogLevel.WARNING)
+    return config.load(given.config, environment, set_flags)
+
+
+def _serve(given: argparse.Namespace) -> int:
+    """Run the server until SIGTERM: node and recorder as processes of their own, restarted when they end.
+    On an empty store it prints a one-time link that makes the first administrator."""
+    loaded = _load(given)
+    log.set_up(loaded.log_level, "supervisor")
+
+    async def ready(supervisor: Supervisor, found: Ready) -> None:
+        if found.empty or given.setup_link:
+            within = loaded.tokens.setup_link
+            print(f"Make an administrator within {within}, once: {_setup_url(loaded, found)}", flush=True)
+        print(f"liveserver is ready at {found.base_url}", flush=True)
+
+    asyncio.run(supervise(loaded, lambda text: None, ready))
+    return 0
+
+
+def _setup_url(loaded: Config, found: Ready) -> str:
+    tokens = Tokens.load_or_create(loaded.key_file)
+    ttl_s = int(loaded.tokens.setup_link.s)
+    token = tokens.sign_link(setup.LINK_KIND, setup.SUBJECT, Clock().wall_s(), ttl_s)
+    return f"{found.base_url}/admin#setup={token}"
+
+
+def _demo(given: argparse.Namespace) -> int:
+    """Run the server with embedded defaults and a new lesson, and print links to its pages. Keys, earlier
+    lessons and recordings stay in LIVESERVER_DATA_DIR (./data)."""
+    loaded = _load(given, quiet=True)
+    log.set_up(loaded.log_level, "supervisor")
+    asyncio.run(demo.demo(loaded, demo.Options(given.json, given.learners, given.publish, given.lan)))
+    return 0
+
+
+def _check(given: argparse.Namespace) -> int:
+    """Read the configuration as a start would, file and environment, and print each key that differs from its
+    default; what is wrong is named, with exit code 1."""
+    loaded = config.flatten(config.load(given.config, os.environ))
+    defaults = config.flatten(Config())
+    for key, value in loaded.items():
+        if value != defaults[key]:
+            print(f"{key} = {'(set)' if key == 'store_url' else value}")
+    print("The configuration is valid.")
+    return 0

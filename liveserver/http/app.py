@@ -1,0 +1,124 @@
+"""The application: one table of routes, and the way each request takes through it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from http import HTTPStatus
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Middleware
+
+from liveserver.core.errors import PeerError
+from liveserver.http import diagnostics, fields, health, openapi, pages, playback, whep, whip, ws
+from liveserver.http.api import ledger, lessons, recordings, setup
+from liveserver.http.auth import authorise
+from liveserver.http.carrier import WebSocketCarrier
+from liveserver.http.connections import Connections
+from liveserver.http.context import EDGE, Call, Edge, Services
+from liveserver.http.cors import cors
+from liveserver.http.problems import problems
+from liveserver.http.reading import read_body, strict_json
+from liveserver.http.routes import Next, Route
+
+CONNECTIONS = web.AppKey("connections", list[Connections])
+"""One per listening socket of the application; filled when it listens."""
+
+
+def public_routes(*, test_hooks: bool) -> tuple[Route, ...]:
+    """Every route of the public port."""
+    api = (*lessons.ROUTES, *recordings.ROUTES, *ledger.ROUTES, *setup.ROUTES)
+    media = (*whip.ROUTES, *whep.ROUTES, *ws.ROUTES, *playback.ROUTES)
+    known = (*api, *media, *health.ROUTES, *diagnostics.routes(test_hooks=test_hooks), *pages.routes())
+    return (*known, openapi.route(known))
+
+
+def public_app(services: Services) -> web.Application:
+    """The public port's application over a node's parts."""
+    routes = public_routes(test_hooks=services.config.test_hooks)
+    app = make_app(services, routes, cors("/whip/", "/whep/"))
+    sockets: set[WebSocketCarrier] = set()
+    app[ws.SOCKETS] = sockets
+    app.on_shutdown.append(ws.close_all)
+    services.metrics.watch("sockets", lambda: {"open": len(sockets)})
+    return app
+
+
+def make_app(edge: Edge, routes: Sequence[Route], open_to_others: Middleware) -> web.Application:
+    """An application that answers `routes` and nothing else."""
+    app = web.Application(middlewares=[measured, open_to_others, problems, refuse_encoded])
+    app[EDGE] = edge
+    app[CONNECTIONS] = []
+    for row in routes:
+        resource = app.router.add_resource(row.path)
+        handler = _handler(edge, row)
+        resource.add_route(row.method, handler)
+        if row.method == hdrs.METH_GET and row not in ws.ROUTES:
+            resource.add_route(hdrs.METH_HEAD, handler)
+    app.on_response_prepare.append(_common_headers)
+    return app
+
+
+def _handler(edge: Edge, row: Route) -> Next:
+    """What aiohttp calls for `row`: check the token, then the query, then the body, then do it."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        claims = authorise(request, edge, row)
+        query = fields.parse_query(row.query, request.query) if row.query else None
+        return await row.handler(Call(request, edge, claims, await _body(request, edge, row), query))
+
+    return handle
+
+
+async def _body(request: web.Request, edge: Edge, row: Route) -> object:
+    http = edge.config.http
+    if row.body is not None:
+        return fields.parse(row.body, strict_json(await read_body(request, http, "application/json")))
+    if row.text_body is None:
+        return None
+    body = await read_body(request, http, row.text_body)
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise PeerError("sdp_malformed", f"not UTF-8 at byte {error.start}") from error
+
+
+@web.middleware
+async def measured(request: web.Request, handler: Next) -> web.StreamResponse:
+    """Count the request by its route, and tell the connection's clock when it begins and ends."""
+    edge, tracked, transport = request.app[EDGE], request.app[CONNECTIONS], request.transport
+    started_ns = edge.clock.monotonic_ns()
+    for connections in tracked:
+        connections.request_started(transport)
+    try:
+        answer = await handler(request)
+    finally:
+        for connections in tracked:
+            connections.request_ended(transport)
+    resource = request.match_info.route.resource
+    route = resource.canonical if resource is not None else "unknown"
+    method = request.method if request.method in hdrs.METH_ALL else "other"
+    edge.metrics.requests.labels(route, method, str(answer.status)).inc()
+    if not isinstance(answer, web.WebSocketResponse):
+        seconds = (edge.clock.monotonic_ns() - started_ns) / 1e9
+        edge.metrics.request_seconds.labels(route).observe(seconds)
+    return answer
+
+
+@web.middleware
+async def refuse_encoded(request: web.Request, handler: Next) -> web.StreamResponse:
+    """Requests come plain: unpacking is work a client can multiply (RELIABILITY section 6)."""
+    if hdrs.CONTENT_ENCODING in request.headers:
+        raise PeerError(
+            "bad_request", "Content-Encoding is not taken", status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+        )
+    return await handler(request)
+
+
+async def _common_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """What every answer carries."""
+    response.headers["Server"] = "liveserver"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    config = request.app[EDGE].config
+    if config.http.hsts.ms and config.tls:
+        response.headers["Strict-Transport-Security"] = f"max-age={int(config.http.hsts.s)}"

@@ -1,0 +1,33 @@
+"""Who asks, and whether the token's role and reach allow it."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from liveserver.core.errors import PeerError
+from liveserver.core.permissions import require
+from liveserver.http.context import Edge
+from liveserver.http.routes import Route, Scope
+from liveserver.tokens import ALL_LESSONS, Claims
+
+_SCHEME = "bearer "
+
+
+def bearer_token(request: web.Request) -> str | None:
+    """The token of `Authorization: Bearer TOKEN` (RFC 6750 2.1; the scheme's case does not matter)."""
+    header = request.headers.get("Authorization", "")
+    return header[len(_SCHEME) :].strip() if header[: len(_SCHEME)].lower() == _SCHEME else None
+
+
+def authorise(request: web.Request, edge: Edge, route: Route) -> Claims | None:
+    """The claims of whoever may use `route`, None where it is open; PeerError 401 or 403 for the others."""
+    if route.scope is Scope.OPEN:
+        return None
+    claims = edge.tokens.verify(bearer_token(request), edge.clock.wall_s())
+    if route.permission is not None:
+        require(claims.role, route.permission)
+    if route.scope is Scope.LESSON and not claims.covers(request.match_info["lesson"]):
+        raise PeerError("forbidden", "the token is for another lesson", status=403)
+    if route.scope is Scope.ALL and claims.lesson != ALL_LESSONS:
+        raise PeerError("forbidden", "the token is for one lesson only", status=403)
+    return claims

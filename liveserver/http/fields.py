@@ -1,0 +1,132 @@
+"""JSON bodies and query strings as dataclasses: parsed strictly, and described by the same words in OpenAPI.
+
+@dataclass(frozen=True, slots=True)
+class NewLesson:
+    title: str = text(1, 200)
+
+parse(NewLesson, {"title": "消防安全"})
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import unicodedata
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from multidict import MultiMapping
+
+from liveserver.core.errors import PeerError
+
+T = TypeVar("T")
+_REQUIRED: Any = dataclasses.MISSING
+
+
+def text(low: int, high: int, *, default: Any = _REQUIRED, controls: bool = False) -> Any:
+    """`low` to `high` characters; without control characters unless `controls`."""
+
+    def check(value: object) -> str:
+        if not isinstance(value, str) or not low <= len(value) <= high:
+            raise ValueError(f"a text of {low} to {high} characters is expected")
+        if not controls and any(unicodedata.category(letter) in ("Cc", "Cs") for letter in value):
+            raise ValueError("control characters are not allowed")
+        if low and not value.strip():
+            raise ValueError("the text is blank")
+        return value
+
+    return _field(check, {"type": "string", "minLength": low, "maxLength": high}, default)
+
+
+def whole(low: int, high: int, *, default: Any = _REQUIRED) -> Any:
+    """A whole number from `low` to `high`; in a query string, its decimal digits."""
+
+    def check(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise ValueError(f"a whole number from {low} to {high} is expected")
+        return value
+
+    return _field(check, {"type": "integer", "minimum": low, "maximum": high}, default)
+
+
+def choice(options: type[StrEnum], *, default: Any = _REQUIRED) -> Any:
+    """One of an enumeration's values."""
+    listed = [str(option) for option in options]
+
+    def check(value: object) -> StrEnum:
+        if not isinstance(value, str) or value not in listed:
+            raise ValueError(f"one of {', '.join(listed)} is expected")
+        return options(value)
+
+    return _field(check, {"type": "string", "enum": listed}, default)
+
+
+def _field(check: Callable[[object], object], schema: dict[str, object], default: Any) -> Any:
+    if default is not _REQUIRED and default is not None:
+        schema = {**schema, "default": default}
+    return dataclasses.field(default=default, metadata={"check": check, "schema": schema})
+
+
+def parse(kind: type[T], value: object) -> T:
+    """An instance of `kind` from a JSON object; PeerError `bad_request` names the field that is wrong."""
+    if not isinstance(value, dict):
+        raise PeerError("bad_request", "a JSON object is expected")
+    definitions = {definition.name: definition for definition in _definitions(kind)}
+    for name in value:
+        if name not in definitions:
+            raise PeerError("bad_request", f"unknown field {_shown(name)}")
+    checked = {}
+    for name, definition in definitions.items():
+        if name not in value:
+            if definition.default is _REQUIRED:
+                raise PeerError("bad_request", f"field {name} is missing")
+            continue
+        if value[name] is None and definition.default is None:
+            continue
+        try:
+            checked[name] = definition.metadata["check"](value[name])
+        except ValueError as error:
+            raise PeerError("bad_request", f"field {name}: {error}") from error
+    return kind(**checked)
+
+
+def parse_query(kind: type[T], query: MultiMapping[str]) -> T:
+    """An instance of `kind` from a query string; a parameter given twice is refused."""
+    values: dict[str, object] = {}
+    whole_numbers = {d.name for d in _definitions(kind) if d.metadata["schema"]["type"] == "integer"}
+    for name, value in query.items():
+        if name in values:
+            raise PeerError("bad_request", f"parameter {_shown(name)} is given twice")
+        is_number = (
+            name in whole_numbers and value.isascii() and value.lstrip("-").isdigit() and len(value) <= 18
+        )
+        values[name] = int(value) if is_number and value.count("-") <= 1 else value
+    return parse(kind, values)
+
+
+def schema(kind: type[Any]) -> dict[str, object]:
+    """`kind` as a JSON Schema (2020-12) for the OpenAPI document."""
+    definitions = _definitions(kind)
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": [d.name for d in definitions if d.default is _REQUIRED],
+        "properties": {d.name: d.metadata["schema"] for d in definitions},
+    }
+
+
+def parameters(kind: type[Any]) -> list[Mapping[str, object]]:
+    """`kind` as OpenAPI query parameters."""
+    return [
+        {"name": d.name, "in": "query", "required": d.default is _REQUIRED, "schema": d.metadata["schema"]}
+        for d in _definitions(kind)
+    ]
+
+
+def _definitions(kind: Any) -> tuple[dataclasses.Field[Any], ...]:
+    return dataclasses.fields(kind)
+
+
+def _shown(name: str) -> str:
+    """A field's name from outside, short enough to be said back."""
+    return repr(name if len(name) <= 64 else name[:64] + "…")

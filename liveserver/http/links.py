@@ -1,0 +1,33 @@
+"""The links of a lesson: an address and the token behind `#`, which browsers never send to a server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from liveserver.core.permissions import Role
+from liveserver.tokens import ALL_LESSONS
+
+# Roles whose work spans lessons are given tokens that do, and pages without a lesson in the address.
+_EVERYWHERE = frozenset({Role.MODERATOR, Role.ADMIN, Role.INSPECTOR})
+
+
+def reach(role: Role, lesson: str) -> str:
+    """What a demo's token of `role` covers: `lesson`, or every lesson for those who look after many."""
+    return ALL_LESSONS if role in _EVERYWHERE else lesson
+
+
+def pages(base_url: str, lesson: str, tokens: Mapping[Role, str]) -> dict[str, str]:
+    """Each page's address with its role's token, for the roles that `tokens` holds."""
+    addresses = {
+        "teach": (Role.INSTRUCTOR, f"/teach/{lesson}"),
+        "learn": (Role.LEARNER, f"/learn/{lesson}"),
+        "learn_h5": (Role.LEARNER, f"/learn/{lesson}?transport=hls"),
+        "moderate": (Role.MODERATOR, "/moderate"),
+        "admin": (Role.ADMIN, "/admin"),
+        "inspect": (Role.INSPECTOR, "/inspect"),
+    }
+    return {
+        page: f"{base_url}{path}#token={tokens[role]}"
+        for page, (role, path) in addresses.items()
+        if role in tokens
+    }

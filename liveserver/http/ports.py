@@ -1,0 +1,131 @@
+"""What the HTTP edge needs of the rest of the node, as protocols: the seam it is typed against."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from typing import Any, Protocol
+
+from liveserver.core.events import Level
+from liveserver.core.ledger import Entry, Fact
+from liveserver.tokens import Claims
+
+Object = dict[str, Any]
+
+
+class Carrier(Protocol):
+    """One way to a client for control messages, whatever carries them."""
+
+    @property
+    def kind(self) -> str:
+        """`websocket` or `datachannel`."""
+
+    def send(self, text: str) -> None:
+        """Queue one message; never blocks. A reader too slow for its bounded queue is closed."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Send what waits, then close with a code of docs/PROTOCOL.md."""
+
+
+class Peer(Protocol):
+    """Somebody connected to a lesson by a carrier."""
+
+    def receive(self, text: str) -> Awaitable[None]: ...
+
+    def gone(self, reason: str) -> None: ...
+
+
+class Answer(Protocol):
+    """What a WHIP or WHEP offer was answered with."""
+
+    @property
+    def session_id(self) -> str: ...
+
+    @property
+    def sdp(self) -> str: ...
+
+    @property
+    def etag(self) -> str: ...
+
+
+class Patched(Protocol):
+    """What a PATCH of a session did: 204 without a body, or 200 with the server's new fragment."""
+
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def body(self) -> str: ...
+
+    @property
+    def etag(self) -> str: ...
+
+
+class Lesson(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+class Rooms(Protocol):
+    """The lessons of this node. Everything raises `PeerError` for what is refused."""
+
+    async def create_lesson(self, title: str, by: Claims) -> Lesson: ...
+
+    async def lesson(self, lesson_id: str) -> Object: ...
+
+    async def lessons(self, state: str | None, after: str | None, limit: int) -> Object: ...
+
+    async def publish(self, lesson_id: str, claims: Claims, offer: str) -> Answer: ...
+
+    async def watch(self, lesson_id: str, claims: Claims, offer: str) -> Answer: ...
+
+    async def patch(
+        self, session_id: str, claims: Claims, fragment: str, if_match: str | None
+    ) -> Patched: ...
+
+    async def leave(self, session_id: str, claims: Claims) -> None: ...
+
+    async def connect(self, lesson_id: str, claims: Claims, carrier: Carrier) -> Peer: ...
+
+    async def end(self, lesson_id: str, claims: Claims) -> Object: ...
+
+    async def cut(
+        self, lesson_id: str, claims: Claims, level: Level, reason: str, person: str | None = None
+    ) -> Object: ...
+
+    async def restore(self, lesson_id: str, claims: Claims, reason: str) -> Object: ...
+
+    async def recordings(self, lesson_id: str | None, after: str | None, limit: int) -> Object: ...
+
+    def debug(self) -> Object: ...
+
+
+class StoredRecording(Protocol):
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def state(self) -> str: ...
+
+    @property
+    def path(self) -> str: ...
+
+    @property
+    def sha256(self) -> str | None: ...
+
+
+class Store(Protocol):
+    """The parts of the store that are read without a room: the ledger, sealed files, used links."""
+
+    async def recording(self, recording_id: str) -> StoredRecording | None: ...
+
+    async def head(self) -> tuple[int, bytes]: ...
+
+    async def entries(
+        self, after: int = -1, limit: int = 100, lesson: str | None = None
+    ) -> Sequence[Entry]: ...
+
+    async def proof(self, index: int, size: int) -> Sequence[bytes]: ...
+
+    async def append(self, facts: Sequence[Fact]) -> Sequence[Entry]: ...
+
+    async def use_once(self, token_id: str, expires_at_ms: int) -> bool: ...

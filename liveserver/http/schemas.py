@@ -1,0 +1,110 @@
+"""What the REST API answers, as JSON Schema (2020-12): the components of the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from liveserver.core.events import LessonState, Level
+
+Schema = dict[str, Any]
+
+_TEXT: Schema = {"type": "string"}
+_COUNT: Schema = {"type": "integer", "minimum": 0}
+_FLAG: Schema = {"type": "boolean"}
+_TIME: Schema = {"type": "string", "format": "date-time"}
+_HASH: Schema = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+_MS: Schema = {"type": "integer", "description": "Milliseconds since 1970"}
+STATES = [str(state) for state in LessonState]
+LEVELS = [str(level) for level in Level]
+
+
+def _object(required: dict[str, Schema], optional: dict[str, Schema] | None = None) -> Schema:
+    return {"type": "object", "required": list(required), "properties": {**required, **(optional or {})}}
+
+
+def _or_null(schema: Schema) -> Schema:
+    if "$ref" in schema:
+        return {"oneOf": [schema, {"type": "null"}]}
+    return {**schema, "type": [schema["type"], "null"]}
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _list(name: str) -> Schema:
+    return _object({"items": {"type": "array", "items": _ref(name)}, "next": _or_null(_TEXT)})
+
+
+_MAP: Schema = {"type": "object", "additionalProperties": _TEXT}
+_OBJECT: Schema = {"type": "object"}
+
+SCHEMAS: dict[str, Schema] = {
+    "Problem": {
+        **_object(
+            {"type": _TEXT, "title": _TEXT, "status": {"type": "integer"}, "detail": _TEXT, "code": _TEXT}
+        ),
+        "description": "RFC 9457; `code` is stable, docs/PROTOCOL.md lists them",
+    },
+    "Object": _OBJECT,
+    "Health": _object({"status": _TEXT}, {"parts": {"type": "object", "additionalProperties": _FLAG}}),
+    "Cut": _object({"level": {"type": "string", "enum": LEVELS}, "reason": _TEXT, "at": _TIME, "by": _TEXT}),
+    "Lesson": _object(
+        {
+            "id": _TEXT,
+            "title": _TEXT,
+            "state": {"type": "string", "enum": STATES},
+            "viewers": _COUNT,
+            "publishing": _FLAG,
+            "sources": _or_null(_OBJECT),
+            "instructor": _TEXT,
+            "created_at": _TIME,
+            "started_at": _or_null(_TIME),
+            "ended_at": _or_null(_TIME),
+            "cut": _or_null(_ref("Cut")),
+        }
+    ),
+    "LessonList": _list("Lesson"),
+    "CreatedLesson": _object({"id": _TEXT, "pages": _MAP, "tokens": _MAP}),
+    "Token": _object({"token": _TEXT}),
+    "TokenList": _object({"tokens": {"type": "array", "items": _TEXT}}),
+    "CutDone": _object(
+        {"level": _TEXT, "reason": _TEXT, "at": _TIME, "epoch": _COUNT},
+        {"dark_ms": {"type": ["number", "null"], "description": "Milliseconds until nothing was sent"}},
+    ),
+    "RestoreDone": _object({"reason": _TEXT, "at": _TIME, "epoch": _COUNT}),
+    "Recording": _object(
+        {
+            "id": _TEXT,
+            "lesson": _TEXT,
+            "state": {"type": "string", "enum": ["recording", "sealing", "sealed", "failed"]},
+            "sha256": _or_null(_HASH),
+            "size": _or_null(_COUNT),
+            "duration_ms": _or_null(_COUNT),
+            "url": _or_null(_TEXT),
+            "retain_until": _or_null(_TIME),
+            "locked": _FLAG,
+            "started_at": _TIME,
+            "gaps": {"type": "array", "items": _OBJECT},
+        },
+        {"title": _TEXT, "detail": _TEXT},
+    ),
+    "RecordingList": _list("Recording"),
+    "LedgerHead": _object({"size": _COUNT, "root": _HASH}),
+    "Entry": _object(
+        {
+            "index": _COUNT,
+            "type": _TEXT,
+            "lesson": _or_null(_TEXT),
+            "at": _TIME,
+            "at_ms": _MS,
+            "recorded_at_ms": _MS,
+            "data": _OBJECT,
+            "leaf": _HASH,
+        }
+    ),
+    "EntryList": _list("Entry"),
+    "LedgerProof": _object(
+        {"index": _COUNT, "size": _COUNT, "leaf": _HASH, "path": {"type": "array", "items": _HASH}}
+    ),
+}

@@ -1,0 +1,181 @@
+"""`GET /ws/{lesson}`: control messages over a WebSocket (docs/PROTOCOL.md section 1)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from liveserver.core.errors import PeerError
+from liveserver.core.messages import MAX_MESSAGE_BYTES, Join, dumps, error_message, parse
+from liveserver.core.permissions import Permission, require
+from liveserver.core.rate import MessageRate
+from liveserver.http.carrier import WebSocketCarrier
+from liveserver.http.context import AnyCall, Services, base_url
+from liveserver.http.ports import Peer
+from liveserver.http.routes import LESSON, Route, Scope
+from liveserver.log import Event, get_logger
+from liveserver.tokens import Claims
+
+# What aiohttp keeps for one socket before a send waits for the reader; with the queue's bound and the
+# kernel's own buffer, all that a slow reader can hold.
+WRITER_BYTES = 16_384
+
+NO_TOKEN, NOT_PERMITTED, UNKNOWN_LESSON, CLOSED_LESSON, TRY_LATER = 4401, 4403, 4404, 4410, 1013
+_CLOSE_CODES: Mapping[str, int] = {
+    "token_missing": NO_TOKEN,
+    "token_invalid": NO_TOKEN,
+    "token_expired": NO_TOKEN,
+    "forbidden": NOT_PERMITTED,
+    "person_removed": NOT_PERMITTED,
+    "unknown_lesson": UNKNOWN_LESSON,
+    "lesson_cut": CLOSED_LESSON,
+    "lesson_ended": CLOSED_LESSON,
+    "lesson_full": TRY_LATER,
+    "too_large": WSCloseCode.MESSAGE_TOO_BIG,
+    "rate_limited": WSCloseCode.POLICY_VIOLATION,
+}
+
+_ENDS = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR)
+
+SOCKETS = web.AppKey("sockets", set[WebSocketCarrier])
+_log = get_logger()
+
+
+async def socket(call: AnyCall) -> web.StreamResponse:
+    """Upgrade, wait for `join`, then carry messages both ways until either side ends it."""
+    request, services = call.request, call.services
+    _check_upgrade(request)
+    ws = web.WebSocketResponse(
+        heartbeat=services.config.socket.heartbeat.s,
+        timeout=2.0,
+        autoping=False,  # pings are counted with the messages, so a flood of them ends the same way
+        compress=False,
+        max_msg_size=MAX_MESSAGE_BYTES,
+        writer_limit=WRITER_BYTES,
+    )
+    await ws.prepare(request)
+    transport = request.transport
+    carrier = WebSocketCarrier(ws, services.config.socket, transport.abort if transport else lambda: None)
+    open_sockets = request.app[SOCKETS]
+    open_sockets.add(carrier)
+    sending = asyncio.create_task(carrier.run())
+    try:
+        await _converse(call.lesson, ws, carrier, services)
+        if carrier.closing is not None:
+            await asyncio.wait([sending])  # what is queued and the goodbye; bounded by the carrier
+    finally:
+        open_sockets.discard(carrier)
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+        code = carrier.closing or ws.close_code or WSCloseCode.ABNORMAL_CLOSURE
+        services.metrics.sockets_closed.labels(str(int(code))).inc()
+        services.metrics.socket_messages.labels("out").inc(carrier.sent)
+    return ws
+
+
+def _check_upgrade(request: web.Request) -> None:
+    """PeerError for a request that is no WebSocket, or comes from another origin's page (RFC 6455 10.2)."""
+    if request.headers.get("Upgrade", "").lower() != "websocket":
+        raise PeerError("bad_request", "a WebSocket upgrade is expected", status=HTTPStatus.UPGRADE_REQUIRED)
+    origin = request.headers.get("Origin")
+    if origin is not None and origin.lower() != base_url(request).lower():
+        raise PeerError("forbidden", "a page of another origin may not connect", status=HTTPStatus.FORBIDDEN)
+
+
+async def _converse(
+    lesson: str, ws: web.WebSocketResponse, carrier: WebSocketCarrier, services: Services
+) -> None:
+    """From `join` to the end. Leaves a reason in `carrier` when it is this side that ends it."""
+    try:
+        claims = await _join(lesson, ws, services)
+        peer = await services.rooms.connect(lesson, claims, carrier)
+    except PeerError as error:
+        _refuse(carrier, error)
+        return
+    reason = "failed"
+    try:
+        reason = await _listen(ws, peer, carrier, services)
+    except Exception:  # the edge: one socket's failure must not reach another's task
+        _log.exception(Event.SOCKET_FAILED, lesson=lesson)
+        carrier.close(WSCloseCode.INTERNAL_ERROR, "internal")
+    finally:
+        peer.gone(reason)
+
+
+async def _join(lesson: str, ws: web.WebSocketResponse, services: Services) -> Claims:
+    """The claims of the token in the first message, which must be `join` and come in time."""
+    try:
+        message = await ws.receive(timeout=services.config.socket.join_timeout.s)
+    except TimeoutError:
+        raise PeerError("token_missing", "no join came in time", status=401) from None
+    if message.type is not WSMsgType.TEXT:
+        raise PeerError("token_missing", "the first message must be join", status=401)
+    first = parse(message.data)
+    if not isinstance(first, Join):
+        raise PeerError("token_missing", "the first message must be join", status=401)
+    claims = services.tokens.verify(first.token, services.clock.wall_s())
+    require(claims.role, Permission.SEE_LESSON)
+    if not claims.covers(lesson):
+        raise PeerError("forbidden", "the token is for another lesson", status=403)
+    return claims
+
+
+async def _listen(
+    ws: web.WebSocketResponse, peer: Peer, carrier: WebSocketCarrier, services: Services
+) -> str:
+    """Hand messages to the peer until the connection ends, whoever ends it; returns why."""
+    rate = MessageRate(services.clock.monotonic_ns())
+    received = services.metrics.socket_messages.labels("in")
+    while True:
+        message = await ws.receive()
+        if message.type in _ENDS:
+            return "closed" if carrier.closing is not None else "left"
+        received.inc()
+        if not rate.allows(services.clock.monotonic_ns()):
+            _refuse(carrier, PeerError("rate_limited", "too many messages"))
+            return "rate_limited"
+        if message.type is WSMsgType.PING:
+            await ws.pong(message.data)
+        elif message.type is WSMsgType.TEXT:
+            await _receive(peer, carrier, message.data)
+        elif message.type is WSMsgType.BINARY:
+            carrier.send(_error(PeerError("bad_message", "nothing announced a binary message")))
+
+
+async def _receive(peer: Peer, carrier: WebSocketCarrier, text: str) -> None:
+    try:
+        await peer.receive(text)
+    except PeerError as error:
+        carrier.send(_error(error))
+
+
+def _refuse(carrier: WebSocketCarrier, error: PeerError) -> None:
+    """Say why, then close with the code that goes with it."""
+    carrier.send(_error(error))
+    carrier.close(_CLOSE_CODES.get(error.code, WSCloseCode.POLICY_VIOLATION), error.code)
+
+
+def _error(error: PeerError) -> str:
+    return dumps(error_message(error))
+
+
+async def close_all(app: web.Application) -> None:
+    """Tell everyone the server goes away (1001); they come back with jitter (docs/PROTOCOL.md)."""
+    open_sockets: set[WebSocketCarrier] = app[SOCKETS]
+    for carrier in list(open_sockets):
+        carrier.close(WSCloseCode.GOING_AWAY, "restarting")
+
+
+ROUTES = (
+    Route(
+        "GET",
+        f"/ws/{LESSON}",
+        socket,
+        "Control messages; the first one is `join` with a token",
+        Scope.OPEN,
+        {101: ("A WebSocket", None)},
+    ),
+)

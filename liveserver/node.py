@@ -1,0 +1,230 @@
+"""A node: one process with the media, its signalling, the guard and the HTTP ports.
+
+The composition root: every part is built here, handed what it needs, started in order and stopped in the
+reverse order. The supervisor starts it; when ready it prints one JSON line with its ports on standard output.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import uvloop
+
+from liveserver.addresses import own_addresses
+from liveserver.bus import MemoryBus
+from liveserver.clock import Clock
+from liveserver.config import Config, ConfigError, load
+from liveserver.guard import Guard
+from liveserver.http.app import public_app
+from liveserver.http.context import Edge, Services
+from liveserver.http.control import control_app
+from liveserver.http.listen import Listener, listen, tls_context
+from liveserver.kills import KillFiles
+from liveserver.log import Event, get_logger, set_up
+from liveserver.metrics import Metrics
+from liveserver.recording import Recordings
+from liveserver.rooms import Rooms
+from liveserver.rtp.flags import Flags
+from liveserver.sfu.forwarder import Forwarder
+from liveserver.sfu.front import Front
+from liveserver.start import Ready, StartError
+from liveserver.store import Store, StoreError, open_store
+from liveserver.tokens import Tokens
+from recorder.client import RecorderClient
+
+_log = get_logger()
+
+
+def main() -> int:
+    """`python -m liveserver.node`, configured by the environment: 0 after SIGTERM, 1 without a start."""
+    try:
+        config = load(env=os.environ)
+        set_up(config.log_level, "node")
+        uvloop.run(run(config, _print))
+    except (ConfigError, StartError) as error:
+        print(f"liveserver: {error}", file=sys.stderr)  # noqa: T201 - for the operator, before logs matter
+        return 1
+    return 0
+
+
+def _print(ready: Ready) -> None:
+    sys.stdout.write(ready.line() + "\n")
+    sys.stdout.flush()
+
+
+async def run(config: Config, tell: Callable[[Ready], None]) -> None:
+    """Serve until SIGTERM, then stop within `config.drain`. Raises `StartError`."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stopping.set)
+    try:
+        async with asyncio.timeout(None) as deadline, node(config) as ready:
+            tell(ready)
+            _log.info(Event.NODE_READY, http_port=ready.http_port, rtc_port=ready.rtc_port)
+            await stopping.wait()
+            _log.info(Event.NODE_STOPPING)
+            deadline.reschedule(loop.time() + config.drain.s)
+    except TimeoutError:
+        _log.warning(Event.NODE_STOPPED, drained=False)
+    else:
+        _log.info(Event.NODE_STOPPED, drained=True)
+
+
+@asynccontextmanager
+async def node(config: Config) -> AsyncIterator[Ready]:
+    """A node as long as the context lasts."""
+    async with AsyncExitStack() as stack:
+        try:
+            ready = await _compose(config, stack)
+        except (StoreError, ValueError, OSError) as error:
+            raise StartError(_sentence(error)) from error
+        yield ready
+
+
+async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
+    """Build and start every part; `stack` stops them, the last started first."""
+    tls_context(config.http)  # a missing certificate is said before anything starts
+    clock, metrics, bus = Clock(), Metrics(), MemoryBus()
+    stack.callback(bus.close)
+    tokens = Tokens.load_or_create(config.key_file)
+    store = await open_store(config.store, clock.wall_ms)
+    stack.push_async_callback(store.close)
+    empty = await store.ledger_size() == 0
+
+    flags = Flags(max(config.rooms.max_lessons, 1))
+    edge = Edge(config, tokens, metrics, clock)
+    control = _ControlPort(edge)
+    guard = Guard(flags, KillFiles(config.kills_dir), bus, clock, config.control.lease.ns, control.serve)
+    await asyncio.to_thread(guard.start)
+    stack.push_async_callback(asyncio.to_thread, guard.stop)
+
+    recordings = await _recordings(config, store, clock, metrics, stack)
+    front = _bind_front(config, clock)
+    forwarder = Forwarder(front, flags, clock, config.rtc.advertise or own_addresses(config.rtc.host))
+    forwarder.start()
+    stack.push_async_callback(forwarder.stop)
+    rooms = Rooms(
+        store,
+        bus,
+        guard,
+        forwarder,
+        recordings,
+        clock,
+        max_lessons=config.rooms.max_lessons,
+        max_viewers=config.rooms.max_viewers,
+    )
+    await rooms.start()
+    stack.push_async_callback(rooms.stop)
+    metrics.watch("rooms", rooms.numbers)
+    metrics.watch("front", lambda: _totals(front.counters))
+    metrics.watch("fanout", lambda: _totals(_fields(forwarder.fanout.stats)))
+
+    async def checks() -> Mapping[str, bool]:
+        return {
+            "store": await _answers(store.ledger_size()),
+            "bus": bus.healthy(),
+            "guard": await _guard_answers(guard),
+        }
+
+    services = Services(config, tokens, metrics, clock, rooms, store, control.listener.url, checks)
+    http = config.http
+    public = await listen(public_app(services), http.host, http.port, http, metrics)
+    stack.push_async_callback(public.close)
+    return Ready(
+        public.port,
+        control.listener.port,
+        front.port,
+        http.base_url or public.url,
+        control.listener.url,
+        empty,
+    )
+
+
+class _ControlPort:
+    """The guard's HTTP port; the guard starts it on its own loop."""
+
+    def __init__(self, edge: Edge):
+        self._edge = edge
+        self.listener: Listener
+
+    async def serve(self, guard: Guard) -> Callable[[], Coroutine[Any, Any, None]]:
+        config = self._edge.config
+        app = control_app(self._edge, guard)
+        self.listener = await listen(
+            app, config.control_host, config.control.port, config.http, self._edge.metrics
+        )
+        return self.listener.close
+
+
+async def _recordings(
+    config: Config, store: Store, clock: Clock, metrics: Metrics, stack: AsyncExitStack
+) -> Recordings:
+    """Recordings over the recorder's socket, or none where it is switched off."""
+    client = None
+    if config.recorder.enabled:
+        client = RecorderClient(
+            config.recorder_socket,
+            lambda event: recordings.heard(event),  # noqa: PLW0108 - made after the client
+            queue_bytes=config.recorder.buffer.bytes,
+        )
+        stack.push_async_callback(client.close)
+        metrics.watch("recorder", lambda: _recorder_numbers(client))
+    recordings = Recordings(client, store, clock, config.recorder.retention.ms)
+    if client is not None:
+        await client.start()
+    recordings.start()
+    stack.push_async_callback(recordings.stop)
+    return recordings
+
+
+def _bind_front(config: Config, clock: Clock) -> Front:
+    try:
+        return Front.bind(config.rtc.host, config.rtc.port, clock.monotonic_ns)
+    except OSError as error:
+        where = f"{config.rtc.host}:{config.rtc.port}"
+        raise StartError(f"cannot listen on UDP {where}: {(error.strerror or str(error)).lower()}") from error
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename:
+        return f"cannot use {error.filename}: {(error.strerror or str(error)).lower()}"
+    return str(error)
+
+
+async def _guard_answers(guard: Guard) -> bool:
+    """Whether the guard's loop turns; /readyz bounds the wait."""
+
+    async def nothing() -> dict[str, Any]:
+        return {}
+
+    return await guard.call(nothing()) == {}
+
+
+async def _answers(question: Coroutine[Any, Any, object]) -> bool:
+    try:
+        await question
+    except StoreError:
+        return False
+    return True
+
+
+def _fields(stats: object) -> dict[str, float]:
+    return {name: getattr(stats, name) for name in ("sent", "dropped", "held", "refused")}
+
+
+def _totals(counters: Mapping[str, float]) -> dict[str, float]:
+    return {f"{name}_total": float(value) for name, value in counters.items()}
+
+
+def _recorder_numbers(client: RecorderClient) -> dict[str, float]:
+    return {"connected": float(client.connected), "dropped_frames_total": float(client.dropped_frames)}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,271 @@
+"""The processes of a server: started in order, restarted when they end, stopped together.
+
+`liveserver serve` is this process; node and recorder are its children and die with it (PR_SET_PDEATHSIG),
+however it ends. A child that ends is started again with the ports it had, so that its clients find it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from liveserver.config import ENV_PREFIX, Config, to_env
+from liveserver.log import Event, get_logger
+from liveserver.start import ExplainedError, Ready, StartError, check_data_dir
+
+READY_S = 60.0  # a slow disk and a migration
+BACKOFF_FIRST_S = 0.1
+BACKOFF_LAST_S = 5.0
+STEADY_S = 30.0  # a child that ran so long starts over with the first backoff
+_RECORDER_STOP_S = 10.0
+_SOCKET_PATH_BYTES = 107  # of sockaddr_un, unix(7)
+_LINE_BYTES = 65_536
+
+_PR_SET_PDEATHSIG = 1
+_prctl = ctypes.CDLL(None).prctl
+_log = get_logger()
+
+
+class Child:
+    """One process that is kept running.
+
+    `reports`: it prints one line when it is ready. `explains`: when it cannot start it has said why itself.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Callable[[], Mapping[str, str]],
+        *,
+        stop_s: float,
+        reports: bool = True,
+        explains: bool = False,
+    ):
+        self.name = name
+        self.restarts = 0
+        self.line = b""
+        self._command = command
+        self._environment = environment
+        self._stop_s = stop_s
+        self._reports = reports
+        self._explains = explains
+        self._process: asyncio.subprocess.Process | None = None
+        self._drained: asyncio.Task[None] | None = None
+        self._kept: asyncio.Task[None] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process is not None else None
+
+    async def start(self) -> bytes:
+        """Start it and keep it running; returns its first line. Raises `StartError` if there is none."""
+        await self._spawn()
+        self._kept = asyncio.create_task(self._keep(), name=f"keeping {self.name}")
+        return self.line
+
+    async def let_go(self) -> None:
+        """Do not start it again."""
+        if self._kept is not None:
+            self._kept.cancel()
+            await asyncio.gather(self._kept, return_exceptions=True)
+
+    async def stop(self) -> None:
+        """SIGTERM, and SIGKILL after `stop_s`."""
+        await self.let_go()
+        await self._end()
+
+    async def _spawn(self) -> None:
+        parent = os.getpid()
+        process = await asyncio.create_subprocess_exec(
+            *self._command,
+            env=dict(self._environment()),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE if self._reports else sys.stderr,
+            limit=_LINE_BYTES,
+            preexec_fn=lambda: _tie_to(parent),
+        )
+        self._process = process
+        _log.info(Event.PROCESS_STARTED, child=self.name, pid=process.pid)
+        if process.stdout is None:
+            return
+        try:
+            async with asyncio.timeout(READY_S):
+                self.line = await process.stdout.readline()
+        except TimeoutError:
+            await self._end()
+            raise StartError(f"the {self.name} was not ready within {READY_S:.0f} s") from None
+        if not self.line:
+            code = await process.wait()
+            why = f"the {self.name} did not start (exit code {code})"
+            raise ExplainedError(why) if self._explains and code == 1 else StartError(why)
+        self._drained = asyncio.create_task(_drain(process.stdout), name=f"output of {self.name}")
+
+    async def _keep(self) -> None:
+        """Start it again whenever it ends, at first at once, then ever slower."""
+        backoff_s = BACKOFF_FIRST_S
+        while True:
+            assert self._process is not None
+            since = time.monotonic()
+            code = await self._process.wait()
+            _log.error(Event.PROCESS_ENDED, child=self.name, pid=self._process.pid, code=code)
+            if time.monotonic() - since > STEADY_S:
+                backoff_s = BACKOFF_FIRST_S
+            while True:
+                await asyncio.sleep(backoff_s)
+                backoff_s = min(backoff_s * 2, BACKOFF_LAST_S)
+                self.restarts += 1
+                _log.warning(Event.PROCESS_RESTARTING, child=self.name, restarts=self.restarts)
+                try:
+                    await self._spawn()
+                except (StartError, OSError) as error:
+                    _log.error(Event.PROCESS_ENDED, child=self.name, reason=str(error))
+                    continue
+                break
+
+    async def _end(self) -> None:
+        process = self._process
+        if process is None:
+            return
+        if process.returncode is None:
+            process.terminate()
+            try:
+                async with asyncio.timeout(self._stop_s):
+                    await process.wait()
+            except TimeoutError:
+                _log.error(Event.PROCESS_KILLED, child=self.name, pid=process.pid)
+                process.kill()
+                await process.wait()
+        if self._drained is not None:
+            await self._drained
+
+
+def _tie_to(parent: int) -> None:
+    """In the child before exec: die with the parent; leave Ctrl-C, which the terminal sends to all, to it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before we asked
+        os._exit(1)
+
+
+async def _drain(output: asyncio.StreamReader) -> None:
+    """A child says one line; what else it may print must not fill the pipe."""
+    while await output.read(_LINE_BYTES):
+        pass
+
+
+class Supervisor:
+    """Recorder and node, and what is added beside them."""
+
+    def __init__(self, config: Config, progress: Callable[[str], None]):
+        self._temporary: Path | None = None
+        self._config = self._with_short_socket(config)
+        self._progress = progress
+        self._children: list[Child] = []
+        self._ports: dict[str, str] = {}
+        self._node = Child(
+            "node",
+            [sys.executable, "-m", "liveserver.node"],
+            lambda: self.environment() | self._ports,
+            stop_s=config.drain.s + 2,
+            explains=True,
+        )
+
+    def environment(self) -> dict[str, str]:
+        """Of every child: this process's, with the configuration resolved to variables."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)}
+        return inherited | to_env(self._config)
+
+    async def start(self) -> Ready:
+        """Start everything; returns when ready. Raises `StartError`; `stop` then ends what did start."""
+        check_data_dir(self._config.data_dir)
+        if self._config.recorder.enabled:
+            self._progress("Starting the recorder")
+            await self._begin(self._recorder())
+        self._progress("Starting the node")
+        ready = Ready.read(await self._begin(self._node))
+        self._ports = {
+            "LIVESERVER_HTTP_PORT": str(ready.http_port),
+            "LIVESERVER_CONTROL_PORT": str(ready.control_port),
+            "LIVESERVER_RTC_PORT": str(ready.rtc_port),
+        }
+        return ready
+
+    async def add(self, name: str, command: Sequence[str]) -> None:
+        """One more child, which says nothing when it is ready."""
+        self._progress(f"Starting the {name}")
+        await self._begin(Child(name, command, self.environment, stop_s=5, reports=False))
+
+    async def stop(self) -> None:
+        """Stop the children, the last started first, so that the recorder hears the node's last word."""
+        for child in self._children:
+            await child.let_go()
+        while self._children:
+            await self._children.pop().stop()
+        if self._temporary is not None:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+
+    def _with_short_socket(self, config: Config) -> Config:
+        """`config`, with the recorder's socket in a folder of its own where the data folder is too deep."""
+        if len(os.fsencode(config.recorder_socket)) <= _SOCKET_PATH_BYTES:
+            return config
+        self._temporary = Path(tempfile.mkdtemp(prefix="liveserver-"))
+        return replace(
+            config, recorder=replace(config.recorder, socket=str(self._temporary / "recorder.sock"))
+        )
+
+    async def _begin(self, child: Child) -> bytes:
+        self._children.append(child)
+        return await child.start()
+
+    def _recorder(self) -> Child:
+        config = self._config
+        command = [sys.executable, "-m", "recorder"]
+        command += ["--socket", str(config.recorder_socket), "--data", str(config.recorder_dir)]
+        command += ["--abandon-s", str(config.recorder.seal_after.s)]
+        return Child("recorder", command, self.environment, stop_s=_RECORDER_STOP_S)
+
+
+async def supervise(
+    config: Config, progress: Callable[[str], None], ready: Callable[[Supervisor, Ready], Awaitable[None]]
+) -> None:
+    """Start everything, call `ready`, serve until SIGTERM or SIGINT, stop everything. Raises `StartError`.
+
+    A second signal ends this process at once, and the children with it.
+    """
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGTERM, signal.SIGINT)
+
+    def stop() -> None:
+        stopping.set()
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+    for number in signals:
+        loop.add_signal_handler(number, stop)
+    supervisor = Supervisor(config, progress)
+    starting = asyncio.create_task(_start(supervisor, ready))
+    waiting = asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait({starting, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            await starting
+            await waiting
+    finally:
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+        await supervisor.stop()
+
+
+async def _start(supervisor: Supervisor, ready: Callable[[Supervisor, Ready], Awaitable[None]]) -> None:
+    await ready(supervisor, await supervisor.start())
