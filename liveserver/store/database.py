@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -136,3 +138,13 @@ def _upgrade(connection: sa.Connection) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+@contextmanager
+def failures_named() -> Iterator[None]:
+    """What the driver raises inside, as StoreError: an edge has one thing to catch."""
+    try:
+        yield
+    except (sa.exc.SQLAlchemyError, OSError) as error:
+        # The driver's own text may quote rows: its type is enough here, the cause is chained.
+        raise StoreError(f"the database failed: {type(error).__name__}") from error

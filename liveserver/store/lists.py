@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 import sqlalchemy as sa
 
 from liveserver.core.errors import PeerError
+from liveserver.core.ledger import storable
 from liveserver.store.model import Lesson, Recording
 from liveserver.store.tables import LESSONS, RECORDINGS
 
@@ -35,7 +36,7 @@ class Listing(Generic[T]):
     def page(self, query: sa.Select[Any], after: str | None, limit: int) -> sa.Select[Any]:
         """The statement for one page, with a row more than `limit` to see whether another follows.
 
-        Raises PeerError `bad_request` if `after` is no cursor.
+        Raises PeerError `bad_request` or `bad_message` if `after` is no cursor.
         """
         if after is not None:
             query = query.where(sa.tuple_(self.age, self.key) < sa.tuple_(*_position(after)))
@@ -56,6 +57,6 @@ RECORDINGS_BY_AGE = Listing(RECORDINGS.c.started_at_ms, RECORDINGS.c.id, recordi
 
 def _position(cursor: str) -> tuple[int, str]:
     age, dash, key = cursor.partition("-")
-    if not dash or not age.isascii() or not age.isdigit() or len(age) > 18 or "\0" in key:
+    if not dash or not age.isascii() or not age.isdigit() or len(age) > 18:
         raise PeerError("bad_request", "the cursor is not one of ours")
-    return int(age), key
+    return int(age), storable(key)

@@ -1,13 +1,14 @@
 """The store: what must outlive the process, behind one object.
 
 Reads take a connection of their own; everything that writes goes through the one `Writer`. Every method
-raises StoreError when the database is away or damaged.
+raises StoreError when the database is away or damaged, and PeerError `bad_message` for a text that holds
+NUL or half a surrogate pair: ids come out of URLs.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import asdict, fields
 from typing import Any, TypeVar
 
@@ -18,10 +19,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from liveserver.clock import Clock
 from liveserver.core import merkle
 from liveserver.core.errors import PeerError
-from liveserver.core.ledger import Entry, Fact, storable
+from liveserver.core.ledger import Entry, Fact, canonical_json, storable
 from liveserver.store import database, ledger
 from liveserver.store.lists import LESSONS_BY_AGE, RECORDINGS_BY_AGE, Listing, lesson_of, recording_of
-from liveserver.store.model import ChatLine, Lesson, Recording, StoreError
+from liveserver.store.model import ChatLine, Lesson, Recording
 from liveserver.store.tables import CHAT, LESSONS, RECORDINGS, USED_TOKENS
 from liveserver.store.writer import Writer
 
@@ -37,10 +38,6 @@ _DAY_MS = 86_400_000
 T = TypeVar("T")
 
 
-def _page_size(limit: int) -> int:
-    return min(max(limit, 1), PAGE_MAX)
-
-
 async def open_store(url: str, wall_ms: Callable[[], int] | None = None) -> Store:
     """Open `sqlite:///path` or `postgresql://…`, bringing its schema up to date.
 
@@ -50,15 +47,14 @@ async def open_store(url: str, wall_ms: Callable[[], int] | None = None) -> Stor
     engine = database.connect(url)
     lock = database.lock_file(engine)
     try:
-        await database.migrate(engine)
-        async with engine.begin() as connection:
-            frontier = await ledger.load_frontier(connection)
-    except BaseException as error:
+        with database.failures_named():
+            await database.migrate(engine)
+            async with engine.connect() as connection:
+                frontier = await ledger.load_frontier(connection)
+    except BaseException:
         await engine.dispose()
         if lock:
             lock.release()
-        if isinstance(error, (sa.exc.SQLAlchemyError, OSError)):
-            raise _unavailable(error) from error
         raise
     return Store(engine, lock, Writer(engine, frontier, wall_ms or Clock().wall_ms))
 
@@ -87,12 +83,11 @@ class Store:
         await self._write(lambda c: c.execute(sa.insert(LESSONS).values(asdict(lesson))))
 
     async def lesson(self, lesson: str) -> Lesson | None:
+        """The lesson, or None if there is none of that id."""
+        storable(lesson)
+        query = sa.select(LESSONS).where(LESSONS.c.id == lesson)
         async with self._reading() as connection:
-            row = (
-                (await connection.execute(sa.select(LESSONS).where(LESSONS.c.id == lesson)))
-                .mappings()
-                .first()
-            )
+            row = (await connection.execute(query)).mappings().first()
         return lesson_of(row) if row else None
 
     async def lessons(
@@ -104,6 +99,7 @@ class Store:
         """
         query = sa.select(LESSONS)
         if state is not None:
+            storable(state)
             query = query.where(LESSONS.c.state == state)
         return await self._page(query, LESSONS_BY_AGE, after, limit)
 
@@ -124,7 +120,7 @@ class Store:
             "instructor": instructor,
         }
         changes = {name: value for name, value in given.items() if value is not None}
-        _check_texts((state or "", instructor or ""))
+        _check_texts((lesson, state or "", instructor or ""))
 
         async def work(connection: AsyncConnection) -> None:
             # Naming the id as well keeps the statement valid when nothing is to be changed.
@@ -140,19 +136,23 @@ class Store:
         """Add a recording, or replace what is known of it."""
         row = asdict(recording) | {"gaps": [dict(gap) for gap in recording.gaps]}
         _check_texts((recording.id, recording.lesson, recording.path, recording.detail))
+        canonical_json(row["gaps"])
         insert = self._insert(RECORDINGS).values(row)
         changed = {name: insert.excluded[name] for name in row if name != "id"}
         upsert = insert.on_conflict_do_update(index_elements=["id"], set_=changed)
         await self._write(lambda connection: connection.execute(upsert))
 
     async def recording(self, recording: str) -> Recording | None:
+        """The recording, or None if there is none of that id."""
+        storable(recording)
+        query = sa.select(RECORDINGS).where(RECORDINGS.c.id == recording)
         async with self._reading() as connection:
-            query = sa.select(RECORDINGS).where(RECORDINGS.c.id == recording)
             row = (await connection.execute(query)).mappings().first()
         return recording_of(row) if row else None
 
     async def recordings(self, lesson: str) -> list[Recording]:
         """One lesson's, oldest first; at most 1,000."""
+        storable(lesson)
         query = (
             sa.select(RECORDINGS)
             .where(RECORDINGS.c.lesson == lesson)
@@ -183,11 +183,12 @@ class Store:
             _check_texts((line.id, line.lesson, line.person, line.name, line.role, line.text))
         if not prepared and not chat:
             return []
-        with _translated():
+        with database.failures_named():
             return await self._writer.append(prepared, [asdict(line) for line in chat])
 
     async def chat(self, lesson: str, limit: int = 50) -> list[ChatLine]:
         """The newest `limit` lines, oldest first."""
+        storable(lesson)
         names = [field.name for field in fields(ChatLine)]
         query = (
             sa.select(*(CHAT.c[name] for name in names))
@@ -201,11 +202,14 @@ class Store:
 
     async def entries(self, after: int = -1, limit: int = 100, lesson: str | None = None) -> list[Entry]:
         """Entries with an index above `after`, in order."""
+        storable(lesson or "")
         async with self._reading() as connection:
             return await ledger.entries(connection, after, _page_size(limit), lesson)
 
     async def ledger_size(self) -> int:
-        return self._writer.head()[0]
+        """How many entries the database has: asked anew, so that it also shows whether it answers."""
+        async with self._reading() as connection:
+            return await ledger.stored_size(connection)
 
     async def head(self) -> tuple[int, bytes]:
         """Size and root hash of the committed ledger."""
@@ -249,6 +253,7 @@ class Store:
 
         What expired a day ago is forgotten: such a token is refused for its age.
         """
+        storable(token_id)
         long_ago = self._writer.wall_ms() - _DAY_MS
         insert = self._insert(USED_TOKENS).values(token_id=token_id, expires_at_ms=expires_at_ms)
 
@@ -262,12 +267,12 @@ class Store:
 
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[AsyncConnection]:
-        with _translated():
+        with database.failures_named():
             async with self._engine.connect() as connection:
                 yield connection
 
     async def _write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-        with _translated():
+        with database.failures_named():
             return await self._writer.write(work)
 
     def _insert(self, table: sa.Table) -> Any:
@@ -287,20 +292,10 @@ class Store:
             return [await ledger.range_hash(connection, start, end) for start, end in ranges]
 
 
+def _page_size(limit: int) -> int:
+    return min(max(limit, 1), PAGE_MAX)
+
+
 def _check_texts(texts: Iterable[str]) -> None:
     for text in texts:
         storable(text)
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """What the driver raises, as StoreError: an edge has one thing to catch."""
-    try:
-        yield
-    except (sa.exc.SQLAlchemyError, OSError) as error:
-        raise _unavailable(error) from error
-
-
-def _unavailable(error: Exception) -> StoreError:
-    # The driver's own text may quote rows: the type is enough here, the cause is chained.
-    return StoreError(f"the database failed: {type(error).__name__}")

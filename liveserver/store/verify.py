@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from liveserver.core import merkle
 from liveserver.core.ledger import entry_leaf
 from liveserver.store import database
 from liveserver.store.ledger import TILE_HEIGHT, ended_tiles, stored_size
-from liveserver.store.model import StoreError
 from liveserver.store.tables import LEDGER, LEDGER_TILES
 
 FAULTS_MAX = 1000
@@ -69,19 +68,22 @@ async def verify_ledger(url: str, heads: Iterable[Head] = ()) -> Verification:
     engine = database.connect(url)
     database.require_file(engine)
     try:
-        async with engine.connect() as connection:
-            size = await stored_size(connection)
-            check = _Check(size, dict(heads), await _stored_tiles(connection))
-            try:
-                async for row in _rows(connection, size):
-                    check.entry(row)
-            except sa.exc.SQLAlchemyError:
-                check.unreadable()
-            return check.result()
-    except (sa.exc.SQLAlchemyError, OSError) as error:
-        raise StoreError(f"the ledger cannot be read: {type(error).__name__}") from error
+        with database.failures_named():
+            return await _verify(engine, dict(heads))
     finally:
         await engine.dispose()
+
+
+async def _verify(engine: AsyncEngine, heads: Mapping[int, bytes]) -> Verification:
+    async with engine.connect() as connection:
+        size = await stored_size(connection)
+        check = _Check(size, heads, await _stored_tiles(connection))
+        try:
+            async for row in _rows(connection, size):
+                check.entry(row)
+        except sa.exc.SQLAlchemyError:
+            check.unreadable()
+        return check.result()
 
 
 class _Check:

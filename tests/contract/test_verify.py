@@ -149,7 +149,7 @@ class TestTheStructure:
 
 class TestADatabaseThatIsNotThere:
     async def test_is_said_so(self, postgresql: PostgresqlServer) -> None:
-        with pytest.raises(StoreError, match="cannot be read"):
+        with pytest.raises(StoreError, match="database failed"):
             await verify_ledger(postgresql.url("nowhere"))
 
     def test_is_not_made_by_looking(self, tmp_path: Path) -> None:
