@@ -146,13 +146,14 @@ def _config_number(spool: RecordingSpool, file: str, codec: Codec, config: Video
     for line in known:
         if (line["avcc"], line["width"], line["height"]) == (avcc, config.width, config.height):
             return int(line["config"])
+    number = len(known) + 1
     spool.note(
         "config",
         file=file,
-        config=len(known) + 1,
+        config=number,
         codec=codec.value,
         width=config.width,
         height=config.height,
         avcc=avcc,
     )
-    return len(known) + 1
+    return number

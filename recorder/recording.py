@@ -276,7 +276,8 @@ class Recording:
                 "recording": self._folder.name,
                 "lesson": lesson,
                 "state": State.FAILED.value,
-                "gaps": [],
                 "detail": detail,
+                "gaps": [],
+                **dict.fromkeys(("sha256", "size", "path", "manifest", "sealed_at_ms")),
             }
         )

@@ -69,7 +69,12 @@ def video(
     context.framerate = Fraction(fps)
     context.bit_rate = bitrate
     if codec == "h264":
-        context.options = {"preset": "ultrafast", "tune": "zerolatency", "profile": "baseline", "forced-idr": "1"}
+        context.options = {
+            "preset": "ultrafast",
+            "tune": "zerolatency",
+            "profile": "baseline",
+            "forced-idr": "1",
+        }
     else:
         context.options = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"}
     fed = []
@@ -82,7 +87,9 @@ def video(
         for packet in context.encode(frame):
             rtp = (rtp_base + at_ms * 90) & 0xFFFFFFFF
             arrival = START_MS + at_ms + late_ms
-            fed.append(Fed(at_ms, track, codec, rtp, 90_000, packet.is_keyframe, arrival, bytes(packet), 0, source))
+            fed.append(
+                Fed(at_ms, track, codec, rtp, 90_000, packet.is_keyframe, arrival, bytes(packet), 0, source)
+            )
     return fed
 
 
@@ -114,7 +121,9 @@ def audio(
         for packet in context.encode(frame):
             at = from_ms + number * 20
             rtp = (rtp_base + at * 48) & 0xFFFFFFFF
-            fed.append(Fed(at, "audio", "opus", rtp, 48_000, True, START_MS + at + late_ms, bytes(packet), 0, source))
+            fed.append(
+                Fed(at, "audio", "opus", rtp, 48_000, True, START_MS + at + late_ms, bytes(packet), 0, source)
+            )
             number += 1
     return fed
 
@@ -131,7 +140,11 @@ def ntp(at_ms: float, sender_offset_ms: int = 0) -> int:
 
 def report_of(frame: Fed, sender_offset_ms: int = 0) -> dict[str, object]:
     """The sender report that belongs to a frame, as `RecorderClient.report` takes it."""
-    return {"track": frame.track, "ntp": ntp(frame.at_ms, sender_offset_ms), "rtp_timestamp": frame.rtp_timestamp}
+    return {
+        "track": frame.track,
+        "ntp": ntp(frame.at_ms, sender_offset_ms),
+        "rtp_timestamp": frame.rtp_timestamp,
+    }
 
 
 def without(frames: list[Fed], from_ms: int, to_ms: int) -> Iterator[Fed]:

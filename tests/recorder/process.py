@@ -36,7 +36,7 @@ class RecorderProcess:
 
     async def start(self) -> None:
         command = [sys.executable, "-m", "recorder", "--socket", str(self.socket), "--data", str(self.data)]
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # noqa: ASYNC220 - its death signal is bound to this thread
             [*command, *self._options], stdout=subprocess.PIPE, cwd=REPOSITORY, env=dict(os.environ)
         )
         assert self._process.stdout is not None
@@ -98,7 +98,7 @@ class Node:
     async def feed(self, recording: str, frames: Iterable[Fed]) -> None:
         """Send frames as fast as the client takes them."""
         for number, frame in enumerate(frames):
-            while self.client.queued_bytes > 2_000_000:
+            while self.client.queued_bytes > 2_000_000:  # noqa: ASYNC110 - the client has no such event
                 await asyncio.sleep(0.005)
             assert self.client.frame(recording, **frame.arguments())  # type: ignore[arg-type]
             if number % 200 == 0:
