@@ -24,7 +24,7 @@ from liveserver.store.tables import LEDGER, LEDGER_TILES
 FAULTS_MAX = 1000
 """The report ends here: by then the answer is known."""
 
-_ROWS = 1000  # one read: some 10 ms of hashing
+_ROWS = 250  # one read: some 3 ms of the loop, which may be a live node's
 
 Head = tuple[int, bytes]
 """Size and root hash, as `Store.head` gives them."""

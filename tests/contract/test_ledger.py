@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import asyncpg
 import pytest
 
 from liveserver.core import merkle
@@ -243,3 +244,50 @@ class TestTheDatabaseItself:
         await raw.execute("DELETE FROM ledger WHERE entry_index = 9")
         with pytest.raises(StoreError, match="damaged"):
             await store.append([fact(9)])
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+class TestAPostgresqlServer:
+    async def test_shared_by_two_stores_gets_one_gapless_ledger(self, url: str, store: Store) -> None:
+        other = await open_store(url)
+        await asyncio.gather(*(each.append([fact(n)]) for n in range(50) for each in (store, other)))
+        await store.append([fact(1)])
+        leaves = await store.leaves(0, 101)
+        assert await store.head() == (101, merkle.tree_root(leaves))
+        await other.append([fact(2)])
+        assert (await other.head())[0] == 102
+        await other.close()
+
+    async def test_that_cut_idle_connections_is_connected_to_again(self, url: str, store: Store) -> None:
+        await store.append([fact(0)])
+        await cut_connections(url)
+        assert (await store.append([fact(1)]))[0].index == 1
+        assert await store.ledger_size() == 2
+
+    async def test_that_cuts_a_commit_fails_its_callers_and_nothing_else(
+        self, url: str, store: Store
+    ) -> None:
+        await store.append([fact(0)])
+        holder = await asyncpg.connect(url)
+        async with holder.transaction():
+            await holder.execute("LOCK TABLE ledger IN ACCESS EXCLUSIVE MODE")
+            callers = [asyncio.create_task(store.append([fact(n)])) for n in (1, 2, 3)]
+            async with asyncio.timeout(30):
+                while not await holder.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                    continue
+            await cut_connections(url, but=holder.get_server_pid())
+            results = await asyncio.gather(*callers, return_exceptions=True)
+        await holder.close()
+        assert [type(result) for result in results] == [StoreError] * 3
+        assert (await store.append([fact(4)]))[0].index == 1
+        assert (await store.head())[1] == merkle.tree_root(await store.leaves(0, 2))
+
+
+async def cut_connections(url: str, but: int = 0) -> None:
+    """End every other connection to the database, as a restart or a firewall does; not that of pid `but`."""
+    connection = await asyncpg.connect(url)
+    await connection.execute(
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+        f"WHERE datname = current_database() AND pid NOT IN (pg_backend_pid(), {but})"
+    )
+    await connection.close()
