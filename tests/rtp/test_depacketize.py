@@ -224,6 +224,23 @@ class TestLoss:
         del packets[gone]
         assert timestamps(frames_of(codec, *packets, gap_ns=20 * MS)) == [*range(10), *range(20, 40)]
 
+    @pytest.mark.parametrize("codec", ["h264", "vp8"])
+    def test_after_a_whole_frame_is_lost_nothing_either(self, codec):
+        packets = lesson(30) if codec == "h264" else vp8_lesson(30)
+        del packets[6:8]
+        frames = frames_of(codec, *packets, gap_ns=20 * MS)
+        assert timestamps(frames) == [0, 1, 2, *range(10, 30)] and frames[3].lost_before == 2
+
+    def test_a_frame_that_misses_its_middle_is_dropped(self):
+        whole = [packet(1, stap(SPS, PPS, IDR), 9, True)]
+        key = [packet(2, stap(SPS, PPS, IDR), 10), packet(3, IDR, 10), packet(4, IDR, 10, True)]
+        assert timestamps(frames_of("h264", *whole, key[0], key[2])) == [9]
+
+    def test_an_idr_picture_that_may_miss_its_first_slice_is_dropped(self):
+        whole = [packet(1, stap(SPS, PPS, IDR), 9, True)]
+        key = [packet(2, stap(SPS, PPS, IDR), 10), packet(3, IDR, 10, True)]
+        assert timestamps(frames_of("h264", *whole, key[1])) == [9]
+
     def test_a_loss_right_before_a_keyframe_does_not_hurt_it(self):
         packets = lesson(20)
         del packets[19]
