@@ -14,7 +14,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liveserver.core.errors import PeerError
@@ -203,6 +203,7 @@ class TestForgedTokens:
         assert (refused.value.code, refused.value.status) == ("token_invalid", 401)
         assert token not in str(refused.value)
 
+    @settings(deadline=None)
     @given(st.text(max_size=200) | st.from_regex(r"[\w-]{0,80}\.[\w-]{0,80}\.[\w-]{0,80}", fullmatch=True))
     def test_of_any_text_are_refused_by_name(self, text: str) -> None:
         with pytest.raises(PeerError) as refused:

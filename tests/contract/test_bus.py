@@ -86,11 +86,15 @@ class TestPublish:
     async def test_to_a_loop_in_another_thread(self, bus: Bus) -> None:
         listener = Listener()
         here = asyncio.get_running_loop()
+
+        def hand_over(message: dict[str, Any]) -> None:
+            here.call_soon_threadsafe(listener, message)
+
         loop = asyncio.new_event_loop()
         thread = threading.Thread(target=loop.run_forever)
         thread.start()
         try:
-            bus.subscribe("t", lambda message: here.call_soon_threadsafe(listener, message) and None, loop)
+            bus.subscribe("t", hand_over, loop)
             bus.publish("t", {"to": "guard"})
             assert await listener.until(1) == [{"to": "guard"}]
         finally:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +22,7 @@ def line(number: int, lesson: str = "l1", text: str = "你好 👋") -> ChatLine
     return ChatLine(f"c{number}", lesson, "p1", "王小明", "learner", text, 1000 - number, bytes(16))
 
 
-async def every_page(listing, **filters: object) -> list[str]:
+async def every_page(listing: Callable[..., Any], **filters: object) -> list[str]:
     """The ids of a list, read two at a time."""
     ids: list[str] = []
     cursor = None

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liveserver.core.errors import PeerError
@@ -45,6 +45,7 @@ class TestCanonicalJson:
             '{"a":[2],"b":[1,{"c":true,"d":null}]}'
         )
 
+    @settings(deadline=None)
     @given(values)
     def test_reads_back_as_it_was_and_writes_the_same_again(self, value: Any) -> None:
         text = canonical_json(value)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liveserver.core import merkle
@@ -88,6 +88,7 @@ class TestHashes:
 
 
 class TestAFrontier:
+    @settings(deadline=None)
     @given(sizes)
     def test_has_the_root_of_the_definition_at_every_size(self, size: int) -> None:
         leaves = tree(size)
@@ -103,6 +104,7 @@ class TestAFrontier:
         one.copy().append(tree(2)[1])
         assert (one.size, one.root()) == (1, before)
 
+    @settings(deadline=None)
     @given(st.integers(0, 300), st.integers(1, 40))
     def test_goes_on_from_its_complete_subtrees(self, size: int, more: int) -> None:
         leaves = tree(size + more)
@@ -127,6 +129,7 @@ class TestAFrontier:
 
 
 class TestSubtrees:
+    @settings(deadline=None)
     @given(leaf_of_tree())
     def test_of_every_range_of_a_proof_join_to_its_hash(self, case: tuple[int, int]) -> None:
         index, size = case
@@ -138,6 +141,7 @@ class TestSubtrees:
 
 
 class TestInclusion:
+    @settings(deadline=None)
     @given(leaf_of_tree())
     def test_is_proven_for_every_leaf(self, case: tuple[int, int]) -> None:
         index, size = case
@@ -145,6 +149,7 @@ class TestInclusion:
         path = hashes(leaves, merkle.inclusion_ranges(index, size))
         assert merkle.verify_inclusion(index, size, leaves[index], path, definition(leaves))
 
+    @settings(deadline=None)
     @given(leaf_of_tree(), st.data())
     def test_is_not_proven_of_anything_else(self, case: tuple[int, int], data: st.DataObject) -> None:
         index, size = case
@@ -168,6 +173,7 @@ class TestInclusion:
 
 
 class TestConsistency:
+    @settings(deadline=None)
     @given(two_trees())
     def test_is_proven_for_every_two_sizes(self, case: tuple[int, int]) -> None:
         first, second = case
@@ -176,6 +182,7 @@ class TestConsistency:
         roots = definition(leaves[:first]), definition(leaves)
         assert merkle.verify_consistency(first, second, *roots, path)
 
+    @settings(deadline=None)
     @given(two_trees().filter(lambda case: 0 < case[0] < case[1]), st.data())
     def test_is_not_proven_of_a_rewritten_history(self, case: tuple[int, int], data: st.DataObject) -> None:
         first, second = case
@@ -185,6 +192,7 @@ class TestConsistency:
         path = hashes(leaves, merkle.consistency_ranges(first, second))
         assert not merkle.verify_consistency(first, second, seen, definition(leaves), path)
 
+    @settings(deadline=None)
     @given(two_trees().filter(lambda case: 0 < case[0] < case[1]), st.data())
     def test_is_not_proven_by_a_damaged_path(self, case: tuple[int, int], data: st.DataObject) -> None:
         first, second = case
