@@ -8,7 +8,7 @@ kept outside (RELIABILITY E1-E3).
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,15 +69,15 @@ async def verify_ledger(url: str, heads: Iterable[Head] = ()) -> Verification:
     database.require_file(engine)
     try:
         with database.failures_named():
-            return await _verify(engine, dict(heads))
+            return await _verify(engine, heads)
     finally:
         await engine.dispose()
 
 
-async def _verify(engine: AsyncEngine, heads: Mapping[int, bytes]) -> Verification:
+async def _verify(engine: AsyncEngine, heads: Iterable[Head]) -> Verification:
     async with engine.connect() as connection:
         size = await stored_size(connection)
-        check = _Check(size, heads, await _stored_tiles(connection))
+        check = _Check(size, heads, await _stored_tiles(connection, size))
         try:
             async for row in _rows(connection, size):
                 check.entry(row)
@@ -89,12 +89,14 @@ async def _verify(engine: AsyncEngine, heads: Mapping[int, bytes]) -> Verificati
 class _Check:
     """The tree as it grows again out of the entries, beside what is stored."""
 
-    def __init__(self, size: int, heads: Mapping[int, bytes], tiles: Mapping[tuple[int, int], bytes]):
+    def __init__(self, size: int, heads: Iterable[Head], tiles: dict[tuple[int, int], bytes]):
         self.frontier = merkle.Frontier()
         self._faults: list[Fault] = []
         self._size = size
-        self._heads = heads
-        self._tiles = dict(tiles)
+        self._heads: dict[int, set[bytes]] = {}
+        for seen, root in heads:
+            self._heads.setdefault(seen, set()).add(root)
+        self._tiles = tiles
         self._next = 0
         self._whole = True
 
@@ -140,7 +142,7 @@ class _Check:
                 width = 1 << (tile["level"] * TILE_HEIGHT)
                 self.fault(index + 1 - width, "tile" if stored else "tile_missing", width)
         seen = self._heads.get(self.frontier.size)
-        if seen is not None and seen != self.frontier.root():
+        if seen is not None and seen != {self.frontier.root()}:
             self.fault(0, "head", self.frontier.size)
 
 
@@ -160,10 +162,17 @@ def _leaf(row: sa.RowMapping) -> bytes | None:
         return None
 
 
-async def _stored_tiles(connection: AsyncConnection) -> dict[tuple[int, int], bytes]:
-    """Every tile: one for 256 entries, so 40 MB for a hundred million entries."""
+async def _stored_tiles(connection: AsyncConnection, size: int) -> dict[tuple[int, int], bytes]:
+    """The tiles over the first `size` entries, not those that came since: one for 256 entries.
+
+    A hundred million entries have some 60 MB of them.
+    """
     rows = await connection.execute(sa.select(LEDGER_TILES))
-    return {(row.level, row.position): bytes(row.hash) for row in rows}
+    return {
+        (row.level, row.position): bytes(row.hash)
+        for row in rows
+        if (row.position + 1) << (row.level * TILE_HEIGHT) <= size
+    }
 
 
 async def _rows(connection: AsyncConnection, size: int) -> AsyncIterator[sa.RowMapping]:

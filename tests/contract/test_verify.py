@@ -13,7 +13,7 @@ from liveserver.core.ledger import entry_leaf
 from liveserver.store import Fault, Store, StoreError, open_store, verify_ledger
 from tests.contract.postgresql import PostgresqlServer
 from tests.contract.raw import Raw
-from tests.contract.test_ledger import fill
+from tests.contract.test_ledger import fact, fill
 
 SIZE = 600
 COLUMNS = ("type", "lesson", "at_ms", "recorded_at_ms", "data", "leaf")
@@ -28,6 +28,12 @@ def flip(value: bytes | int, choice: random.Random) -> bytes | int:
     return bytes(flipped)
 
 
+async def fill_singly(store: Store, count: int) -> None:
+    """Bring the ledger to `count` entries, a commit for each."""
+    for number in range(await store.ledger_size(), count):
+        await store.append([fact(number)])
+
+
 class TestAnUntouchedLedger:
     async def test_is_found_whole(self, store: Store, url: str) -> None:
         await fill(store, SIZE)
@@ -40,11 +46,29 @@ class TestAnUntouchedLedger:
         found = await verify_ledger(url)
         assert (found.ok, found.size, found.root) == (True, 0, merkle.EMPTY_ROOT)
 
-    async def test_goes_on_growing_while_it_is_verified(self, store: Store, url: str) -> None:
+    async def test_still_begins_with_every_head_it_had(self, store: Store, url: str) -> None:
         await fill(store, 10)
         seen = await store.head()
         await fill(store, 300)
         assert (await verify_ledger(url, [seen, await store.head()])).ok
+
+    async def test_goes_on_growing_while_it_is_verified(self, store: Store, url: str) -> None:
+        await fill(store, 250)
+        growing = asyncio.create_task(fill_singly(store, 530))
+        sizes = []
+        while not growing.done():
+            found = await verify_ledger(url)
+            assert found.ok
+            sizes.append(found.size)
+        await growing
+        assert sizes[0] < 530
+
+    async def test_cannot_have_had_two_heads_of_one_size(self, store: Store, url: str) -> None:
+        await fill(store, 10)
+        contradiction = (5, merkle.leaf_hash(b"what another witness was told"))
+        before = (5, merkle.tree_root(await store.leaves(0, 5)))
+        for heads in ([before, contradiction], [contradiction, before]):
+            assert (await verify_ledger(url, heads)).faults == (Fault(0, "head", 5),)
 
 
 class TestASingleBit:

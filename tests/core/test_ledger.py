@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liveserver.core.errors import PeerError
-from liveserver.core.ledger import WHOLE_MAX, canonical_json, commitment, entry_leaf
+from liveserver.core.ledger import JSON, WHOLE_MAX, canonical_json, commitment, entry_leaf
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 values = st.recursive(
@@ -73,8 +73,8 @@ class TestCanonicalJson:
 
 class TestALeaf:
     def test_is_over_the_canonical_json_of_the_whole_entry(self) -> None:
-        data = {"person": "王", "n": 1}
-        whole = {
+        data: dict[str, JSON] = {"person": "王", "n": 1}
+        whole: dict[str, JSON] = {
             "type": "join",
             "lesson": "l1",
             "index": 7,
@@ -86,7 +86,14 @@ class TestALeaf:
         assert entry_leaf(7, "join", "l1", 5, 6, canonical_json(data)) == expected
 
     def test_of_an_entry_without_lesson(self) -> None:
-        whole = {"type": "t", "lesson": None, "index": 0, "at_ms": 0, "recorded_at_ms": 0, "data": {}}
+        whole: dict[str, JSON] = {
+            "type": "t",
+            "lesson": None,
+            "index": 0,
+            "at_ms": 0,
+            "recorded_at_ms": 0,
+            "data": {},
+        }
         expected = hashlib.sha256(b"\0" + canonical_json(whole).encode()).digest()
         assert entry_leaf(0, "t", None, 0, 0, "{}") == expected
 
