@@ -117,6 +117,7 @@ class PublisherEnd:
 
     def __init__(self, room: Room, claims: Claims, tracks: Callable[[], tuple[str, ...]]):
         self.id = secrets.token_urlsafe(9)
+        self.session = ""  # the WHIP session's id
         self._room = room
         self._claims = claims
         self._tracks = tracks
@@ -134,4 +135,4 @@ class PublisherEnd:
         """Never told of a publisher."""
 
     def closed(self, reason: str) -> None:
-        self._room.post(events.Unpublished(self.id, reason))
+        self._room.post(events.Unpublished(self.id, reason, self.session))

@@ -108,10 +108,15 @@ class Guard:
             raise PeerError("bad_request", "person is given with level person, and only then")
         cut = Cut(level, reason, self._clock.wall_ms(), by, person=person)
         with self._lock:
-            kill = self._kills[lesson] = self._kill(lesson).with_cut(cut)
+            standing = self._kill(lesson).find(level, person)
+            kill = self._kill(lesson) if standing else self._kill(lesson).with_cut(cut)
+            self._kills[lesson] = kill
             self._darken(lesson, kill)
         dark_ms = (self._clock.monotonic_ns() - began_ns) / 1e6
-        cut = kill.removed[person] if person is not None else kill.cuts[level]
+        if standing is not None:
+            # Cut already: one transition, however often it is asked for.
+            return cut_to_json(standing) | {"dark_ms": round(dark_ms, 3)}
+        cut = kill.find(level, person) or cut
         self._files.write(kill)
         self._announce(CUT_TOPIC, lesson, cut_to_json(cut))
         _log.info(Event.LESSON_CUT, lesson=lesson, level=level, epoch=cut.epoch, dark_ms=round(dark_ms, 3))

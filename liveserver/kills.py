@@ -40,6 +40,10 @@ class Kill:
             kinds |= DARK_KINDS[level]
         return kinds
 
+    def find(self, level: Level, person: str | None) -> Cut | None:
+        """The active cut of that level, or of that person."""
+        return self.cuts.get(level) if person is None else self.removed.get(person)
+
     def with_cut(self, cut: Cut) -> Kill:
         """This and one more cut, one epoch later."""
         cut = replace(cut, epoch=self.epoch + 1)

@@ -194,6 +194,7 @@ class Rooms:
         room.state.admit(claims.person, claims.role)
         end = PublisherEnd(room, claims, lambda: tuple(u.track for u in publisher.uplinks))
         publisher, sdp = self._forwarder.publish(room.stage, offer, end)
+        end.session = publisher.id
         return self._began(publisher, lesson_id, claims, sdp)
 
     async def watch(self, lesson_id: str, claims: Claims, offer: str) -> Answer:

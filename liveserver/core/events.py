@@ -121,8 +121,11 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Unpublished:
+    """That connection ended; `session` is its WHIP session's id, which the page knows."""
+
     connection: str
     reason: str
+    session: str = ""
 
 
 @dataclass(frozen=True, slots=True)

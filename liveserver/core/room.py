@@ -256,6 +256,13 @@ class RoomState:
         return effects
 
     def _unpublished(self, event: Unpublished, now_ms: int) -> list[Effect]:
+        if event.reason == "replaced":
+            # Another page or program publishes: the one that did must not fight to come back.
+            told = {"type": "replaced", "session": event.session, "detail": "another page publishes now"}
+            return [
+                Append("unpublish", {"connection": event.connection, "reason": event.reason}),
+                Broadcast(told, Permission.PUBLISH),
+            ]
         if self.publisher != event.connection:
             return []
         self.publisher = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from liveserver.core.errors import PeerError
 from liveserver.sfu.offer import MID_URI, Codec, Offer, OfferedMedia, choose_audio, choose_video
@@ -14,6 +14,8 @@ MAX_MESSAGE_BYTES = 65536
 _VIDEO_NAMES = ("h264", "vp8")
 _PUBLISHER_FEEDBACK = ("nack", "nack pli", "ccm fir", "goog-remb")
 _VIEWER_FEEDBACK = ("nack", "nack pli", "ccm fir")
+# libwebrtc begins at 300 kbit/s and a quarter of the picture unless told otherwise; others ignore this.
+_START_KBPS = {"x-google-start-bitrate": 1200}
 _HOST_PRIORITY = 2130706431  # RFC 8445 5.1.2.1: type preference 126, local preference 65535, component 1
 
 
@@ -109,8 +111,9 @@ def _section_of_publisher(media: OfferedMedia, answer: Answer) -> list[str]:
     answer.inbound.append(
         Inbound(media.kind, media.mid, codec, rtx, mid_extension, media.ssrcs, dict(media.repairs))
     )
-    lines = _media_lines(media, [(codec, rtx)], "recvonly", _PUBLISHER_FEEDBACK)
-    return lines
+    if media.kind == "video":
+        codec = replace(codec, parameters={**codec.parameters, **_START_KBPS})
+    return _media_lines(media, [(codec, rtx)], "recvonly", _PUBLISHER_FEEDBACK)
 
 
 def _publisher_codec(media: OfferedMedia) -> Codec | None:

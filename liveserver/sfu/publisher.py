@@ -89,6 +89,7 @@ class Publisher(Peer):
             return
         if uplink.ssrc != packet.ssrc:
             uplink.adopt(packet.ssrc)
+            self.report(now_ns)  # the sooner feedback comes, the sooner the picture is sharp
         uplink.receive(packet, now_ns, wall_ns)
 
     def receive_rtcp(self, data: bytes, now_ns: int) -> None:

@@ -163,8 +163,13 @@ class TestPublishing:
     def test_the_end_of_a_replaced_publisher_changes_nothing(self):
         state = live()
         state.apply(Published("pub2", "teacher", "Ms Li", ("audio",)), NOW)
-        assert state.apply(Unpublished("pub", "replaced"), NOW) == []
+        state.apply(Unpublished("pub", "replaced", "session-1"), NOW)
         assert state.publisher == "pub2"
+
+    def test_the_page_that_was_replaced_is_told_by_its_session(self):
+        state = live()
+        told = of(Broadcast, state.apply(Unpublished("pub", "replaced", "session-1"), NOW))
+        assert [one.message["session"] for one in told] == ["session-1"]
 
     def test_a_publisher_without_our_page_is_shown_by_its_tracks(self):
         state = live()
