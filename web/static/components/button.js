@@ -1,10 +1,14 @@
 import { el, setText } from '../lib/dom.js';
 import { icon } from './icon.js';
 
-/** kind: 'primary' | 'plain' | 'danger' | 'quiet'; `press` runs once at a time, the button waits with it. */
-export function button(label, { kind = 'plain', symbol, press, testid, type = 'button', ...attributes } = {}) {
+/**
+ * kind: 'primary' | 'plain' | 'danger' | 'quiet'; `key` shows the key that does the same; `press` runs once
+ * at a time, the button waits with it.
+ */
+export function button(label, { kind = 'plain', symbol, key, press, testid, type = 'button', ...attributes } = {}) {
   const text = el('span', { class: 'button-text' }, label);
-  const node = el('button', { class: `button ${kind}`, type, testid, ...attributes }, symbol && icon(symbol), text);
+  const node = el('button', { class: `button ${kind}`, type, testid, ...attributes }, symbol && icon(symbol), text,
+    key && el('kbd', { class: 'key', 'aria-hidden': 'true' }, key));
   if (press) node.addEventListener('click', () => busyWhile(node, press));
   return node;
 }

@@ -29,13 +29,13 @@ const name = (row) => row.title || row.lesson;
 export function recordingColumns(actions) {
   return [
     { text: t('recording.lesson'), value: name },
-    { text: t('recording.started'), value: (row) => row.started_at ?? '', cell: (row) => format.dateTime(row.started_at) },
+    { text: t('recording.started'), value: (row) => row.started_at ?? '', cell: (row) => format.dateTime(row.started_at), tight: true },
     { text: t('recording.state'), value: ({ state }) => state, cell: ({ state }) => stateBadge(state) },
     { text: t('recording.duration'), value: (row) => row.duration_ms ?? 0, cell: (row) => format.elapsed(row.duration_ms), numeric: true },
     { text: t('recording.size'), value: (row) => row.size ?? 0, cell: (row) => format.size(row.size), numeric: true },
     { text: 'SHA-256', value: ({ sha256 }) => sha256 ?? '', cell: (row) => hash(row, name(row)) },
     { text: t('recording.gaps_column'), value: (row) => row.gaps?.length ?? 0, cell: gaps },
-    { text: t('recording.kept'), value: (row) => row.retain_until ?? '', cell: kept },
+    { text: t('recording.kept'), value: (row) => row.retain_until ?? '', cell: kept, tight: true },
     { text: t('table.actions'), value: () => '', plain: true, cell: (row) => el('div', { class: 'row' }, actions(row)) },
   ];
 }

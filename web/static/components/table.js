@@ -7,8 +7,8 @@ const PAGE = 25;
 
 /**
  * A table that searches, sorts, pages and exports.
- * columns: [{ name, text, value(row) → string|number, cell(row) → node|string?, numeric?, plain? }];
- * `plain` columns (buttons) neither sort nor export. `set(rows)` keeps search, order and page.
+ * columns: [{ name, text, value(row) → string|number, cell(row) → node|string?, numeric?, tight?, plain? }];
+ * `tight` columns do not wrap, `plain` ones (buttons) neither sort nor export. `set(rows)` keeps search, order and page.
  */
 export function table({ caption, columns, empty, file }) {
   const state = { rows: [], words: '', by: null, up: true, page: 0 };
@@ -76,7 +76,7 @@ function head(column, order) {
 
 function cell(column, row) {
   const shown = column.cell ? column.cell(row) : String(column.value(row) ?? '–');
-  return el('td', { class: column.numeric && 'numeric', 'data-label': column.text }, shown);
+  return el('td', { class: column.numeric ? 'numeric' : column.tight && 'tight', 'data-label': column.text }, shown);
 }
 
 function compare(a, b) {

@@ -1,9 +1,10 @@
 /** Numbers, sizes and times as people read them in the page's language. */
-import { locale, t } from './i18n.js';
+import { lang, locale, t } from './i18n.js';
 
 const counts = new Intl.NumberFormat(locale);
-const dates = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' });
-const days = new Intl.DateTimeFormat(locale, { dateStyle: 'medium' });
+const ymd = { year: 'numeric', month: lang === 'zh' ? '2-digit' : 'short', day: '2-digit' };
+const dates = new Intl.DateTimeFormat(locale, { ...ymd, hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+const days = new Intl.DateTimeFormat(locale, ymd);
 const clocks = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
 const exact = new Intl.DateTimeFormat(locale, {
   hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23',

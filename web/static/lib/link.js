@@ -7,6 +7,7 @@ import { get } from './api.js';
 import { backoffMs, jittered, pause } from './backoff.js';
 import { Emitter } from './emitter.js';
 
+/** How often a learner's page asks whether a cut lesson was restored; there may be ten thousand of them. */
 const ASK_AGAIN_MS = 5000;
 const STOPPING = { 401: 'denied', 403: 'denied', 404: 'unknown' };
 const CODES = { no_common_codec: 'codec', person_removed: 'removed', lesson_ended: 'ended' };
@@ -18,14 +19,17 @@ const CODES = { no_common_codec: 'codec', person_removed: 'removed', lesson_ende
 export class Link extends Emitter {
   #makePeer;
   #lesson;
+  #askAgainMs;
   #stop = new AbortController();
   #attempt = 0;
   #refusals = 0;
   peer = null;
+  state = { name: 'connecting', attempt: 0 };
 
-  constructor(lesson, makePeer) {
+  constructor(lesson, makePeer, { askAgainMs = ASK_AGAIN_MS } = {}) {
     super();
     this.#lesson = lesson;
+    this.#askAgainMs = askAgainMs;
     this.#makePeer = makePeer;
   }
 
@@ -103,7 +107,7 @@ export class Link extends Emitter {
       // Restored but refused once more: something else holds it, so do not ask in a tight circle.
       if (restored && this.#refusals === 1) return;
       if (!restored) this.#say({ name: 'gone', lesson });
-      await pause(jittered(ASK_AGAIN_MS), this.#stop.signal);
+      await pause(jittered(this.#askAgainMs), this.#stop.signal);
       if (restored) return;
     }
   }

@@ -15,9 +15,12 @@ export class Peer {
   #ended;
   #connected;
 
-  /** `prepare(pc)` adds what is to be sent or received before the offer is made. */
-  constructor(path, prepare) {
+  /**
+   * `prepare(pc)` adds what is to be sent or received before the offer is made; the answer waits for `hold`.
+   */
+  constructor(path, prepare, hold = null) {
     this.path = path;
+    this.hold = hold;
     this.pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle', iceServers: [] });
     /** Resolves with the reason once the session is over, whoever ended it. */
     this.ended = new Promise((resolve) => { this.#ended = resolve; });
@@ -39,7 +42,9 @@ export class Peer {
       // Only the path: behind a proxy the server's idea of its own host may not be ours.
       const place = new URL(response.headers.get('Location') ?? this.path, location.href);
       this.#location = place.pathname + place.search;
-      await this.pc.setRemoteDescription({ type: 'answer', sdp: await response.text() });
+      const sdp = await response.text();
+      await this.hold;
+      await this.pc.setRemoteDescription({ type: 'answer', sdp });
       await this.#connectedInTime();
     } catch (problem) {
       this.close();

@@ -4,6 +4,8 @@ const LOSS_FAIR = 0.02;
 const LOSS_POOR = 0.08;
 const RTT_FAIR_MS = 300;
 const RTT_POOR_MS = 800;
+const STARVED_BPS = 400_000;
+const STARVED_SAMPLES = 4;
 
 const sum = (reports, name) => reports.reduce((total, report) => total + (report[name] ?? 0), 0);
 const perSecond = (now, before, ms) => (before === undefined || ms <= 0 ? null : (now - before) / (ms / 1000));
@@ -15,6 +17,7 @@ async function reportsOf(pc) {
 /** Follows one sending connection; `sample(pc)` gives bps, rtt_ms, loss (0-1), limited and verdict. */
 export class UploadMeter {
   #before = null;
+  #starved = 0;
 
   async sample(pc) {
     const reports = await reportsOf(pc);
@@ -29,9 +32,11 @@ export class UploadMeter {
     const seconds = pair?.currentRoundTripTime ?? heard[0]?.roundTripTime ?? null;
     const limited = out.some(({ qualityLimitationReason }) => qualityLimitationReason === 'bandwidth');
     const rttMs = seconds === null ? null : Math.round(seconds * 1000);
+    // A fresh connection feels its way up for some seconds: only what stays low is poor.
+    this.#starved = limited && bytes !== null && bytes * 8 < STARVED_BPS ? this.#starved + 1 : 0;
     return {
       bps: bytes === null ? null : bytes * 8, rtt_ms: rttMs, loss, limited,
-      verdict: verdictOf(loss, rttMs ?? 0, limited && (bytes ?? Infinity) * 8 < 400_000),
+      verdict: verdictOf(loss, rttMs ?? 0, this.#starved >= STARVED_SAMPLES),
     };
   }
 }
@@ -40,7 +45,8 @@ export class UploadMeter {
 export class DownloadMeter {
   #before = null;
 
-  async sample(pc) {
+  /** `moving`: pictures are expected, so that freezes count. */
+  async sample(pc, { moving }) {
     const reports = await reportsOf(pc);
     const inbound = reports.filter(({ type }) => type === 'inbound-rtp');
     const video = inbound.filter(({ kind }) => kind === 'video');
@@ -64,7 +70,7 @@ export class DownloadMeter {
       packets: got, loss, rtt_ms: Math.round(rttMs),
       fps: ((now.frames - before.frames) * 1000) / ms,
       behind_ms: emitted > 0 ? ((now.delay - before.delay) / emitted) * 1000 + rttMs / 2 : 0,
-      verdict: verdictOf(loss, rttMs, now.freezes - before.freezes > 1),
+      verdict: verdictOf(loss, rttMs, moving && now.freezes - before.freezes > 1),
     };
   }
 }

@@ -5,9 +5,10 @@ import { token } from './session.js';
 
 /** Close codes after which coming back by itself would be wrong, and what they mean to the page. */
 const FINAL = { 4401: 'denied', 4403: 'denied', 4404: 'unknown', 4409: 'replaced' };
-const CUT_OR_ENDED = 4410;
+/** The lesson was cut or has ended; which of the two, the lesson itself says. */
+export const CUT_OR_ENDED = 4410;
 
-/** Also emits `up`, `down` ({ in_ms }) and `stopped` ({ why }). */
+/** Also emits `down` ({ in_ms, code }) and `stopped` ({ why }). */
 export class Socket extends Messages {
   #lesson;
   #socket = null;
@@ -58,7 +59,7 @@ export class Socket extends Messages {
       this.emit('stopped', { why: FINAL[code] });
       return;
     }
-    // A cut lesson may be restored: ask again, but not often. The page learns of the end from messages.
+    // A cut lesson may be restored: ask again, but not often.
     const wait = code === CUT_OR_ENDED ? 4000 + Math.random() * 2000 : backoffMs(this.#attempt);
     this.#attempt += 1;
     this.emit('down', { in_ms: wait, code });

@@ -8,10 +8,14 @@ import { Messages } from './messages.js';
 import { Peer } from './peer.js';
 
 export class Viewer extends Messages {
-  /** Emits `tracks` ({ audio, main, second }, of which a picture may be null) for each new session. */
-  constructor(lesson, { pictures = 2 } = {}) {
+  /** { audio, main, second } of the newest session, of which a picture may be null; `tracks` is emitted for each. */
+  tracks = { audio: null, main: null, second: null };
+
+  /** `hold`: a promise to wait for before the first answer is used, so that no message comes too early. */
+  constructor(lesson, { pictures = 2, hold = null } = {}) {
     super();
     this.pictures = pictures;
+    this.hold = hold;
     this.link = new Link(lesson, () => this.#makePeer(`/whep/${encodeURIComponent(lesson)}`));
     // A message that says it is over beats whatever the connection does next.
     this.on('replaced', () => this.link.stop('replaced'));
@@ -45,8 +49,9 @@ export class Viewer extends Messages {
       if (this.pictures > 0) tracks.main = receive(pc, 'video');
       if (this.pictures > 1) tracks.second = receive(pc, 'video');
       this.#openControl(pc, () => peer.lost('control_closed'));
-      this.emit('tracks', tracks);
-    });
+      this.tracks = tracks;
+      this.emit('tracks');
+    }, this.hold);
     peer.ended.then(() => this.detach());
     return peer;
   }

@@ -8,6 +8,8 @@ import { Link } from './link.js';
 import { Peer } from './peer.js';
 
 const VIDEO_BPS = 1_500_000;
+/** There is one instructor, and everybody waits for the picture. */
+const ASK_AGAIN_MS = 1500;
 const KINDS = { audio: 'audio', camera: 'video', screen: 'video' };
 
 /** Emits `outage` ({ ms }) after a lost connection is back. States: see `link`. */
@@ -18,7 +20,7 @@ export class Publisher extends Emitter {
 
   constructor(lesson) {
     super();
-    this.link = new Link(lesson, () => this.#makePeer(`/whip/${encodeURIComponent(lesson)}`));
+    this.link = new Link(lesson, () => this.#makePeer(`/whip/${encodeURIComponent(lesson)}`), { askAgainMs: ASK_AGAIN_MS });
     this.link.on('state', ({ name }) => this.#time(name));
   }
 
@@ -32,6 +34,12 @@ export class Publisher extends Emitter {
 
   get pc() {
     return this.link.peer?.pc ?? null;
+  }
+
+  /** The server stopped taking our media (a cut): no use in waiting until the connection notices. */
+  interrupted() {
+    this.#lostAt ||= Date.now();
+    this.link.peer?.lost('cut');
   }
 
   /** The mids by which the server tells camera and screen apart. */

@@ -29,4 +29,3 @@ function draw() {
 }
 
 draw();
-document.documentElement.dataset.page = 'admin';

@@ -21,4 +21,3 @@ mount(bar.node, el('main', { class: 'inspect', tabindex: '-1' },
   el('p', { class: 'lead' }, t('inspect.text')), recordings.node, el('div', { class: 'pair' }, verify.node, ledger.node)));
 recordings.refresh();
 ledger.refresh();
-document.documentElement.dataset.page = 'inspect';

@@ -5,4 +5,3 @@ import { Wall } from './moderate/wall.js';
 const wall = new Wall();
 drawModerate(wall);
 wall.run();
-document.documentElement.dataset.page = 'moderate';

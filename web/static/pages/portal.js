@@ -11,9 +11,8 @@ const bar = topbar(t('portal.title'));
 mount(bar.node, el('main', { class: 'portal', tabindex: '-1' },
   el('section', { class: 'hero' },
     el('p', { class: 'lead' }, t('portal.lead')),
-    el('h2', { class: 'zone' }, t('portal.zone')),
+    el('h2', { class: 'zone', lang: 'zh-CN' }, t('portal.zone')),
     el('p', {}, t('portal.zone_text'))),
   el('section', { class: 'ways', 'aria-labelledby': 'enter' }, el('h2', { id: 'enter' }, t('portal.enter')),
     el('ol', { class: 'cards' }, WAYS.map(([name, text]) => el('li', { class: 'panel card' }, el('h3', {}, t(name)), el('p', {}, t(text)))))),
   el('p', { class: 'hint' }, t('portal.sign_in'))));
-document.documentElement.dataset.page = 'portal';

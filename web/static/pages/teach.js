@@ -22,4 +22,3 @@ addEventListener('beforeunload', (event) => {
 });
 addEventListener('pagehide', () => publisher.link.peer?.close('left'));
 addEventListener('pageshow', ({ persisted }) => persisted && location.reload());
-document.documentElement.dataset.page = 'teach';

@@ -23,8 +23,8 @@ export function lessonsSection() {
       { text: t('lessons.state'), value: ({ state }) => state, cell: ({ state }) => stateBadge(state) },
       { text: t('lessons.instructor'), value: ({ instructor }) => instructor || '–' },
       { text: t('lessons.viewers'), value: ({ viewers }) => viewers ?? 0, cell: ({ viewers }) => format.count(viewers ?? 0), numeric: true },
-      { text: t('lessons.created'), value: (row) => row.created_at, cell: (row) => format.dateTime(row.created_at) },
-      { text: t('lessons.started'), value: (row) => row.started_at ?? '', cell: (row) => format.dateTime(row.started_at) },
+      { text: t('lessons.created'), value: (row) => row.created_at, cell: (row) => format.dateTime(row.created_at), tight: true },
+      { text: t('lessons.started'), value: (row) => row.started_at ?? '', cell: (row) => format.dateTime(row.started_at), tight: true },
       { text: t('table.actions'), value: () => '', plain: true, cell: actions },
     ],
   });

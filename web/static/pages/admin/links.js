@@ -49,13 +49,11 @@ async function makeLinks(lesson, role, names, number) {
   const list = names.split('\n').map((name) => name.trim()).filter(Boolean);
   if (list.length > MOST || !(number >= 1 && number <= MOST)) throw t('links.too_many', { n: MOST });
   const rows = [];
-  const calls = list.length ? list.map((name) => ({ name, count: 1 })) : [{ name: '', count: number }];
+  const calls = list.length ? list.map((name) => ({ name, count: 1 })) : [{ name: t(ROLES.find(([value]) => value === role)[1]), count: number }];
   for (const { name, count } of calls) {
-    const body = name ? { role, name, count } : { role, count };
-    const { tokens } = await post(path, body);
-    tokens.forEach((entry, i) => {
-      const token = typeof entry === 'string' ? entry : entry.token;
-      rows.push({ name: name || entry.name || t('links.numbered', { n: i + 1 }), href: link(page, lesson.id, token) });
+    const { tokens } = await post(path, { role, name, count });
+    tokens.forEach((token, i) => {
+      rows.push({ name: count === 1 ? name : `${name} ${i + 1}`, href: link(page, lesson.id, token) });
     });
   }
   return rows;

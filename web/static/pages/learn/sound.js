@@ -7,11 +7,11 @@ export class Sound {
   #video;
   #tap;
 
-  constructor(stage, overlay) {
+  constructor(stage) {
     this.#video = stage.video;
     this.#tap = el('button', { type: 'button', class: 'tap-to-hear', hidden: true,
       on: { click: (event) => this.#hear(event) } }, icon('sound'), el('span', {}, t('learn.tap_to_hear')));
-    overlay.append(this.#tap);
+    stage.overlay.append(this.#tap);
   }
 
   async play() {

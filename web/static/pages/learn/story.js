@@ -7,6 +7,7 @@ import { explain } from '../../lib/problems.js';
 import { count } from '../../lib/format.js';
 import { t } from '../../lib/i18n.js';
 import { showsH264 } from '../../lib/codecs.js';
+import { cutOf, isDark } from '../../lib/lesson.js';
 
 const STOPPED = {
   denied: ['learn.denied', 'learn.denied_hint'],
@@ -15,12 +16,10 @@ const STOPPED = {
   replaced: ['learn.replaced', 'learn.replaced_hint'],
   codec: ['learn.codec', 'learn.codec_hint'],
 };
-/** Cut levels that take the picture away; `chat` leaves it. */
-const DARK = new Set(['picture', 'pause', 'lesson', 'person']);
 
 /** Emits `change` after anything that words, buttons or tracks depend on. */
 export class Story extends Emitter {
-  link = { name: 'connecting', attempt: 0 };
+  link;
   lesson = { title: '', instructor: '', state: null, started_at_ms: null, viewers: null };
   publishing = null;
   sources = null;
@@ -35,6 +34,8 @@ export class Story extends Emitter {
 
   constructor(viewer) {
     super();
+    // The session may have got somewhere before this page's own parts were there.
+    this.#linked(viewer.link.state);
     viewer.link.on('state', (state) => this.#linked(state));
     viewer.on('joined', (message) => this.#joined(message));
     viewer.on('lesson', (message) => this.#lessonChanged(message));
@@ -53,15 +54,16 @@ export class Story extends Emitter {
   }
 
   get dark() {
-    return this.lesson.state === 'cut' || (this.cut !== null && DARK.has(this.cut.level));
+    return isDark({ state: this.lesson.state, cut: this.cut });
   }
 
   /** Which pictures can be there at all; a picture that cannot come would hold back the sound. */
   get pictures() {
     const sent = this.sources;
     const any = sent === null || sent.camera || sent.screen || sent.blank;
-    const main = any && !this.audioOnly && !this.codecMissing;
-    return { main, inset: Boolean(main && sent?.camera && sent?.screen && !sent.blank && !this.dark) };
+    // After a cut not even the last frame stays.
+    const picture = any && !this.audioOnly && !this.codecMissing && !this.dark && !this.ended;
+    return { picture, inset: Boolean(picture && sent?.camera && sent?.screen && !sent.blank && this.link.name === 'open') };
   }
 
   /** [what is so, what happens next or what to do], or null when the picture speaks for itself. */
@@ -107,8 +109,7 @@ export class Story extends Emitter {
 
   #fromRest(rest) {
     const lesson = { ...this.lesson, title: rest.title, instructor: rest.instructor, state: rest.state };
-    const cut = rest.cut ? { level: rest.cut.level, reason: rest.cut.reason, at_ms: Date.parse(rest.cut.at) } : null;
-    return { lesson, cut: cut ?? this.cut };
+    return { lesson, cut: cutOf(rest) ?? this.cut };
   }
 
   #joined(message) {

@@ -71,7 +71,7 @@ export function drawLearn(viewer, story) {
       state.dataset.state = shown;
       state.replaceChildren(stateBadge(shown));
     }
-    setText(people, lesson.viewers === null ? '–' : format.count(lesson.viewers));
+    setText(people, lesson.viewers === null || story.ended ? '–' : format.count(lesson.viewers));
     const why = cut?.reason ? t('cut.reason', { reason: cut.reason }) : t('cut.no_reason');
     const seen = cut || lesson.state === 'cut' ? `${t(LEVELS[cut?.level] ?? 'cut.seen.lesson')} ${why}` : null;
     notes.set('cut', story.ended ? null : seen, { tone: 'danger', testid: 'cut-notice' });
@@ -95,11 +95,14 @@ export function drawLearn(viewer, story) {
   const meter = new DownloadMeter();
   let dry = 0;
   setInterval(async () => {
-    if (story.link.name !== 'open' || !viewer.pc) return;
-    const sample = await meter.sample(viewer.pc);
-    if (!sample) return;
-    const expected = story.pictures.main && story.publishing !== false && story.lesson.state === 'live'
+    if (story.link.name !== 'open' || !viewer.pc) {
+      setText(quality, t('quality.unknown'));
+      return;
+    }
+    const expected = story.pictures.picture && story.publishing !== false && story.lesson.state === 'live'
       && !story.sources?.blank;
+    const sample = await meter.sample(viewer.pc, { moving: expected });
+    if (!sample) return;
     dry = expected && sample.fps === 0 ? dry + 1 : 0;
     const starved = dry >= STARVED_SAMPLES;
     if (starved !== story.starved) story.set({ starved });
@@ -109,7 +112,7 @@ export function drawLearn(viewer, story) {
     setText(quality, `${words}${sample.packets ? ` · ${format.rate(sample.bps)}` : ''}${late}${advice}`);
   }, SAMPLE_MS);
 
-  return { stage, overlay: stage.overlay, render };
+  return { stage, render };
 }
 
 /** Tells the story when pictures are really shown, not merely promised. */

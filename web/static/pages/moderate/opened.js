@@ -7,6 +7,7 @@ import { tabs } from '../../components/tabs.js';
 import { el, setText } from '../../lib/dom.js';
 import * as format from '../../lib/format.js';
 import { t } from '../../lib/i18n.js';
+import { isDark } from '../../lib/lesson.js';
 import { explain } from '../../lib/problems.js';
 import { Socket } from '../../lib/socket.js';
 import { Viewer } from '../../lib/whep.js';
@@ -48,8 +49,8 @@ function openSession(id, remove) {
     { name: 'learners', text: t('teach.learners'), panel: el('div', {}, list.node) },
   ]);
   const node = el('div', { class: 'opened-inside' }, stage.node, facts, listen, side.node);
-  let tracks = { audio: null, main: null, second: null };
   let sent = null;
+  let gone = false;
 
   socket.on('joined', (message) => {
     talk.history(message.chat ?? []);
@@ -57,19 +58,18 @@ function openSession(id, remove) {
   });
   socket.on('down', () => talk.enable(false, t('chat.offline')));
   socket.on('chat', talk.add);
-  socket.on('chat_removed', ({ id: gone }) => talk.remove(gone));
+  socket.on('chat_removed', ({ id: line }) => talk.remove(line));
   socket.on('error', (problem) => talk.refuse(problem.ref, explain(problem)));
   socket.on('roster', (message) => list.set(message));
-  viewer.on('tracks', (fresh) => {
-    tracks = fresh;
-    showTracks();
-  });
+  viewer.on('tracks', showTracks);
   socket.start();
   viewer.start();
 
   function showTracks() {
-    const any = !sent || sent.camera || sent.screen || sent.blank;
-    const both = sent?.camera && sent?.screen;
+    // After a cut not even the last frame stays.
+    const any = !gone && (!sent || sent.camera || sent.screen || sent.blank);
+    const both = any && sent?.camera && sent?.screen;
+    const { tracks } = viewer;
     if (stage.show({ audio: tracks.audio, picture: any ? tracks.main : null, second: both ? tracks.second : null })) {
       stage.video.play().catch(() => null);
     }
@@ -84,6 +84,7 @@ function openSession(id, remove) {
   function render(lesson) {
     if (!lesson) return;
     sent = lesson.sources ?? null;
+    gone = isDark(lesson) || lesson.state === 'ended';
     showTracks();
     setText(people, format.count(lesson.viewers ?? 0));
     setText(ran, ranFor(lesson));
@@ -105,7 +106,7 @@ function openSession(id, remove) {
 
 function stageWords(lesson, link) {
   if (lesson.state === 'ended') return t('moderate.stage_ended');
-  if (lesson.state === 'cut' || (lesson.cut && lesson.cut.level !== 'chat')) return t('moderate.stage_cut');
+  if (isDark(lesson)) return t('moderate.stage_cut');
   if (lesson.state === 'waiting' || lesson.publishing === false) return t('moderate.stage_waiting');
   if (link?.name === 'stopped') return explain(link.problem ?? { code: link.why });
   if (link?.name !== 'open') return t('stage.connecting');

@@ -26,9 +26,9 @@ export function cutWords(lesson, mine) {
   const name = typeof by === 'object' ? by?.name ?? by?.person : by;
   const parts = [t('cut.done', { level: t(LEVELS[level] ?? 'level.lesson'), time: format.clockExact(at) })];
   if (name) parts.push(t('cut.by', { name }));
-  if (reason) parts.push(t('cut.reason', { reason }));
-  if (mine?.dark_ms !== undefined && mine.dark_ms !== null) parts.push(t('cut.dark', { n: Math.round(mine.dark_ms) }));
+  if (mine?.dark_ms !== undefined && mine.dark_ms !== null) parts.push(t('cut.dark', { n: Math.max(1, Math.ceil(mine.dark_ms)) }));
   if (mine) parts.push(t('cut.answered', { n: Math.round(mine.answer_ms) }));
+  if (reason) parts.push(t('cut.reason', { reason }));
   return parts.join(' ');
 }
 

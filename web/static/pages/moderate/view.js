@@ -1,5 +1,5 @@
 /** The wall, the bar of the selected class, and the opened class beside them. */
-import { button } from '../../components/button.js';
+import { button, relabel } from '../../components/button.js';
 import { dialogOpen } from '../../components/dialog.js';
 import { topbar } from '../../components/topbar.js';
 import { el, mount, setText } from '../../lib/dom.js';
@@ -20,9 +20,9 @@ export function drawModerate(wall) {
   const ended = el('input', { type: 'checkbox', id: 'ended', on: { change: () => { wall.showEnded = ended.checked; wall.emit('change'); } } });
   const name = el('p', { class: 'chosen-name' });
   const notice = el('p', { class: 'notice danger', hidden: true, testid: 'cut-notice', role: 'status' });
-  const open = button(t('moderate.open'), { symbol: 'full', press: () => toggleOpened() });
-  const cut = button(t('moderate.cut'), { kind: 'danger', symbol: 'cut', testid: 'cut-lesson', 'aria-keyshortcuts': 'C', press: () => cutNow() });
-  const restore = button(t('moderate.restore'), { symbol: 'restore', testid: 'restore-lesson', 'aria-keyshortcuts': 'R', press: () => restoreNow() });
+  const open = button(t('moderate.open'), { symbol: 'full', key: 'Enter', press: () => toggleOpened() });
+  const cut = button(t('moderate.cut'), { kind: 'danger', symbol: 'cut', key: 'C', testid: 'cut-lesson', 'aria-keyshortcuts': 'C', press: () => cutNow() });
+  const restore = button(t('moderate.restore'), { symbol: 'restore', key: 'R', testid: 'restore-lesson', 'aria-keyshortcuts': 'R', press: () => restoreNow() });
   const opened = openedClass(wall, (person) => askCut(wall, wall.current, person));
   const actions = el('section', { class: 'chosen panel', 'aria-label': t('moderate.chosen') },
     name, notice, el('div', { class: 'row' }, open, cut, restore));
@@ -61,7 +61,9 @@ export function drawModerate(wall) {
     setText(notice, words ?? '');
     cut.disabled = current.state === 'ended' || current.state === 'cut';
     restore.disabled = !current.cut && current.state !== 'cut';
-    setText(open.querySelector('.button-text'), wall.opened === current.id ? t('moderate.close') : t('moderate.open'));
+    const near = wall.opened === current.id;
+    relabel(open, near ? t('moderate.close') : t('moderate.open'));
+    setText(open.querySelector('.key'), near ? 'Esc' : 'Enter');
   }
 
   /** Drawn anew only when something changed, so that focus and hovering stay where they are. */

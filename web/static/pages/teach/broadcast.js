@@ -5,6 +5,8 @@
 import { get, post } from '../../lib/api.js';
 import { pickScreen } from '../../lib/devices.js';
 import { Emitter } from '../../lib/emitter.js';
+import { cutOf } from '../../lib/lesson.js';
+import { CUT_OR_ENDED } from '../../lib/socket.js';
 
 const RECORDING_POLL_MS = 1500;
 /** After this long without a picture at the server, although we believe to send one, we publish anew. */
@@ -34,11 +36,11 @@ export class Broadcast extends Emitter {
     publisher.link.on('state', (state) => this.#linked(state));
     publisher.on('outage', ({ ms }) => this.set({ outageMs: ms }));
     socket.on('joined', (message) => this.#joined(message));
-    socket.on('down', () => this.set({ online: false }));
+    socket.on('down', ({ code }) => this.#disconnected(code));
     socket.on('stopped', ({ why }) => this.#stopped(why));
     socket.on('replaced', () => this.#stopped('replaced'));
     socket.on('lesson', (message) => this.#lessonChanged(message));
-    socket.on('cut', ({ active, ...cut }) => this.set({ cut: active ? cut : null }));
+    socket.on('cut', (message) => this.#cutChanged(message));
     socket.on('recording', (recording) => this.set({ recording }));
   }
 
@@ -126,7 +128,7 @@ export class Broadcast extends Emitter {
   }
 
   #tellSources() {
-    if (this.phase !== 'live' || this.publisher.link.state?.name !== 'open') return;
+    if (this.phase !== 'live' || this.publisher.link.state.name !== 'open') return;
     const { microphone, camera } = this.devices.tracks;
     this.socket.send({
       type: 'sources',
@@ -171,9 +173,28 @@ export class Broadcast extends Emitter {
     this.#mindSilence(publishing);
   }
 
+  async #disconnected(code) {
+    this.set({ online: false });
+    if (code !== CUT_OR_ENDED) return;
+    try {
+      const lesson = await get(`/lessons/${encodeURIComponent(this.id)}`);
+      const cut = cutOf(lesson);
+      this.set({ lesson: { ...this.lesson, state: lesson.state, viewers: lesson.viewers }, cut });
+      if (lesson.state === 'ended') this.#over();
+      else if (cut && this.phase === 'live') this.publisher.interrupted();
+    } catch {
+      // The socket asks again in a few seconds and learns it then.
+    }
+  }
+
+  #cutChanged({ active, ...cut }) {
+    this.set({ cut: active ? cut : null });
+    if (active && cut.level === 'lesson' && this.phase === 'live') this.publisher.interrupted();
+  }
+
   /** The server came back without our session: it says so long before our own connection notices. */
   #mindSilence(publishing) {
-    const believes = this.phase === 'live' && this.publisher.link.state?.name === 'open' && this.#rejoined;
+    const believes = this.phase === 'live' && this.publisher.link.state.name === 'open' && this.#rejoined;
     if (publishing !== false || !believes || this.cut) {
       clearTimeout(this.#unheard);
       this.#unheard = 0;

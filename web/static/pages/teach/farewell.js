@@ -31,6 +31,7 @@ export function farewell(broadcast) {
 function recordingFacts(recordings) {
   if (!recordings?.length) return [el('p', { role: 'status' }, t('teach.sealing'))];
   return recordings.map((one) => el('dl', { class: 'about' },
+    el('dt', {}, t('recording.started')), el('dd', { class: 'figure' }, format.dateTime(one.started_at)),
     el('dt', {}, t('recording.state')), el('dd', {}, stateBadge(one.state)),
     el('dt', {}, t('recording.duration')), el('dd', { class: 'figure' }, format.elapsed(one.duration_ms)),
     el('dt', {}, t('recording.size')), el('dd', { class: 'figure' }, format.size(one.size)),

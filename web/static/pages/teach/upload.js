@@ -13,7 +13,7 @@ export function uploadWords(broadcast) {
   setInterval(async () => {
     const { pc, link } = broadcast.publisher;
     node.hidden = broadcast.phase !== 'live';
-    if (node.hidden || !pc || link.state?.name !== 'open') {
+    if (node.hidden || !pc || link.state.name !== 'open') {
       setText(node, t('upload.none'));
       return;
     }

@@ -9,6 +9,7 @@ import { topbar } from '../../components/topbar.js';
 import { el, mount, setText } from '../../lib/dom.js';
 import * as format from '../../lib/format.js';
 import { t } from '../../lib/i18n.js';
+import { isDark } from '../../lib/lesson.js';
 import { explain } from '../../lib/problems.js';
 import { controlBar } from './bar.js';
 import { setupCard } from './setup.js';
@@ -19,7 +20,7 @@ import { uploadWords } from './upload.js';
 export function drawTeach(broadcast) {
   const { socket, devices } = broadcast;
   const state = el('span', { class: 'state' });
-  const elapsed = el('span', { class: 'figure', 'aria-label': t('teach.elapsed') }, '');
+  const elapsed = el('span', { class: 'figure', role: 'timer', 'aria-label': t('teach.elapsed') });
   const people = el('span', { testid: 'viewer-count' }, '–');
   const recording = el('span', { class: 'rec', hidden: true }, el('span', { class: 'dot' }), el('span', { class: 'figure' }));
   const upload = uploadWords(broadcast);
@@ -115,11 +116,11 @@ const CAMERA = {
   unplugged: ['device.camera_unplugged', 'device.camera_missing_hint'], off: ['device.camera_off', 'device.camera_off_hint'],
 };
 
-function stageWords({ phase, devices, screen, blank, paused, cut, publisher }) {
+function stageWords({ phase, lesson, devices, screen, blank, paused, cut, publisher }) {
   if (phase in CLOSED) return [t(CLOSED[phase])];
   if (phase === 'live') {
-    const link = publisher.link.state?.name;
-    if (cut && cut.level !== 'chat') return [t('teach.stage_cut'), t('teach.stage_cut_hint')];
+    const link = publisher.link.state.name;
+    if (isDark({ state: lesson.state, cut })) return [t('teach.stage_cut'), t('teach.stage_cut_hint')];
     if (link === 'retrying') return [t('teach.stage_lost'), t('teach.stage_lost_hint')];
     if (paused) return [t('teach.stage_paused'), t('teach.stage_paused_hint')];
     if (blank) return [t('teach.stage_blank'), t('teach.stage_blank_hint')];

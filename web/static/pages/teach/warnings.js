@@ -36,10 +36,10 @@ export function teachNotices(broadcast, notes) {
     const reason = cut?.reason ? t('cut.reason', { reason: cut.reason }) : '';
     notes.set('cut', cutOff ? `${t(LEVELS[cut?.level] ?? 'cut.told.lesson')} ${reason}` : null, { tone: 'danger', testid: 'cut-notice' });
     notes.set('back', phase === 'setup' && lesson.state === 'live' ? t('teach.still_live') : null);
-    const retry = live && link?.name === 'retrying';
+    const retry = live && link.name === 'retrying';
     notes.set('link', retry ? t('teach.republishing', { why: explain(link.problem), n: Math.max(1, Math.round(link.in_ms / 1000)) }) : null);
     notes.set('outage', retry ? null : outageWords(), { tone: 'good' });
-    notes.set('socket', live && !online ? t('teach.chat_lost') : null);
+    notes.set('socket', live && !online && !cutOff ? t('teach.chat_lost') : null);
     const deaf = live && MICROPHONE[devices.problems.microphone];
     notes.set('microphone', deaf ? t(deaf) : live && !broadcast.microphoneOn ? t('teach.muted') : null);
     const action = button(t('learn.take_over'), { press: () => location.reload() });
