@@ -85,7 +85,9 @@ def parse(text: str | bytes) -> Message:
     if not isinstance(message, dict):
         raise PeerError("bad_message", "a message is a JSON object")
     kind = message.get("type")
-    reader = _READERS.get(kind) if isinstance(kind, str) else None
+    if not isinstance(kind, str):
+        raise PeerError("bad_message", "a message has a type")
+    reader = _READERS.get(kind)
     if reader is None:
         raise PeerError("unknown_type", "no such message type")
     return reader(message)
