@@ -25,7 +25,7 @@ from liveserver.rtp.flags import Flags
 
 CUT_TOPIC = "lesson.cut"
 RESTORE_TOPIC = "lesson.restored"
-MAX_REASON_CHARACTERS = 200
+MAX_REASON_CHARACTERS = 500
 _log = get_logger()
 
 Serve = Callable[["Guard"], Coroutine[Any, Any, Callable[[], Coroutine[Any, Any, None]]]]

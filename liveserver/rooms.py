@@ -94,6 +94,7 @@ class Rooms:
         self._opening: dict[str, asyncio.Task[Room]] = {}
         self._free_rows = list(range(forwarder.flags.rooms - 1, -1, -1))
         self._sessions: dict[str, _Session] = {}
+        self._arriving: dict[tuple[str, str], Peer] = {}  # a learner's newest session, until it has settled
         self._spawned: set[asyncio.Task[None]] = set()
         self._ticking: asyncio.Task[None] | None = None
         self._unsubscribe: list[Any] = []
@@ -206,6 +207,8 @@ class Rooms:
         end = ViewerEnd(room, Connection(room, claims, self._clock), self._clock, self._spawn)
         viewer, sdp = self._forwarder.watch(room.stage, offer, end)
         end.viewer = viewer
+        if claims.role is Role.LEARNER:
+            self._only_one_arrives(viewer, lesson_id, claims.person)
         return self._began(viewer, lesson_id, claims, sdp)
 
     async def patch(self, session_id: str, claims: Claims, fragment: str, if_match: str | None) -> Patched:
@@ -370,6 +373,13 @@ class Rooms:
         self._sessions[peer.id] = _Session(peer, lesson_id, claims.person, peer.remote_ufrag)
         return Answer(peer.id, sdp, peer.etag)
 
+    def _only_one_arrives(self, viewer: Peer, lesson_id: str, person: str) -> None:
+        """A learner's newer attempt ends an older one that has not connected; connected ones the room ends."""
+        previous = self._arriving.get((lesson_id, person))
+        if previous is not None and not previous.is_connected:
+            previous.close("replaced")
+        self._arriving[lesson_id, person] = viewer
+
     def _session(self, session_id: str, claims: Claims) -> _Session:
         session = self._sessions.get(session_id)
         if session is None or session.peer.closed_reason is not None:
@@ -411,6 +421,9 @@ class Rooms:
             for session_id, session in list(self._sessions.items()):
                 if session.peer.closed_reason is not None:
                     del self._sessions[session_id]
+            for key, peer in list(self._arriving.items()):
+                if peer.is_connected or peer.closed_reason is not None:
+                    del self._arriving[key]
 
     def _describe(self, lesson: Lesson) -> Json:
         room = self._rooms.get(lesson.id)

@@ -58,6 +58,7 @@ from liveserver.core.permissions import Permission, Role, allows
 
 CHAT_HISTORY = 50
 ROSTER_SIZE = 200
+CHANGES_A_FACT = 300  # some 30 kB; a fact holds 64 kB (core.ledger)
 
 
 CLOSE_REPLACED = 4409
@@ -339,9 +340,10 @@ class RoomState:
             digest = hashlib.sha256("\n".join(sorted(
                 f"{m.person} {m.connection} {m.visibility}" for m in self.members.values()
             )).encode()).hexdigest()  # fmt: skip
-            effects.append(
-                Append("presence", {"changes": changes, "digest": digest, "count": len(self.members)})
-            )
+            for start in range(0, max(1, len(changes)), CHANGES_A_FACT):
+                some = changes[start : start + CHANGES_A_FACT]
+                count = len(self.members)
+                effects.append(Append("presence", {"changes": some, "digest": digest, "count": count}))
         told = (self.viewers, self.state, self.publisher is not None)
         if told != self._told:
             self._told = told

@@ -132,6 +132,15 @@ class Downlink:
             return
         self._arm()
 
+    def restart(self, now_ns: int) -> None:
+        """What was held back may be seen again: begin anew from the cache."""
+        if self.source is None or not self.source.is_video:
+            return
+        self._stop_replay()
+        self._set_live(False)
+        self.source.catching_up.add(self)
+        self._begin(now_ns)
+
     def repair(self, now_ns: int) -> None:
         """The viewer lost the picture (PLI or FIR): replay the cache, at most every 250 ms."""
         if self.source is None or not self.source.is_video or self._replay is not None:
@@ -143,9 +152,7 @@ class Downlink:
         if not self.source.cache.usable:
             self.source.want_keyframe()
             return
-        self._set_live(False)
-        self.source.catching_up.add(self)
-        self._begin(now_ns)
+        self.restart(now_ns)
 
     def retransmit(self, sequences: Sequence[int], now_ns: int) -> None:
         """Answer a NACK from the cache (RFC 4588), within this viewer's budget."""

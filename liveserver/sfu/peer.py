@@ -68,6 +68,7 @@ class Peer:
         self._channel: DataChannel | None = None
         self._task: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
+        self._leaving: asyncio.Task[None] | None = None
         transport.front.add(self.endpoint)
 
     def start(self, offer: Offer, answer: Answer) -> None:
@@ -156,7 +157,9 @@ class Peer:
         self._events.control_opened(channel)
 
     def _say_goodbye(self) -> None:
-        self._closing = asyncio.create_task(self.finish("closed_by_server"), name=f"peer {self.id} leaving")
+        if self._leaving is None:
+            leaving = self.finish("closed_by_server")
+            self._leaving = asyncio.create_task(leaving, name=f"peer {self.id} leaving")
 
     def _dtls_changed(self) -> None:
         if self._dtls.state in ("closed", "failed"):

@@ -129,7 +129,8 @@ class Uplink:
         """
         if not self.is_video or self.ssrc is None:
             return False
-        if now_ns - self._keyframe_asked_ns < _KEYFRAME_MIN_GAP_NS:
+        is_silent = now_ns - self.heard_ns > KEYFRAME_CADENCE_NS  # the camera is off: nobody answers
+        if now_ns - self._keyframe_asked_ns < (KEYFRAME_CADENCE_NS if is_silent else _KEYFRAME_MIN_GAP_NS):
             return False
         last_ns = self.cache.keyframe_ns
         if last_ns is not None and last_ns > self._keyframe_asked_ns:

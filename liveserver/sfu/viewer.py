@@ -61,7 +61,7 @@ class Viewer(Peer):
     def refresh(self, now_ns: int) -> None:
         """Media was held back and may flow again: start from the cache."""
         for downlink in self.videos:
-            downlink.repair(now_ns)
+            downlink.restart(now_ns)
 
     def report(self, wall_ns: int) -> None:
         """Send the sender reports of all downlinks in one compound packet."""

@@ -37,6 +37,7 @@ from liveserver.core.events import (
     Tick,
     Unpublished,
 )
+from liveserver.core.ledger import DATA_MAX_BYTES, canonical_json
 from liveserver.core.permissions import Role
 from liveserver.core.room import RoomState
 
@@ -343,6 +344,12 @@ class TestPresence:
         assert digests[0] == digests[1]
         one.apply(Seen("c-wang", "hidden"), NOW)
         assert of(Append, one.apply(Tick(), NOW))[0].data["digest"] != digests[1]
+
+    def test_a_rush_is_spread_over_facts_that_the_ledger_can_hold(self):
+        state = joined(live(), *(member(f"learner-{n}") for n in range(1000)))
+        ticks = of(Append, state.apply(Tick(), NOW))
+        assert sum(len(tick.data["changes"]) for tick in ticks) == 1000
+        assert all(len(canonical_json(tick.data)) < DATA_MAX_BYTES for tick in ticks)
 
     def test_an_empty_lesson_appends_nothing(self):
         assert facts(lesson().apply(Tick(), NOW)) == []
