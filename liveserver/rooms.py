@@ -374,7 +374,7 @@ class Rooms:
         return Answer(peer.id, sdp, peer.etag)
 
     def _only_one_arrives(self, viewer: Peer, lesson_id: str, person: str) -> None:
-        """A learner's newer attempt ends an older one that has not connected; connected ones the room ends."""
+        """A learner's newer attempt ends one that has not connected; connected ones the room ends."""
         previous = self._arriving.get((lesson_id, person))
         if previous is not None and not previous.is_connected:
             previous.close("replaced")

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from liveserver.rtp.fanout import Fanout
 from liveserver.rtp.header import Packet
 from liveserver.rtp.replay import FAST_SPARE_BPS, Replay
+from liveserver.rtp.sequence import unwrap16
 from liveserver.rtp.rtcp import SenderReport
 from liveserver.sfu.answer import Outbound
 from liveserver.sfu.source_clock import TrackClock, ntp_from_ns
@@ -56,7 +57,7 @@ class Downlink:
         self._hold_until_ns = 0
         self._sequence_offset = 0
         self._timestamp_offset = 0
-        self._epoch_start = 0  # source sequence number the present offset began with
+        self._epoch_start = 0  # extended source sequence number the present offset began with
         self._started = False
         self._last_sent_ns = 0
         self._repaired_ns = 0
@@ -245,7 +246,7 @@ class Downlink:
                 theirs = timestamp + (now_ns - arrival_ns) * source.clock_rate // 1_000_000_000
                 self._timestamp_offset = (ours - theirs) & 0xFFFFFFFF
         self._timeline = source.clock
-        self._epoch_start = sequence
+        self._epoch_start = unwrap16(sequence, source.cache.highest)
         self._replayed.clear()
         self._fanout.rebase(
             self.row, self._sequence_offset, self._timestamp_offset, payload_type, rtx_payload_type, sequence
@@ -311,8 +312,8 @@ class Downlink:
 
     def _find_live(self, source: Uplink, sequence: int) -> tuple[Packet, int] | None:
         original = (sequence - self._sequence_offset) & 0xFFFF
-        if (original - self._epoch_start) & 0xFFFF >= 0x8000:
-            return None
+        if unwrap16(original, source.cache.highest) < self._epoch_start:
+            return None  # it left under an earlier epoch's offset: another packet
         packet = source.cache.get(original)
         if packet is None:
             return None

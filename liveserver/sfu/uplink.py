@@ -116,7 +116,11 @@ class Uplink:
 
     def missing(self, now_ns: int) -> list[int]:
         """Sequence numbers to ask the publisher for now (RFC 4585 6.2.1)."""
-        return self._losses.nacks(now_ns)
+        given_up = self._losses.abandoned
+        asked = self._losses.nacks(now_ns)
+        if self._losses.abandoned > given_up:
+            self.want_keyframe()  # what never came leaves the picture damaged until the next one
+        return asked
 
     def want_keyframe(self) -> None:
         """A viewer cannot be served from the cache: ask the source at the next chance."""
