@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 from liveserver.rtp.fanout import Fanout
 from liveserver.rtp.header import Packet
 from liveserver.rtp.replay import FAST_SPARE_BPS, Replay
-from liveserver.rtp.sequence import unwrap16
 from liveserver.rtp.rtcp import SenderReport
+from liveserver.rtp.sequence import unwrap16
 from liveserver.sfu.answer import Outbound
 from liveserver.sfu.source_clock import TrackClock, ntp_from_ns
 from liveserver.sfu.uplink import Uplink

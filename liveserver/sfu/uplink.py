@@ -63,6 +63,7 @@ class Uplink:
         self.clock = TrackClock(self._publisher_clock, self.clock_rate)
         self._statistics = ReceiveStatistics(self.clock_rate)
         self._losses = LossDetector()
+        self._abandoned = 0
 
     def adopt(self, ssrc: int) -> None:
         """The track's packets carry `ssrc` from now on; what was known of an earlier one is void."""
@@ -116,9 +117,9 @@ class Uplink:
 
     def missing(self, now_ns: int) -> list[int]:
         """Sequence numbers to ask the publisher for now (RFC 4585 6.2.1)."""
-        given_up = self._losses.abandoned
         asked = self._losses.nacks(now_ns)
-        if self._losses.abandoned > given_up:
+        if self._losses.abandoned > self._abandoned:
+            self._abandoned = self._losses.abandoned
             self.want_keyframe()  # what never came leaves the picture damaged until the next one
         return asked
 
