@@ -99,6 +99,8 @@ class AudioTranscoder:
         return out
 
     def _decode(self, packet: bytes) -> list[av.AudioFrame]:
+        if not packet:  # to FFmpeg the end of the stream
+            raise ValueError("not an Opus packet: empty")
         try:
             frames = self._decoder.decode(av.Packet(packet))
         except (av.FFmpegError, ValueError) as error:

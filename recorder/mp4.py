@@ -17,6 +17,7 @@ from itertools import pairwise
 from recorder import boxes
 from recorder.fmp4 import Index
 
+LONGEST_SAMPLE_TICKS = 0xFFFFFFFF  # stts is 32 bits wide: 13 hours of one picture
 CLOSING_FRAME_TICKS = 90_000  # a last frame's own length is capped at one second
 
 
@@ -95,7 +96,7 @@ def _durations(track: MovieTrack) -> tuple[list[int], int]:
             starts.append(max(at, starts[-1] + 1) if starts else at)
             at += duration
             last = duration
-    durations = [after - before for before, after in pairwise(starts)]
+    durations = [min(after - before, LONGEST_SAMPLE_TICKS) for before, after in pairwise(starts)]
     durations.append(max(1, min(last, CLOSING_FRAME_TICKS)))
     return durations, starts[0]
 
