@@ -42,7 +42,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"liveserver {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    served = commands.add_parser("serve", help="run the server", description=_serve.__doc__)
+    served = commands.add_parser(
+        "serve", help="run the server", description=_serve.__doc__, allow_abbrev=False
+    )
     _add_server_options(served)
     served.add_argument("--tls-cert", metavar="FILE", help="certificate chain (PEM)")
     served.add_argument("--tls-key", metavar="FILE", help="private key (PEM)")
@@ -54,7 +56,10 @@ def _parser() -> argparse.ArgumentParser:
     served.set_defaults(command=_serve)
 
     shown = commands.add_parser(
-        "demo", help="run the server with a new lesson and print its links", description=_demo.__doc__
+        "demo",
+        help="run the server with a new lesson and print its links",
+        description=_demo.__doc__,
+        allow_abbrev=False,
     )
     _add_server_options(shown)
     shown.add_argument("--json", action="store_true", help="print the links as one JSON line")
@@ -66,7 +71,10 @@ def _parser() -> argparse.ArgumentParser:
     shown.set_defaults(command=_demo)
 
     checked = commands.add_parser(
-        "check-config", help="check the configuration and show what it changes", description=_check.__doc__
+        "check-config",
+        help="check the configuration and show what it changes",
+        description=_check.__doc__,
+        allow_abbrev=False,
     )
     checked.add_argument("--config", type=Path, metavar="FILE", help="TOML file; see liveserver.example.toml")
     checked.set_defaults(command=_check)

@@ -151,7 +151,6 @@ class RoomsConfig:
 
     max_lessons: int = field(default=256, metadata=_between(1, 1024))
     max_viewers: int = field(default=1_000, metadata=_between(1, 100_000))
-    publisher_grace: Duration = Duration(15_000)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
@@ -46,6 +47,8 @@ def main() -> int:
     try:
         config = load(env=os.environ)
         set_up(config.log_level, "node")
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # a socket per learner; often 1,024 at first
         uvloop.run(run(config, _print))
     except (ConfigError, StartError) as error:
         print(f"liveserver: {error}", file=sys.stderr)  # noqa: T201 - for the operator, before logs matter

@@ -13,15 +13,12 @@ from liveserver.http import diagnostics, fields, health, openapi, pages, playbac
 from liveserver.http.api import ledger, lessons, recordings, setup
 from liveserver.http.auth import authorise
 from liveserver.http.carrier import WebSocketCarrier
-from liveserver.http.connections import Connections
+from liveserver.http.connections import CONNECTIONS
 from liveserver.http.context import EDGE, Call, Edge, Services
 from liveserver.http.cors import cors
 from liveserver.http.problems import problems
 from liveserver.http.reading import read_body, strict_json
 from liveserver.http.routes import Next, Route
-
-CONNECTIONS = web.AppKey("connections", list[Connections])
-"""One per listening socket of the application; filled when it listens."""
 
 
 def public_routes(*, test_hooks: bool) -> tuple[Route, ...]:
@@ -64,7 +61,10 @@ def _handler(edge: Edge, row: Route) -> Next:
     async def handle(request: web.Request) -> web.StreamResponse:
         claims = authorise(request, edge, row)
         query = fields.parse_query(row.query, request.query) if row.query else None
-        return await row.handler(Call(request, edge, claims, await _body(request, edge, row), query))
+        answer = await row.handler(Call(request, edge, claims, await _body(request, edge, row), query))
+        if request.body_exists and row.body is None and row.text_body is None:
+            answer.force_close()  # an unexpected body is the place to hide another request in
+        return answer
 
     return handle
 

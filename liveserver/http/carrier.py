@@ -7,6 +7,7 @@ and a reader that takes nothing for `stall` is closed with 4408.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
@@ -22,7 +23,7 @@ class Socket(Protocol):
 
     async def send_str(self, data: str) -> None: ...
 
-    async def close(self, *, code: int = 1000, message: bytes = b"") -> bool: ...
+    async def close(self, *, code: int = 1000, message: bytes = b"", drain: bool = True) -> bool: ...
 
 
 class WebSocketCarrier:
@@ -99,8 +100,11 @@ class WebSocketCarrier:
                 return self._closing[0]
 
     async def _say_goodbye(self, code: int, reason: str) -> None:
-        try:
+        """The close frame goes behind what is still unsent; who has not taken it in time never will.
+
+        Not drained: the frame is small, and a drain that a stall interrupted cannot be waited for again.
+        """
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_GOODBYE_S):
-                await self._socket.close(code=code, message=reason.encode()[:123])
-        except TimeoutError:
-            self._abort()  # a reader that takes nothing does not take the close frame either
+                await self._socket.close(code=code, message=reason.encode()[:123], drain=False)
+        asyncio.get_running_loop().call_later(_GOODBYE_S, self._abort)

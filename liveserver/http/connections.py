@@ -3,18 +3,26 @@
 A connection must complete a request's header within `header_timeout` of its first byte, and of being opened;
 of those that have not completed their first one, an address may hold `unfinished_per_address`. A school
 behind one address is not limited once its requests are real. Everything open is bounded by
-`max_connections`. Each of aiohttp's protocols is wrapped, none of its private parts are used.
+`max_connections` and by the descriptors this process may have; who comes on top is told 503. Each of aiohttp's protocols is wrapped, none of its private parts are used.
 """
 
 from __future__ import annotations
 
 import asyncio
+import resource
 from collections import Counter
 from collections.abc import Callable
 from typing import cast
 
+from aiohttp import web
+
 from liveserver.config import HttpConfig
 from liveserver.metrics import Metrics
+
+_BUSY = (
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+)
+_OTHER_FILES = 256  # descriptors kept for the store, recordings being played, the media port
 
 
 class Connections:
@@ -22,6 +30,7 @@ class Connections:
 
     def __init__(self, config: HttpConfig, metrics: Metrics, make: Callable[[], asyncio.Protocol]):
         self._config = config
+        self._most = min(config.max_connections, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _OTHER_FILES)
         self._metrics = metrics
         self._make = make
         self._by_transport: dict[asyncio.BaseTransport, Connection] = {}
@@ -40,7 +49,7 @@ class Connections:
 
     def opened(self, connection: Connection, transport: asyncio.BaseTransport) -> bool:
         """Count it in; False when a limit says no."""
-        if len(self._by_transport) >= self._config.max_connections:
+        if len(self._by_transport) >= self._most:
             return self.refused("total")
         if self._unfinished[connection.address] >= self._config.unfinished_per_address:
             return self.refused("address")
@@ -90,11 +99,13 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if peer else ""
-        if not self._owner.opened(self, transport):
-            transport.close()
-            return
         # A TCP transport, which uvloop's own class does not inherit.
-        self._transport = cast(asyncio.Transport, transport)
+        tcp = cast(asyncio.Transport, transport)
+        if not self._owner.opened(self, tcp):
+            tcp.write(_BUSY)
+            tcp.close()
+            return
+        self._transport = tcp
         self._arm()
         self._inner.connection_made(transport)
 
@@ -145,3 +156,7 @@ class Connection(asyncio.Protocol):
         self._owner.refused("header_timeout")
         if self._transport is not None:
             self._transport.abort()
+
+
+CONNECTIONS = web.AppKey("connections", list[Connections])
+"""One per listening socket of the application; filled when it listens."""

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import ssl
 from pathlib import Path
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from liveserver.config import HttpConfig
-from liveserver.http.app import CONNECTIONS
-from liveserver.http.connections import Connections
+from liveserver.http.connections import CONNECTIONS, Connections
+from liveserver.http.problems import problem
 from liveserver.metrics import Metrics
 
 _BACKLOG = 1024
 _SHUTDOWN_S = 3.0  # for requests in flight
 _LINGER_S = 2.0  # for a client that still sends what was refused
 _READ_BYTES = 65_536
+_NO_LOG = logging.Logger("no access log", logging.CRITICAL)
 
 
 class ListenError(OSError):
@@ -43,20 +46,15 @@ async def listen(app: web.Application, host: str, port: int, http: HttpConfig, m
     """Serve `app` on `host:port`; port 0 takes any free one. Raises `ListenError`."""
     context = tls_context(http)
     sock = _bind(host, port)
-    runner = web.AppRunner(
-        app,
-        access_log=None,
-        keepalive_timeout=http.idle_timeout.s,
-        shutdown_timeout=_SHUTDOWN_S,
-        lingering_time=_LINGER_S,
-        read_bufsize=_READ_BYTES,
-        auto_decompress=False,
-    )
+    loop = asyncio.get_running_loop()
+    runner = web.AppRunner(app, shutdown_timeout=_SHUTDOWN_S)
     await runner.setup()
-    assert runner.server is not None, "a runner has its server once it is set up"
-    connections = Connections(http, metrics, runner.server)
+    manager = runner.server
+    assert manager is not None, "a runner has its server once it is set up"
+
+    connections = Connections(http, metrics, lambda: _Protocol(manager, metrics, http))
     app[CONNECTIONS].append(connections)
-    server = await asyncio.get_running_loop().create_server(
+    server = await loop.create_server(
         connections,
         sock=sock,
         ssl=context,
@@ -65,6 +63,37 @@ async def listen(app: web.Application, host: str, port: int, http: HttpConfig, m
     )
     bound = sock.getsockname()[1]
     return Listener(runner, server, f"{'https' if context else 'http'}://{_in_url(host)}:{bound}", bound)
+
+
+class _Protocol(web.RequestHandler):
+    """aiohttp's, but for what it says to a request that is not HTTP: counted and not logged, for strangers
+    must not write the log, and never said back to whoever sent it."""
+
+    __slots__ = ("_metrics",)
+
+    def __init__(self, manager: web.Server, metrics: Metrics, http: HttpConfig):
+        super().__init__(
+            manager,
+            loop=asyncio.get_running_loop(),
+            access_log=_NO_LOG,  # requests are counted
+            keepalive_timeout=http.idle_timeout.s,
+            lingering_time=_LINGER_S,
+            read_bufsize=_READ_BYTES,
+            auto_decompress=False,
+        )
+        self._metrics = metrics
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        if isinstance(exc, HttpProcessingError) and not request.writer.output_size:
+            self._metrics.problems.labels("malformed").inc()
+            return problem("bad_request", "the request is not well-formed HTTP", 400)
+        return super().handle_error(request, status, exc, message)
 
 
 def _bind(host: str, port: int) -> socket.socket:

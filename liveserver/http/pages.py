@@ -44,7 +44,7 @@ def policy(origin: str, control: str) -> str:
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
         f"font-src 'self'; media-src 'self' blob:; connect-src {reach}; manifest-src 'self'; "
-        "worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+        "worker-src 'self' blob:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     )
 
 

@@ -7,8 +7,10 @@ from http import HTTPStatus
 from pathlib import Path
 
 from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
 
 from liveserver.core.errors import PeerError
+from liveserver.http.connections import CONNECTIONS
 from liveserver.http.context import Call
 from liveserver.http.fields import text
 from liveserver.http.problems import RefusalError
@@ -24,6 +26,21 @@ class PlaybackQuery:
     link: str = text(1, TOKEN_MAX_CHARS)
 
 
+class _File(web.FileResponse):
+    """A file is sent after the middlewares are done; to the connection's clock the request goes on."""
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        assert isinstance(request, web.Request)
+        transport = request.transport
+        for connections in request.app[CONNECTIONS]:
+            connections.request_started(transport)
+        try:
+            return await super().prepare(request)
+        finally:
+            for connections in request.app[CONNECTIONS]:
+                connections.request_ended(transport)
+
+
 async def play(call: Call[None, PlaybackQuery]) -> web.StreamResponse:
     """The MP4, whole or the range asked for (RFC 9110 14)."""
     services, wanted = call.services, call.request.match_info["recording"]
@@ -36,7 +53,7 @@ async def play(call: Call[None, PlaybackQuery]) -> web.StreamResponse:
     path = services.config.objects_dir / recording.path
     _check_file(path, services.config.objects_dir)
     _check_range(call.request, path.stat().st_size)
-    answer = web.FileResponse(
+    return _File(
         path,
         chunk_size=_CHUNK_BYTES,
         headers={
@@ -45,9 +62,6 @@ async def play(call: Call[None, PlaybackQuery]) -> web.StreamResponse:
             "Cache-Control": "private, no-store",
         },
     )
-    # Sent here and not after the middlewares: to them the request is over when the file is.
-    await answer.prepare(call.request)
-    return answer
 
 
 def _check_file(path: Path, folder: Path) -> None:

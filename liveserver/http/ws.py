@@ -91,6 +91,10 @@ async def _converse(
     """From `join` to the end. Leaves a reason in `carrier` when it is this side that ends it."""
     try:
         claims = await _join(lesson, ws, services)
+    except PeerError as error:
+        _refuse(carrier, error, otherwise=NO_TOKEN)
+        return
+    try:
         peer = await services.rooms.connect(lesson, claims, carrier)
     except PeerError as error:
         _refuse(carrier, error)
@@ -152,10 +156,12 @@ async def _receive(peer: Peer, carrier: WebSocketCarrier, text: str) -> None:
         carrier.send(_error(error))
 
 
-def _refuse(carrier: WebSocketCarrier, error: PeerError) -> None:
-    """Say why, then close with the code that goes with it."""
+def _refuse(
+    carrier: WebSocketCarrier, error: PeerError, otherwise: int = WSCloseCode.POLICY_VIOLATION
+) -> None:
+    """Say why, then close with the code that goes with it, or with `otherwise`."""
     carrier.send(_error(error))
-    carrier.close(_CLOSE_CODES.get(error.code, WSCloseCode.POLICY_VIOLATION), error.code)
+    carrier.close(_CLOSE_CODES.get(error.code, otherwise), error.code)
 
 
 def _error(error: PeerError) -> str:

@@ -1,0 +1,200 @@
+"""Lessons over REST: who may do what with them, and the shapes of the answers."""
+
+from __future__ import annotations
+
+import pytest
+
+from liveserver.core.merkle import verify_inclusion
+from liveserver.core.permissions import Role, allows
+from liveserver.http.routes import Route
+from tests.drivers.server import Server, request
+from tests.http.test_requests import GUARDED, address, is_problem
+
+
+class TestWhoMay:
+    @pytest.mark.parametrize("row", GUARDED, ids=lambda row: f"{row.method} {row.path}")
+    def test_a_role_without_the_permission_is_refused(self, server: Server, sign, row: Route) -> None:
+        assert row.permission is not None
+        for role in (role for role in Role if not allows(role, row.permission)):
+            body = b"" if row.method != "GET" else None
+            reply = request(row.method, server.base_url + address(row), token=sign(role), body=body)
+            assert is_problem(reply, 403, "forbidden"), role
+
+    def test_a_token_of_another_lesson_is_refused(self, server: Server, sign) -> None:
+        lesson = server.demo.id
+        for path in ("", "/recordings"):
+            reply = server.api("GET", f"/lessons/{lesson}{path}", token=sign(Role.INSTRUCTOR, lesson="other"))
+            assert is_problem(reply, 403, "forbidden")
+
+    @pytest.mark.parametrize("path", ["/ledger/head", "/recordings"])
+    def test_one_lessons_token_does_not_open_what_is_about_all(self, server: Server, sign, path: str) -> None:
+        assert is_problem(
+            server.api("GET", path, token=sign(Role.ADMIN, lesson=server.demo.id)), 403, "forbidden"
+        )
+
+
+class TestALesson:
+    def test_is_made_waiting_with_links_and_a_token_for_each_role(self, server: Server) -> None:
+        reply = server.api("POST", "/lessons", {"title": "消防安全 Fire safety"})
+        made = reply.json
+        assert (reply.status, set(made)) == (201, {"id", "pages", "tokens"})
+        assert set(made["tokens"]) == {"instructor", "learner", "moderator", "inspector"}
+        lesson = server.api("GET", f"/lessons/{made['id']}", token=made["tokens"]["learner"]).json
+        assert (lesson["title"], lesson["state"], lesson["viewers"]) == ("消防安全 Fire safety", "waiting", 0)
+        token = made["tokens"]["learner"]
+        assert made["pages"]["learn"] == f"{server.base_url}/learn/{made['id']}#token={token}"
+        assert (
+            made["pages"]["learn_h5"] == f"{server.base_url}/learn/{made['id']}?transport=hls#token={token}"
+        )
+
+    def test_tokens_are_for_persons_of_their_own(self, server: Server) -> None:
+        lesson = server.new_lesson()
+        tokens = server.more_tokens(lesson, 120)
+        assert len(set(tokens)) == 120
+        assert server.api("GET", f"/lessons/{lesson.id}", token=tokens[-1]).status == 200
+        assert server.api("GET", f"/lessons/{server.demo.id}", token=tokens[-1]).status == 403
+
+    def test_tokens_of_a_lesson_nobody_made_are_not_issued(self, server: Server) -> None:
+        reply = server.api("POST", "/lessons/nolesson/tokens", {"role": "learner", "name": "Li"})
+        assert is_problem(reply, 404, "unknown_lesson")
+
+    def test_ends_once_and_stays_ended(self, server: Server) -> None:
+        lesson = server.new_lesson()
+        ended = server.api("POST", f"/lessons/{lesson.id}/end", token=lesson.tokens["instructor"]).json
+        assert ended["state"] == "ended"
+        assert ended["ended_at"].endswith("Z")
+        assert server.lesson(lesson)["state"] == "ended"
+
+
+class TestTheList:
+    def test_pages_lead_through_all_lessons_newest_first(self, server: Server) -> None:
+        made = [server.new_lesson(f"Page {number}").id for number in range(3)]
+        found, after = [], ""
+        while True:
+            page = server.api("GET", f"/lessons?limit=2{after}").json
+            found += [lesson["id"] for lesson in page["items"]]
+            if page["next"] is None:
+                break
+            after = f"&after={page['next']}"
+        assert len(set(found)) == len(found)
+        assert [lesson for lesson in found if lesson in made] == made[::-1]
+
+    def test_of_one_state_holds_no_other(self, server: Server) -> None:
+        lesson = server.new_lesson()
+        server.api("POST", f"/lessons/{lesson.id}/end")
+        ended = server.api("GET", "/lessons?state=ended&limit=200").json["items"]
+        assert lesson.id in [found["id"] for found in ended]
+        assert {found["state"] for found in ended} == {"ended"}
+
+    def test_shows_a_token_of_one_lesson_that_lesson(self, server: Server, sign) -> None:
+        token = sign(Role.MODERATOR, lesson=server.demo.id)
+        items = server.api("GET", "/lessons", token=token).json["items"]
+        assert [lesson["id"] for lesson in items] == [server.demo.id]
+        assert server.api("GET", "/lessons?state=ended", token=token).json["items"] == []
+
+
+class TestACut:
+    @pytest.mark.parametrize("control", [False, True], ids=["public port", "control port"])
+    def test_and_its_restore_answer_alike_on_both_ports(self, server: Server, control: bool) -> None:
+        lesson = server.new_lesson()
+        order = {"level": "lesson", "reason": "证件 exposed"}
+        cut = server.api("POST", f"/lessons/{lesson.id}/cut", order, role="moderator", control=control).json
+        assert (cut["level"], cut["reason"], cut["epoch"]) == ("lesson", "证件 exposed", 1)
+        assert cut["dark_ms"] >= 0
+        shown = server.wait_lesson(lesson, state="cut")
+        assert (shown["cut"]["level"], shown["cut"]["reason"]) == ("lesson", "证件 exposed")
+        back = {"reason": "checked"}
+        restored = server.api(
+            "POST", f"/lessons/{lesson.id}/restore", back, role="moderator", control=control
+        )
+        assert restored.json["epoch"] == 2
+        assert server.wait_lesson(lesson, state="waiting")["cut"] is None
+
+    @pytest.mark.parametrize("control", [False, True], ids=["public port", "control port"])
+    def test_by_somebody_without_the_right_is_refused(self, server: Server, control: bool) -> None:
+        path, order = f"/lessons/{server.demo.id}/cut", {"level": "lesson", "reason": "x"}
+        for role in ("learner", "instructor", "inspector"):
+            reply = server.api("POST", path, order, role=role, control=control)
+            assert is_problem(reply, 403, "forbidden")
+
+    @pytest.mark.parametrize("control", [False, True], ids=["public port", "control port"])
+    @pytest.mark.parametrize(
+        "order",
+        [
+            {"level": "person", "reason": "x"},
+            {"level": "lesson", "reason": "x", "person": "p"},
+            {"level": "all", "reason": "x"},
+            {"level": "lesson"},
+            {"level": "lesson", "reason": "x" * 201},
+        ],
+    )
+    def test_that_makes_no_sense_is_400(self, server: Server, order, control: bool) -> None:
+        reply = server.api("POST", f"/lessons/{server.demo.id}/cut", order, control=control)
+        assert is_problem(reply, 400, "bad_request")
+
+    def test_on_the_control_port_works_while_the_main_loop_is_blocked(self, server: Server) -> None:
+        """DESIGN section 3: the guard's thread needs nothing of the main loop."""
+        lesson = server.new_lesson()
+        with server_blocked(server):
+            order = {"level": "lesson", "reason": "blocked"}
+            reply = server.api("POST", f"/lessons/{lesson.id}/cut", order, control=True, timeout_s=2.5)
+            assert reply.status == 200
+        assert server.wait_lesson(lesson, state="cut")
+
+
+class TestTheLedger:
+    def test_proves_each_of_its_entries(self, server: Server) -> None:
+        lesson = server.new_lesson()
+        head = server.api("GET", "/ledger/head", role="inspector").json
+        entries = server.api("GET", f"/ledger/entries?lesson={lesson.id}", role="inspector").json["items"]
+        assert entries
+        for entry in entries:
+            path = f"/ledger/proof?index={entry['index']}&size={head['size']}"
+            proof = server.api("GET", path, role="inspector").json
+            nodes = [bytes.fromhex(node) for node in proof["path"]]
+            leaf, root = bytes.fromhex(entry["leaf"]), bytes.fromhex(head["root"])
+            assert proof["leaf"] == entry["leaf"]
+            assert verify_inclusion(entry["index"], head["size"], leaf, nodes, root)
+
+    def test_is_paged_by_index(self, server: Server) -> None:
+        server.new_lesson()
+        first = server.api("GET", "/ledger/entries?limit=1").json
+        assert [entry["index"] for entry in first["items"]] == [0]
+        second = server.api("GET", f"/ledger/entries?limit=1&after={first['next']}").json
+        assert [entry["index"] for entry in second["items"]] == [1]
+
+    @pytest.mark.parametrize("query", ["index=0&size=1000000", "index=5&size=5"])
+    def test_has_no_proof_for_what_is_not_in_it(self, server: Server, query: str) -> None:
+        assert is_problem(server.api("GET", f"/ledger/proof?{query}"), 404, "not_found")
+
+
+def server_blocked(server: Server, seconds: int = 3):
+    """The main loop blocked by the test hook for as long as the context needs, at most `seconds`."""
+    import contextlib
+    import threading
+
+    @contextlib.contextmanager
+    def blocked():
+        asking = threading.Thread(
+            target=request,
+            args=("POST", f"{server.base_url}/debug/block?seconds={seconds}"),
+            kwargs={"body": b""},
+        )
+        asking.start()
+        wait_blocked(server)
+        try:
+            yield
+        finally:
+            asking.join()
+
+    return blocked()
+
+
+def wait_blocked(server: Server) -> None:
+    """Return when the public port no longer answers."""
+    for _ in range(200):
+        try:
+            request("GET", f"{server.base_url}/healthz", timeout_s=0.2)
+        except OSError:
+            return
+    raise AssertionError("the main loop was never blocked")
