@@ -8,15 +8,28 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
+import io
 import json
+import os
 import signal
 import sys
 from pathlib import Path
+from typing import TextIO, cast
 
 import structlog
 
 from recorder.sandbox import confine
 from recorder.server import Server, Settings
+
+
+class _Log(io.TextIOBase):
+    """Standard error, but a log that cannot be written (its disk is full too) never stops a recording."""
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):
+            os.write(2, text.encode(errors="backslashreplace"))
+        return len(text)
 
 
 def _arguments(argv: list[str] | None) -> Settings:
@@ -54,7 +67,7 @@ def main(argv: list[str] | None = None) -> int:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(20),  # info
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Log())),
     )
     try:
         asyncio.run(_serve(settings))

@@ -146,11 +146,13 @@ class AudioTrack:
     def _note_gap(self) -> None:
         if self._gap is None:
             return
-        (start_ms, end_ms, reason), self._gap = self._gap, None
+        start_ms, end_ms, reason = self._gap
         try:
             self._spool.note("gap", track=self.name, from_ms=start_ms, to_ms=end_ms, reason=reason)
         except OSError as error:
             _log.error("recorder.write_failed", track=self.name, error=str(error))
+            return
+        self._gap = None
 
     def _store(self, count: int) -> None:
         """Make the first `count` finished packets a durable fragment."""
@@ -179,4 +181,6 @@ class AudioTrack:
             )
         except OSError as error:
             _log.error("recorder.write_failed", track=self.name, error=str(error))
-            self._gap = (start * 1000 // RATE, self._stored * FRAME * 1000 // RATE, "disk")
+            going_on = self._gap is not None and self._gap[2] == "disk"
+            begin_ms = self._gap[0] if self._gap is not None and going_on else start * 1000 // RATE
+            self._gap = (begin_ms, self._stored * FRAME * 1000 // RATE, "disk")

@@ -23,7 +23,22 @@ from typing import Any
 
 import structlog
 
-from recorder.feed import Ack, Close, Codec, Decoder, Event, FeedError, Frame, Open, Report, Track, encode
+from recorder.feed import (
+    MAX_PAYLOAD_BYTES,
+    MAX_TITLE,
+    Ack,
+    Close,
+    Codec,
+    Decoder,
+    Event,
+    FeedError,
+    Frame,
+    Open,
+    Report,
+    Track,
+    encode,
+    is_name,
+)
 
 QUEUE_BYTES = 8 * 1024 * 1024
 HISTORY_BYTES = 8 * 1024 * 1024
@@ -101,9 +116,12 @@ class RecorderClient:
         started_at_ms: int,
         retain_until_ms: int | None = None,
     ) -> None:
-        """Start a recording; opening one that is open does nothing."""
+        """Start a recording; opening one that is open does nothing. Raises ValueError for a bad name."""
         if recording in self._lanes:
             return
+        if not (is_name(recording) and is_name(lesson)):
+            raise ValueError(f"not a name for a file: {recording!r}, {lesson!r}")
+        title = title[:MAX_TITLE]
         opening = encode(Open(recording, lesson, title, started_at_ms, self._feed_id, retain_until_ms))
         self._lanes[recording] = _Lane(opening)
         self._put(opening)
@@ -122,13 +140,13 @@ class RecorderClient:
         lost_before: int = 0,
         source: int = 0,
     ) -> bool:
-        """Queue one frame. False: refused (unknown or closed recording, or the buffer is full)."""
+        """Queue one frame. False: refused (unknown or closed recording, frame too large, or no room)."""
         lane = self._lanes.get(recording)
         if lane is None or lane.closed:
             return False
         kind = Track(track)
         missing = lane.refused.get(kind, 0)
-        full = self._queued_bytes + len(data) > self._queue_limit
+        full = self._queued_bytes + len(data) > self._queue_limit or len(data) > MAX_PAYLOAD_BYTES
         if full or (missing and kind is not Track.AUDIO and not keyframe):
             lane.refused[kind] = missing + 1
             self.dropped_frames += 1

@@ -36,6 +36,7 @@ from typing import Any, TypeAlias
 
 MAX_HEADER_BYTES = 0xFFFF  # the prefix's u16
 MAX_PAYLOAD_BYTES = 4 * 1024 * 1024  # a 4K keyframe is far below 1 MB
+MAX_TITLE = 500  # characters
 _PREFIX = struct.Struct("!IH")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
@@ -192,13 +193,19 @@ def encode(message: Message) -> bytes:
 
 
 class Decoder:
-    """Turns a byte stream into messages; holds at most one incomplete message."""
+    """Turns a byte stream into messages; holds at most one incomplete message.
+
+    A message with a wrong field is left out and counted in `refused` (`refusal` is the newest), because the
+    sender would only repeat it after a reconnect and every recording would be lost with it.
+    """
 
     def __init__(self) -> None:
         self._buffer = bytearray()
+        self.refused = 0
+        self.refusal: FeedError | None = None
 
     def feed(self, data: bytes) -> list[Message]:
-        """Messages completed by `data`. Raises FeedError; the stream is then lost and must be closed."""
+        """Messages completed by `data`. Raises FeedError `bad_length`, `bad_header`: the stream is lost."""
         buffer = self._buffer
         buffer += data
         messages: list[Message] = []
@@ -212,8 +219,14 @@ class Decoder:
                 break
             body = start + _PREFIX.size
             header = bytes(buffer[body : body + header_length])
-            messages.append(decode(header, bytes(buffer[body + header_length : end])))
             start = end
+            try:
+                messages.append(decode(header, bytes(buffer[body + header_length : end])))
+            except FeedError as error:
+                if error.code == "bad_header":
+                    raise
+                self.refused += 1
+                self.refusal = error
         del buffer[:start]
         return messages
 
@@ -241,7 +254,7 @@ def decode(header: bytes, payload: bytes) -> Message:
             return Open(
                 _name(fields, "recording"),
                 _name(fields, "lesson"),
-                _text(fields, "title", 500),
+                _text(fields, "title", MAX_TITLE),
                 _int(fields, "started_at_ms", 2**48),
                 _text(fields, "feed", 64),
                 None if retain is None else _int(fields, "retain_until_ms", 2**48),
@@ -300,10 +313,14 @@ def _text(fields: Mapping[str, Any], name: str, limit: int) -> str:
     return value
 
 
+def is_name(text: str) -> bool:
+    """Whether a recording or lesson may be called so: it is a file's name too."""
+    return _NAME.fullmatch(text) is not None
+
+
 def _name(fields: Mapping[str, Any], name: str) -> str:
-    """An id that is also safe as a file name."""
     value = fields.get(name)
-    if not isinstance(value, str) or not _NAME.fullmatch(value):
+    if not isinstance(value, str) or not is_name(value):
         raise FeedError("bad_field", name)
     return value
 

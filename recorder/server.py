@@ -57,9 +57,12 @@ class Connection(asyncio.Protocol):
         self._server.joined(self)
 
     def data_received(self, data: bytes) -> None:
+        refused = self._decoder.refused
         try:
             for message in self._decoder.feed(data):
                 self._server.received(self, message)
+            if refused == 0 and self._decoder.refusal is not None:  # the first one only: it may be a flood
+                _log.error("feed.refused", error=str(self._decoder.refusal))
         except FeedError as error:
             _log.error("feed.malformed", code=error.code, detail=error.detail)
             assert self.transport is not None

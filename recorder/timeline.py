@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 
 JUMP_MS = 2_000  # timestamps and arrivals disagreeing by more begin a new run
 REPORT_TRUST_MS = 1_000
+REPORT_REACH_MS = 60_000  # a report names an instant near the newest frame, or it is of another run
 SETTLE_MS = 4_000  # browsers send the first audio report after 2.5 s, within 5 s at the latest
 LEARN_MS = 2_000  # while younger, an offset follows each smaller sample at once
 WINDOW_MS = 10_000
@@ -116,7 +117,7 @@ class Timeline:
 
     def __init__(self) -> None:
         self._runs: dict[str, Run] = {}
-        self._early: dict[str, tuple[int, int]] = {}  # reports that came before the first frame
+        self._early: dict[str, tuple[int, int]] = {}  # reports that came before their run's first frame
         self._lead = LeastDelay()
 
     def stamp(self, track: str, rtp_timestamp: int, clock_rate: int, arrival_ms: int, source: int) -> Stamp:
@@ -147,8 +148,9 @@ class Timeline:
             self._early[track] = (ntp, rtp_timestamp)
             return
         ticks = run.unwrap(rtp_timestamp)
-        if abs(run.ms(ticks - run.last_ticks)) > JUMP_MS * 30:
-            return  # of another run
+        if abs(run.ms(ticks - run.last_ticks)) > REPORT_REACH_MS:
+            self._early[track] = (ntp, rtp_timestamp)  # another run's; perhaps of the one that begins now
+            return
         if run.report is None:
             self._lead.relearn(run.last_arrival_ms)
         run.report = (ntp_to_ms(ntp), ticks)

@@ -1,8 +1,8 @@
 """One video track while it is recorded: frames are gathered, placed and stored fragment by fragment.
 
-A fragment begins with a keyframe and is at least `FRAGMENT_MS` long. Times are given when it is stored, not
-when a frame arrives, because sender reports that came meanwhile place it better. What cannot be decoded by
-a player is not stored: after a loss all up to the next keyframe is left out, and the gap noted.
+A fragment begins with a keyframe and is about 2 s long, as keyframes come. Times are given when it is
+stored, not when a frame arrives, because sender reports that came meanwhile place it better. What a player
+could not decode is not stored: after a loss all up to the next keyframe is left out, and the gap noted.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from recorder.h264 import VideoConfig
 from recorder.spool import RecordingSpool
 from recorder.timeline import Run, Stamp, Timeline
 
-FRAGMENT_MS = 2_000
+FRAGMENT_MS = 1_900  # keyframes are asked for every 2 s and come a frame earlier or later
 LONGEST_FRAGMENT_MS = 4_000  # stored without waiting for a keyframe: what a crash may cost has a bound
 LARGEST_FRAGMENT_BYTES = 8 * 1024 * 1024
 STILL_MS = 3_000  # a shared screen may well send nothing for a while; beyond this it is worth a note

@@ -95,6 +95,16 @@ class Node:
         assert event is not None
         return event
 
+    async def rounds(self, recording: str, count: int, timeout_s: float = 20) -> None:
+        """Until the queue is empty and the recording's thread told its progress `count` times after."""
+        async with asyncio.timeout(timeout_s), self._news:
+            while self.client.queued_bytes:  # noqa: ASYNC110 - the client has no such event
+                await asyncio.sleep(0.01)
+            before = len(self.events)
+            await self._news.wait_for(
+                lambda: sum(e["recording"] == recording for e in self.events[before:]) >= count
+            )
+
     async def feed(self, recording: str, frames: Iterable[Fed]) -> None:
         """Send frames as fast as the client takes them."""
         for number, frame in enumerate(frames):

@@ -6,6 +6,8 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from recorder.client import RecorderClient
 from recorder.feed import Ack, Close, Codec, Decoder, Event, Frame, Open, Report, Track, encode
 from recorder.recording import Inbox
@@ -47,6 +49,12 @@ class TestWire:
             decoder = Decoder()
             got = [m for at in range(0, len(stream), step) for m in decoder.feed(stream[at : at + step])]
             assert got == messages
+
+    def test_a_message_with_a_wrong_field_costs_only_itself(self) -> None:
+        long_title = encode(Open("r1", "L1", "t" * 501, 5))
+        decoder = Decoder()
+        assert decoder.feed(long_title + encode(Close("r1"))) == [Close("r1")]
+        assert (decoder.refused, decoder.refusal and decoder.refusal.code) == (1, "bad_field")
 
 
 class TestClientWithoutRecorder:
@@ -95,6 +103,13 @@ class TestClientWithoutRecorder:
         client.open("r1", "L1", "t", 0)
         client.close_recording("r1")
         assert not send(client, 10, keyframe=True)
+
+    async def test_what_the_recorder_would_refuse_is_not_sent(self, tmp_path: Path) -> None:
+        client = RecorderClient(tmp_path / "none.sock", lambda event: None, queue_bytes=50_000_000)
+        with pytest.raises(ValueError, match="name"):
+            client.open("../r1", "L1", "t", 0)
+        client.open("r1", "L1", "t" * 9000, 0)
+        assert not send(client, 5_000_000, keyframe=True)
 
 
 class TestClientHeals:

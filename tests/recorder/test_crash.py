@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import resource
 import shutil
 import sys
 from pathlib import Path
@@ -217,6 +218,30 @@ class TestTermination:
         async with recorder(tmp_path) as (process, node):
             event = await node.event("r1", "sealed")
             assert duration_s(process.object(event["path"])) == pytest.approx(20, abs=0.1)
+
+
+class TestDiskFull:
+    async def test_the_gap_is_noted_and_the_recording_goes_on(self, tmp_path: Path) -> None:
+        frames = in_order(video(18), audio(18))
+        async with recorder(tmp_path) as (process, node):
+            node.client.open("r1", "L1", "A lesson", START_MS)
+            await node.feed("r1", [f for f in frames if f.at_ms < 6000])
+            await until_stored(process, "r1", 4000)
+            whole = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
+            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (100, whole[1]))  # no file may grow
+            await node.feed("r1", [f for f in frames if 6000 <= f.at_ms < 12_000])
+            await node.rounds("r1", 2)
+            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, whole)
+            await node.feed("r1", [f for f in frames if f.at_ms >= 12_000])
+            node.client.close_recording("r1")
+            event = await node.event("r1", "sealed")
+            path = process.object(event["path"])
+            disk = {g["track"]: (g["from_ms"], g["to_ms"]) for g in event["gaps"] if g["reason"] == "disk"}
+            assert disk.keys() == {"camera", "audio"}
+            assert disk["camera"] == (4000, 10_000)  # what came last waited for the disk
+            assert duration_s(path) == pytest.approx(18, abs=0.1)
+            assert flashes_ms(path)[-4:] == pytest.approx(beeps_ms(path)[-4:], abs=60)
+            assert_decodes(path)
 
 
 class TestNodeGone:

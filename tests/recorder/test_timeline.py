@@ -114,6 +114,13 @@ class TestRuns:
         after = line.stamp("camera", 50, 90_000, 3000, 2)
         assert line.wall_ms(after) == 3000
 
+    def test_a_report_that_comes_before_the_new_sources_first_frame_is_kept(self) -> None:
+        line = Timeline()
+        line.stamp("camera", 0, 90_000, 0, 1)
+        line.report("camera", ntp(2900), 900_000_000)
+        after = line.stamp("camera", 900_000_000, 90_000, 3000, 2)
+        assert line.settled(after, 3000)
+
 
 class TestLeastDelay:
     def test_a_change_of_path_is_followed_at_once_a_drift_slowly(self) -> None:
