@@ -202,6 +202,7 @@ export default {
   "portal.zone_text": "The zone for skills training in advanced and high-precision industries.",
   "problem.chat_off": "The chat is switched off.",
   "problem.chat_too_long": "The message is too long: 500 characters at most.",
+  "problem.connection_lost": "The connection was lost.",
   "problem.forbidden": "This link does not permit that. Use the link for the right role.",
   "problem.lesson_cut": "The class was cut off.",
   "problem.lesson_ended": "The class has ended.",

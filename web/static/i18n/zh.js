@@ -202,6 +202,7 @@ export default {
   "portal.zone_text": "面向高精尖产业从业人员的技能提升课程专区。",
   "problem.chat_off": "聊天已被关闭。",
   "problem.chat_too_long": "消息太长，最多 500 字。",
+  "problem.connection_lost": "连接中断。",
   "problem.forbidden": "这个链接没有此权限。请使用对应角色的链接。",
   "problem.lesson_cut": "课堂已被切断。",
   "problem.lesson_ended": "课程已结束。",

@@ -3,8 +3,8 @@
 const LEAST_MS = 500;
 const MOST_MS = 8000;
 
-export function backoffMs(attempt) {
-  const ceiling = Math.min(MOST_MS, LEAST_MS * 2 ** Math.min(attempt + 1, 10));
+export function backoffMs(attempt, mostMs = MOST_MS) {
+  const ceiling = Math.min(mostMs, LEAST_MS * 2 ** Math.min(attempt + 1, 10));
   return LEAST_MS + Math.random() * (ceiling - LEAST_MS);
 }
 

@@ -3,7 +3,7 @@
  * decides how: a busy server names the wait, a cut lesson is asked about until it is restored, and a
  * refusal, an end or a replacement stops it.
  */
-import { get } from './api.js';
+import { get, Problem } from './api.js';
 import { backoffMs, jittered, pause } from './backoff.js';
 import { Emitter } from './emitter.js';
 
@@ -20,16 +20,19 @@ export class Link extends Emitter {
   #makePeer;
   #lesson;
   #askAgainMs;
+  #mostMs;
   #stop = new AbortController();
+  #nap = new AbortController();
   #attempt = 0;
   #refusals = 0;
   peer = null;
   state = { name: 'connecting', attempt: 0 };
 
-  constructor(lesson, makePeer, { askAgainMs = ASK_AGAIN_MS } = {}) {
+  constructor(lesson, makePeer, { askAgainMs = ASK_AGAIN_MS, mostMs = undefined } = {}) {
     super();
     this.#lesson = lesson;
     this.#askAgainMs = askAgainMs;
+    this.#mostMs = mostMs;
     this.#makePeer = makePeer;
   }
 
@@ -44,9 +47,10 @@ export class Link extends Emitter {
         this.#attempt = 0;
         this.#refusals = 0;
         this.#say({ name: 'open' });
-        const reason = await this.peer.ended;
-        if (!stop.aborted) await this.#wait({ code: reason });
+        await this.peer.ended;
+        if (!stop.aborted) await this.#wait(new Problem('connection_lost'));
       } catch (problem) {
+        if (!(problem instanceof Problem)) reportError(problem);
         if (!stop.aborted) await this.#answer(problem);
       }
     }
@@ -56,6 +60,7 @@ export class Link extends Emitter {
   stop(why = null, problem = null) {
     if (this.#stop.signal.aborted) return;
     this.#stop.abort();
+    this.#nap.abort();
     this.peer?.close();
     if (why) this.#say({ name: 'stopped', why, problem });
   }
@@ -63,7 +68,12 @@ export class Link extends Emitter {
   /** The session is to be replaced by a new one without delay, e.g. after a switch to audio only. */
   renew() {
     this.#attempt = -1;
-    this.peer?.close('renewed');
+    this.peer?.close();
+  }
+
+  /** The server was just heard elsewhere: no use in waiting any longer. */
+  wake() {
+    this.#nap.abort();
   }
 
   #say(state) {
@@ -81,10 +91,15 @@ export class Link extends Emitter {
 
   async #wait(problem) {
     const asked = problem.retryAfterMs ?? 0;
-    const ms = this.#attempt < 0 ? 0 : asked + backoffMs(this.#attempt);
+    const ms = this.#attempt < 0 ? 0 : asked + backoffMs(this.#attempt, this.#mostMs);
     this.#attempt += 1;
     if (ms) this.#say({ name: 'retrying', in_ms: ms, problem });
-    await pause(ms, this.#stop.signal);
+    await this.#pause(ms);
+  }
+
+  #pause(ms) {
+    this.#nap = new AbortController();
+    return pause(ms, this.#nap.signal);
   }
 
   async #untilRestored() {
@@ -107,7 +122,7 @@ export class Link extends Emitter {
       // Restored but refused once more: something else holds it, so do not ask in a tight circle.
       if (restored && this.#refusals === 1) return;
       if (!restored) this.#say({ name: 'gone', lesson });
-      await pause(jittered(this.#askAgainMs), this.#stop.signal);
+      await this.#pause(jittered(this.#askAgainMs));
       if (restored) return;
     }
   }

@@ -51,10 +51,15 @@ export class Messages extends Emitter {
     this.emit(message.type, message);
   }
 
+  /** One heartbeat now, whose answer shows that the other side lives. */
+  beat() {
+    this.#seq += 1;
+    this.send({ type: 'heartbeat', seq: this.#seq });
+  }
+
   #schedule() {
     this.#timer = setTimeout(() => {
-      this.#seq += 1;
-      this.send({ type: 'heartbeat', seq: this.#seq });
+      this.beat();
       const carrier = this.#carrier;
       this.#deadline ||= setTimeout(() => carrier?.lost(), ANSWER_MS);
       this.#schedule();

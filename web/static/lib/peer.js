@@ -6,14 +6,14 @@ import { Problem, request } from './api.js';
 import { token } from './session.js';
 
 const CONNECT_MS = 10_000;
-/** ICE calls a short hole in the network "disconnected" and often recovers; after this we start anew. */
-const DISCONNECTED_MS = 3000;
+const POST_MS = 6000;
+/** ICE calls a hole in the network "disconnected" and often recovers; the watchdog judges sooner. */
+const DISCONNECTED_MS = 15_000;
 
 export class Peer {
   #location = null;
   #timer = 0;
   #ended;
-  #connected;
 
   /**
    * `prepare(pc)` adds what is to be sent or received before the offer is made; the answer waits for `hold`.
@@ -22,9 +22,10 @@ export class Peer {
     this.path = path;
     this.hold = hold;
     this.pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle', iceServers: [] });
-    /** Resolves with the reason once the session is over, whoever ended it. */
+    /** Resolves once the session is over, whoever ended it. */
     this.ended = new Promise((resolve) => { this.#ended = resolve; });
-    this.#connected = new Promise((resolve) => {
+    /** Resolves once media can flow; never when it cannot. */
+    this.connected = new Promise((resolve) => {
       this.pc.addEventListener('connectionstatechange', () => this.#watch(resolve));
     });
     prepare(this.pc);
@@ -35,7 +36,7 @@ export class Peer {
     try {
       await this.pc.setLocalDescription(await this.pc.createOffer());
       const response = await request(this.path, {
-        method: 'POST',
+        method: 'POST', timeoutMs: POST_MS,
         headers: { 'Content-Type': 'application/sdp' },
         body: this.pc.localDescription.sdp,
       });
@@ -53,7 +54,7 @@ export class Peer {
   }
 
   /** Ends the session here and, by DELETE, at the server. Works while the page is being left. */
-  close(reason = 'closed') {
+  close() {
     clearTimeout(this.#timer);
     this.pc.close();
     if (this.#location) {
@@ -64,11 +65,7 @@ export class Peer {
       }).catch(() => null);
       this.#location = null;
     }
-    this.#ended(reason);
-  }
-
-  lost(reason) {
-    this.close(reason);
+    this.#ended();
   }
 
   #connectedInTime() {
@@ -77,14 +74,14 @@ export class Peer {
       timer = setTimeout(() => reject(new Problem('no_connection')), CONNECT_MS);
     });
     const over = this.ended.then(() => { throw new Problem('no_connection'); });
-    return Promise.race([this.#connected, late, over]).finally(() => clearTimeout(timer));
+    return Promise.race([this.connected, late, over]).finally(() => clearTimeout(timer));
   }
 
   #watch(connected) {
     clearTimeout(this.#timer);
     const state = this.pc.connectionState;
     if (state === 'connected') connected();
-    else if (state === 'failed') this.lost('failed');
-    else if (state === 'disconnected') this.#timer = setTimeout(() => this.lost('silent'), DISCONNECTED_MS);
+    else if (state === 'failed') this.close();
+    else if (state === 'disconnected') this.#timer = setTimeout(() => this.close(), DISCONNECTED_MS);
   }
 }

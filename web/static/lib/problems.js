@@ -18,6 +18,7 @@ const SENTENCES = {
   no_common_codec: 'problem.no_common_codec',
   setup_used: 'problem.setup_used',
   no_connection: 'problem.no_connection',
+  connection_lost: 'problem.connection_lost',
 };
 
 export function explain(problem) {

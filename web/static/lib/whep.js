@@ -6,6 +6,7 @@ import { preferCodecs } from './codecs.js';
 import { Link } from './link.js';
 import { Messages } from './messages.js';
 import { Peer } from './peer.js';
+import { Watchdog } from './watchdog.js';
 
 export class Viewer extends Messages {
   /** { audio, main, second } of the newest session, of which a picture may be null; `tracks` is emitted for each. */
@@ -16,7 +17,7 @@ export class Viewer extends Messages {
     super();
     this.pictures = pictures;
     this.hold = hold;
-    this.link = new Link(lesson, () => this.#makePeer(`/whep/${encodeURIComponent(lesson)}`));
+    this.link = new Link(lesson, () => this.#makePeer(lesson));
     // A message that says it is over beats whatever the connection does next.
     this.on('replaced', () => this.link.stop('replaced'));
     this.on('lesson', ({ state }) => state === 'ended' && this.link.stop('ended'));
@@ -43,21 +44,22 @@ export class Viewer extends Messages {
     return this.link.peer?.pc ?? null;
   }
 
-  #makePeer(path) {
-    const peer = new Peer(path, (pc) => {
+  #makePeer(lesson) {
+    const peer = new Peer(`/whep/${encodeURIComponent(lesson)}`, (pc) => {
       const tracks = { audio: receive(pc, 'audio'), main: null, second: null };
       if (this.pictures > 0) tracks.main = receive(pc, 'video');
       if (this.pictures > 1) tracks.second = receive(pc, 'video');
-      this.#openControl(pc, () => peer.lost('control_closed'));
       this.tracks = tracks;
-      this.emit('tracks');
     }, this.hold);
+    this.#openControl(peer, lesson);
+    this.emit('tracks');
     peer.ended.then(() => this.detach());
     return peer;
   }
 
-  #openControl(pc, lost) {
-    const channel = pc.createDataChannel('control', { ordered: true });
+  #openControl(peer, lesson) {
+    const lost = () => peer.close();
+    const channel = peer.pc.createDataChannel('control', { ordered: true });
     channel.addEventListener('open', () => {
       this.attach({
         send: (text) => {
@@ -67,6 +69,7 @@ export class Viewer extends Messages {
         },
         lost,
       });
+      new Watchdog(peer, lesson, () => this.beat());
       this.emit('up');
     });
     channel.addEventListener('message', ({ data }) => typeof data === 'string' && this.receive(data));

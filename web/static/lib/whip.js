@@ -6,10 +6,12 @@ import { preferCodecs } from './codecs.js';
 import { Emitter } from './emitter.js';
 import { Link } from './link.js';
 import { Peer } from './peer.js';
+import { Watchdog } from './watchdog.js';
 
 const VIDEO_BPS = 1_500_000;
 /** There is one instructor, and everybody waits for the picture. */
 const ASK_AGAIN_MS = 1500;
+const MOST_MS = 2000;
 const KINDS = { audio: 'audio', camera: 'video', screen: 'video' };
 
 /** Emits `outage` ({ ms }) after a lost connection is back. States: see `link`. */
@@ -17,10 +19,11 @@ export class Publisher extends Emitter {
   tracks = { audio: null, camera: null, screen: null };
   #transceivers = {};
   #lostAt = 0;
+  #watchdog = null;
 
   constructor(lesson) {
     super();
-    this.link = new Link(lesson, () => this.#makePeer(`/whip/${encodeURIComponent(lesson)}`), { askAgainMs: ASK_AGAIN_MS });
+    this.link = new Link(lesson, () => this.#makePeer(lesson), { askAgainMs: ASK_AGAIN_MS, mostMs: MOST_MS });
     this.link.on('state', ({ name }) => this.#time(name));
   }
 
@@ -36,10 +39,15 @@ export class Publisher extends Emitter {
     return this.link.peer?.pc ?? null;
   }
 
+  /** The control channel broke: look at once whether the server is still there. */
+  suspect() {
+    this.#watchdog?.suspect();
+  }
+
   /** The server stopped taking our media (a cut): no use in waiting until the connection notices. */
   interrupted() {
     this.#lostAt ||= Date.now();
-    this.link.peer?.lost('cut');
+    this.link.peer?.close();
   }
 
   /** The mids by which the server tells camera and screen apart. */
@@ -56,8 +64,8 @@ export class Publisher extends Emitter {
     await this.#transceivers[name]?.sender.replaceTrack(track).catch(() => null);
   }
 
-  #makePeer(path) {
-    return new Peer(path, (pc) => {
+  #makePeer(lesson) {
+    const peer = new Peer(`/whip/${encodeURIComponent(lesson)}`, (pc) => {
       for (const [name, kind] of Object.entries(KINDS)) {
         const options = { direction: 'sendonly' };
         if (kind === 'video') options.sendEncodings = [{ maxBitrate: VIDEO_BPS }];
@@ -66,6 +74,8 @@ export class Publisher extends Emitter {
         this.#transceivers[name] = transceiver;
       }
     });
+    peer.connected.then(() => { this.#watchdog = new Watchdog(peer, lesson); });
+    return peer;
   }
 
   #time(name) {

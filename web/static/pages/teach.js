@@ -20,5 +20,5 @@ devices.open();
 addEventListener('beforeunload', (event) => {
   if (broadcast.phase === 'live') event.preventDefault();
 });
-addEventListener('pagehide', () => publisher.link.peer?.close('left'));
+addEventListener('pagehide', () => publisher.link.peer?.close());
 addEventListener('pageshow', ({ persisted }) => persisted && location.reload());

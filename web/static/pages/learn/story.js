@@ -78,8 +78,9 @@ export class Story extends Emitter {
       return link.attempt > 0 ? [t('learn.reconnecting'), t('learn.reconnecting_now')] : [t('stage.connecting'), ''];
     }
     if (lesson.state === 'paused') return [t('learn.paused'), t('learn.paused_hint')];
-    if (this.publisherLost) return [t('learn.publisher_lost'), t('learn.publisher_lost_hint')];
-    if (lesson.state === 'waiting' || this.publishing === false) return [t('learn.waiting'), t('learn.waiting_hint')];
+    const away = this.publisherLost || (lesson.state === 'live' && this.publishing === false);
+    if (away) return [t('learn.publisher_lost'), t('learn.publisher_lost_hint')];
+    if (lesson.state === 'waiting') return [t('learn.waiting'), t('learn.waiting_hint')];
     return this.#pictureWords();
   }
 
@@ -118,6 +119,7 @@ export class Story extends Emitter {
       sources: message.sources ?? null,
       cut: message.cut ?? null,
       chatOn: message.chat_on !== false,
+      publishing: message.lesson.publishing ?? null,
       publisherLost: false,
       clockOffsetMs: message.server_time_ms - Date.now(),
     });

@@ -10,7 +10,7 @@ import { CUT_OR_ENDED } from '../../lib/socket.js';
 
 const RECORDING_POLL_MS = 1500;
 /** After this long without a picture at the server, although we believe to send one, we publish anew. */
-const UNHEARD_MS = 4000;
+const UNHEARD_MS = 1500;
 
 export class Broadcast extends Emitter {
   /** 'setup' | 'live' | 'ended' | 'replaced' | 'denied' | 'unknown' */
@@ -154,6 +154,7 @@ export class Broadcast extends Emitter {
 
   #joined(message) {
     this.#rejoined = this.phase === 'live';
+    this.publisher.link.wake();
     this.set({
       online: true,
       lesson: { ...this.lesson, ...message.lesson },
@@ -175,7 +176,10 @@ export class Broadcast extends Emitter {
 
   async #disconnected(code) {
     this.set({ online: false });
-    if (code !== CUT_OR_ENDED) return;
+    if (code !== CUT_OR_ENDED) {
+      if (this.phase === 'live') this.publisher.suspect();
+      return;
+    }
     try {
       const lesson = await get(`/lessons/${encodeURIComponent(this.id)}`);
       const cut = cutOf(lesson);
@@ -203,7 +207,7 @@ export class Broadcast extends Emitter {
     this.#unheard ||= setTimeout(() => {
       this.#unheard = 0;
       this.#rejoined = false;
-      this.publisher.link.peer?.lost('unheard');
+      this.publisher.link.peer?.close();
     }, UNHEARD_MS);
   }
 
