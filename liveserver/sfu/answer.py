@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from liveserver.core.errors import PeerError
-from liveserver.sfu.offer import MID_URI, Codec, Offer, OfferedMedia, choose_audio, choose_video
+from liveserver.sfu.offer import Codec, Offer, OfferedMedia, choose_audio, choose_video
+from liveserver.sfu.sieve import MID_URI
 
 SCTP_PORT = 5000
 MAX_MESSAGE_BYTES = 65536

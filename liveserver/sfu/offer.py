@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 
 from liveserver.core.errors import PeerError
 
-MID_URI = "urn:ietf:params:rtp-hdrext:sdes:mid"
-
 MAX_SDP_BYTES = 65536
 MAX_SDP_LINES = 2000
 MAX_MEDIA = 64
@@ -66,14 +64,15 @@ def check_size(sdp: str) -> None:
     """Refuse what is too large to be honest, before any parsing (REL-G32)."""
     if len(sdp.encode()) > MAX_SDP_BYTES:
         raise PeerError("sdp_too_large", f"more than {MAX_SDP_BYTES} bytes", status=413)
+    lines = sdp.splitlines()
     bounds = (
-        ("\n", MAX_SDP_LINES, "lines"),
-        ("\nm=", MAX_MEDIA, "m-lines"),
-        ("\na=candidate:", MAX_CANDIDATES, "candidates"),
-        ("\na=ssrc:", MAX_SSRC_LINES, "a=ssrc lines"),
+        ("", MAX_SDP_LINES, "lines"),
+        ("m=", MAX_MEDIA, "m-lines"),
+        ("a=candidate:", MAX_CANDIDATES, "candidates"),
+        ("a=ssrc:", MAX_SSRC_LINES, "a=ssrc lines"),
     )
     for mark, bound, name in bounds:
-        if sdp.count(mark) > bound:
+        if sum(line.startswith(mark) for line in lines) > bound:
             raise PeerError("sdp_too_large", f"more than {bound} {name}", status=413)
 
 

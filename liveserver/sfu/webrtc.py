@@ -31,6 +31,7 @@ from OpenSSL import SSL
 
 from liveserver.core.errors import PeerError
 from liveserver.sfu.offer import Codec, Offer, OfferedMedia, check_size
+from liveserver.sfu.sieve import sieve
 
 # RFC 5764 4.1.2 and RFC 7714 14.2 protection profile numbers.
 PROFILE_NUMBERS = {SRTP_AEAD_AES_128_GCM: 7, SRTP_AES128_CM_SHA1_80: 1}
@@ -234,8 +235,9 @@ async def open_sctp(
 def parse_offer(sdp: str) -> Offer:
     """Read an SDP offer; raises PeerError sdp_too_large (413), sdp_malformed (400), sdp_unsupported (422)."""
     check_size(sdp)
+    kept = sieve(sdp)
     try:
-        described = aiortc_sdp.SessionDescription.parse(sdp)
+        described = aiortc_sdp.SessionDescription.parse(kept)
         media = tuple(_media(line, index) for index, line in enumerate(described.media))
         bundled = frozenset(str(x) for g in described.group if g.semantic == "BUNDLE" for x in g.items)
     except (
