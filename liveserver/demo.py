@@ -65,7 +65,9 @@ async def demo(config: Config, options: Options) -> None:
         if options.publish:
             url = f"{_local_url(found, config)}/whip/{made['lesson']}"
             token = made["tokens"][Role.INSTRUCTOR]
-            await supervisor.add("publisher", [sys.executable, "-m", "loadtest.publisher", url, token])
+            command = [sys.executable, "-m", "loadtest.publisher", url, token]
+            trust = {"SSL_CERT_FILE": config.http.tls_cert} if config.tls else {}
+            await supervisor.add("publisher", command, trust)
         _print(json.dumps(made, ensure_ascii=False) if options.as_json else _for_people(made))
 
     await supervise(config, _say, ready)

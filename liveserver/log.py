@@ -55,6 +55,8 @@ class Event(StrEnum):
     RECORDING_GAP = "recording.gap"
     RECORDER_CONNECTED = "recorder.connected"
     RECORDER_LOST = "recorder.lost"
+    RECORDER_UNREACHABLE = "recorder.unreachable"
+    RECORDER_EVENT_FAILED = "recorder.event_handler_failed"
     GUARD_STARTED = "guard.started"
     GUARD_FAILED = "guard.failed"
     GUARD_LEASE_LOST = "guard.lease_lost"

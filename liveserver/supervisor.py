@@ -39,6 +39,7 @@ class Child:
     """One process that is kept running.
 
     `reports`: it prints one line when it is ready. `explains`: when it cannot start it has said why itself.
+    `final`: the exit codes by which it says that it is done.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Child:
         stop_s: float,
         reports: bool = True,
         explains: bool = False,
+        final: frozenset[int] = frozenset(),
     ):
         self.name = name
         self.restarts = 0
@@ -59,6 +61,7 @@ class Child:
         self._stop_s = stop_s
         self._reports = reports
         self._explains = explains
+        self._final = final
         self._process: asyncio.subprocess.Process | None = None
         self._drained: asyncio.Task[None] | None = None
         self._kept: asyncio.Task[None] | None = None
@@ -117,6 +120,8 @@ class Child:
             assert self._process is not None
             since = time.monotonic()
             code = await self._process.wait()
+            if code in self._final:
+                return
             _log.error(Event.PROCESS_ENDED, child=self.name, pid=self._process.pid, code=code)
             if time.monotonic() - since > STEADY_S:
                 backoff_s = BACKOFF_FIRST_S
@@ -200,10 +205,15 @@ class Supervisor:
         }
         return ready
 
-    async def add(self, name: str, command: Sequence[str]) -> None:
-        """One more child, which says nothing when it is ready."""
+    async def add(self, name: str, command: Sequence[str], variables: Mapping[str, str]) -> None:
+        """One more child, with `variables` beside the others', until it ends with 0 or 1 by itself."""
         self._progress(f"Starting the {name}")
-        await self._begin(Child(name, command, self.environment, stop_s=5, reports=False))
+
+        def environment() -> dict[str, str]:
+            return {**self.environment(), **variables}
+
+        child = Child(name, command, environment, stop_s=5, reports=False, final=frozenset({0, 1}))
+        await self._begin(child)
 
     async def stop(self) -> None:
         """Stop the children, the last started first, so that the recorder hears the node's last word."""

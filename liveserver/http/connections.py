@@ -3,7 +3,9 @@
 A connection must complete a request's header within `header_timeout` of its first byte, and of being opened;
 of those that have not completed their first one, an address may hold `unfinished_per_address`. A school
 behind one address is not limited once its requests are real. Everything open is bounded by
-`max_connections` and by the descriptors this process may have; who comes on top is told 503. Each of aiohttp's protocols is wrapped, none of its private parts are used.
+`max_connections` and by the descriptors this process may have; who comes on top is told 503.
+
+Each of aiohttp's protocols is wrapped, none of its private parts are used.
 """
 
 from __future__ import annotations

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+from collections.abc import Iterator
+
 import pytest
 
 from liveserver.core.merkle import verify_inclusion
@@ -168,26 +172,17 @@ class TestTheLedger:
         assert is_problem(server.api("GET", f"/ledger/proof?{query}"), 404, "not_found")
 
 
-def server_blocked(server: Server, seconds: int = 3):
-    """The main loop blocked by the test hook for as long as the context needs, at most `seconds`."""
-    import contextlib
-    import threading
-
-    @contextlib.contextmanager
-    def blocked():
-        asking = threading.Thread(
-            target=request,
-            args=("POST", f"{server.base_url}/debug/block?seconds={seconds}"),
-            kwargs={"body": b""},
-        )
-        asking.start()
-        wait_blocked(server)
-        try:
-            yield
-        finally:
-            asking.join()
-
-    return blocked()
+@contextlib.contextmanager
+def server_blocked(server: Server, seconds: int = 3) -> Iterator[None]:
+    """The main loop blocked by the test hook, for `seconds` from before the context is entered."""
+    url = f"{server.base_url}/debug/block?seconds={seconds}"
+    asking = threading.Thread(target=request, args=("POST", url), kwargs={"body": b""})
+    asking.start()
+    wait_blocked(server)
+    try:
+        yield
+    finally:
+        asking.join()
 
 
 def wait_blocked(server: Server) -> None:

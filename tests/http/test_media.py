@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from tests.drivers.server import Server, request
-from tests.http.conftest import Path
 from tests.http.test_requests import is_problem
 
 # A viewer's offer as a browser makes it, cut down to one codec: DTLS, ICE, bundle, one audio line.

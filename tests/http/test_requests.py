@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,7 @@ from liveserver.core.permissions import Role
 from liveserver.http.app import public_routes
 from liveserver.http.routes import Route, Scope
 from tests.drivers.server import Reply, Server, request
-from tests.http.conftest import Path, connect, read_all
+from tests.http.conftest import connect, read_all
 
 ROUTES = public_routes(test_hooks=True)
 GUARDED = [row for row in ROUTES if row.scope is not Scope.OPEN]
