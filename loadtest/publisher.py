@@ -2,9 +2,10 @@
 
     python -m loadtest.publisher WHIP_URL TOKEN [--codec h264|vp8] [--seconds N] [--size 1280x720]
 
-Prints one JSON line per event: "publishing", "lost", "refused", "replaced", "cut", "ended", "stopped". A lost
-connection is made again after a random pause; a refusal that will not change ends it with exit code 1.
-The picture is encoded once, here, with a keyframe every 2 s; a request for more of them is not heeded.
+Prints one JSON line per event: "publishing", "lost", "refused", "replaced", "cut", "ended", "stopped"; with
+--progress also "progress" once a second. A lost connection is made again after a random pause; a refusal that
+will not change ends it with exit code 1. The picture is encoded once, here, with a keyframe every 2 s; a
+request for more of them is not heeded.
 """
 
 from __future__ import annotations
@@ -83,9 +84,17 @@ class ToneTrack(MediaStreamTrack):
 
 class Publisher:
     def __init__(
-        self, url: str, token: str, *, codec: str, size: tuple[int, int], fps: int, bitrate_bps: int
+        self,
+        url: str,
+        token: str,
+        *,
+        codec: str,
+        size: tuple[int, int],
+        fps: int,
+        bitrate_bps: int,
+        progress: bool = False,
     ):
-        self._url, self._token = url, token
+        self._url, self._token, self._progress = url, token, progress
         self._codec, self._size, self._fps, self._bitrate_bps = codec, size, fps, bitrate_bps
         self.stop = asyncio.Event()
 
@@ -127,18 +136,27 @@ class Publisher:
                 await self._first(session.connected, session.gone, self.stop)
             if session.connected.is_set():
                 say("publishing", codec=self._codec, size="{}x{}".format(*self._size), fps=self._fps)
-            await self._first(self.stop, session.gone)
+            await self._while_on_air(session, picture)
         finally:
             await session.close()
             say("sent", frames=picture.sent)
         return "stopped" if self.stop.is_set() else session.farewell or "lost"
 
+    async def _while_on_air(self, session: Signalling, picture: PictureTrack) -> None:
+        while not (self.stop.is_set() or session.gone.is_set()):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._first(self.stop, session.gone), 1)
+            if self._progress:
+                say("progress", frames=picture.sent)
+
     async def _first(self, *events: asyncio.Event) -> None:
         waits = [asyncio.ensure_future(event.wait()) for event in events]
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        for wait in waits:
-            wait.cancel()
-        await asyncio.gather(*waits, return_exceptions=True)
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -154,6 +172,9 @@ async def main() -> int:
     parser.add_argument("--size", default="1280x720")
     parser.add_argument("--fps", type=int, default=25)
     parser.add_argument("--bitrate", type=int, default=1_000_000, help="bits per second")
+    parser.add_argument(
+        "--progress", action="store_true", help="say every second how many pictures were sent"
+    )
     options = parser.parse_args()
     width, _, height = options.size.partition("x")
     publisher = Publisher(
@@ -163,6 +184,7 @@ async def main() -> int:
         size=(int(width), int(height)),
         fps=options.fps,
         bitrate_bps=options.bitrate,
+        progress=options.progress,
     )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -45,8 +45,6 @@ def unharmed(classroom: Classroom) -> Iterator[Callable[[], None]]:
         learner.wait_frames(50)
         learner.wait_moving()
         learner.wait_heard()
-        freezes = [e.get("freezeCount", 0) for e in learner.evaluate("() => watch.stats('inbound-rtp')")]
-        assert sum(freezes) == 0
 
     return look
 

@@ -105,7 +105,54 @@ class TestSources:
         learner.wait_moving()
 
 
+# RFC 9725 section 4.3.2: a client whose network changed sends new credentials by PATCH, the session stays.
+RESTART_ICE = """async ({ url, token }) => {
+  const headers = { Authorization: `Bearer ${token}` };
+  const pc = new RTCPeerConnection();
+  const shown = new MediaStream();
+  pc.addTransceiver('audio', { direction: 'recvonly' });
+  pc.addTransceiver('video', { direction: 'recvonly' });
+  pc.ontrack = ({ track }) => { shown.addTrack(track); document.querySelector('video').srcObject = shown; };
+  await pc.setLocalDescription();
+  const post = { method: 'POST', body: pc.localDescription.sdp };
+  const created = await fetch(url, { ...post, headers: { ...headers, 'Content-Type': 'application/sdp' } });
+  let answer = await created.text();
+  await pc.setRemoteDescription({ type: 'answer', sdp: answer });
+  await new Promise((done) => {
+    pc.onconnectionstatechange = () => pc.connectionState === 'connected' && done();
+  });
+  await pc.setLocalDescription(await pc.createOffer({ iceRestart: true }));
+  const own = pc.localDescription.sdp;
+  const line = (sdp, name) => sdp.match(new RegExp(`a=${name}:.*`))[0].trim();
+  const restarted = await fetch(created.headers.get('Location'), {
+    method: 'PATCH',
+    body: [line(own, 'ice-ufrag'), line(own, 'ice-pwd'), ''].join('\\r\\n'),
+    headers: { ...headers, 'Content-Type': 'application/trickle-ice-sdpfrag', 'If-Match': '*' },
+  });
+  const fragment = await restarted.text();
+  for (const name of ['ice-ufrag', 'ice-pwd']) {
+    answer = answer.replaceAll(new RegExp(`a=${name}:.*`, 'g'), line(fragment, name));
+  }
+  await pc.setRemoteDescription({ type: 'answer', sdp: answer });
+  return [restarted.status, created.headers.get('ETag') !== restarted.headers.get('ETag')];
+}"""
+
+
 class TestBrokenConnections:
+    def test_an_ice_restart_keeps_the_session_and_its_pictures(self, classroom: Classroom):
+        classroom.teach()
+        page = classroom.learn()
+        page.wait_moving()
+        token = classroom.server.more_tokens(classroom.lesson, 1)[0]
+        url = classroom.server.whep_url(classroom.lesson)
+        assert page.evaluate(RESTART_ICE, {"url": url, "token": token}) == [200, True]
+        page.wait_frames(100)
+        page.wait_moving()
+        assert page.evaluate("() => watch.connections.at(-1).iceConnectionState") in (
+            "connected",
+            "completed",
+        )
+
     def test_the_instructor_reloads_goes_live_again_and_learners_resume(self, classroom: Classroom):
         teacher = classroom.teach()
         learner = classroom.learn()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import concurrent.futures
+import contextlib
 import itertools
 import json
 import os
@@ -145,6 +146,7 @@ class Firefox:
         self._ids = itertools.count(1)
         self._waiting: dict[int, concurrent.futures.Future[dict[str, Any]]] = {}
         self._consoles: dict[str, list[str]] = {}
+        self._open_things = contextlib.ExitStack()
         self._socket = None
         environment = {**os.environ, "HOME": str(self._folder), "MOZ_DISABLE_CONTENT_SANDBOX": "1"}
         options = ["--headless", "--no-remote", "--profile", profile, "--remote-debugging-port", "0"]
@@ -161,7 +163,8 @@ class Firefox:
             raise
 
     def _open(self, address: str) -> None:
-        self._socket = connect(f"{address}/session", max_size=64 * 1024**2, ping_interval=None)
+        session = connect(f"{address}/session", max_size=64 * 1024**2, ping_interval=None)
+        self._socket = self._open_things.enter_context(session)
         threading.Thread(target=self._read, name="bidi", daemon=True).start()
         wanted = {"acceptInsecureCerts": True, "unhandledPromptBehavior": {"default": "accept"}}
         session = self.do("session.new", {"capabilities": {"alwaysMatch": wanted}})
@@ -202,7 +205,8 @@ class Firefox:
 
     def tab(self, url: str | None = None, *, camera: Camera | None = None) -> FirefoxTab:
         user = self.do("browser.createUserContext", {})["userContext"]
-        context = self.do("browsingContext.create", {"type": "tab", "userContext": user})["context"]
+        # A window each: a tab behind another one draws once a second, which is no camera.
+        context = self.do("browsingContext.create", {"type": "window", "userContext": user})["context"]
         if camera:
             script = f"() => {{ {camera.script} }}"
             self.do("script.addPreloadScript", {"functionDeclaration": script, "contexts": [context]})
@@ -215,8 +219,7 @@ class Firefox:
         kill_group(self.process)
 
     def close(self) -> None:
-        if self._socket is not None:
-            self._socket.close()
+        self._open_things.close()
         end(self.process, timeout_s=10)
         shutil.rmtree(self._folder, ignore_errors=True)
 

@@ -60,8 +60,8 @@ class Client:
 def pattern_publisher(
     folder: Path, url: str, token: str, *, codec: str = "h264", size: str = "640x360", name: str = "publisher"
 ) -> Client:
-    """Our own publisher, loadtest/publisher.py: says "publishing" when it is on."""
-    options = ["--codec", codec, "--size", size]
+    """Our own publisher, loadtest/publisher.py: says "publishing", then "progress" with `frames`."""
+    options = ["--codec", codec, "--size", size, "--progress"]
     return Client(folder, name, [sys.executable, "-m", "loadtest.publisher", url, token, *options])
 
 

@@ -197,11 +197,8 @@
     };
     paint();
     const stream = sheet.captureStream(fps);
-    // A worker's timer keeps its pace in a tab that is not in front.
-    const source = new Blob([`setInterval(() => postMessage(0), ${1000 / fps})`], { type: 'text/javascript' });
-    const clock = new Worker(URL.createObjectURL(source));
-    clock.onmessage = paint;
-    stream.getVideoTracks()[0].addEventListener('ended', () => clock.terminate());
+    const clock = setInterval(paint, 1000 / fps);
+    stream.getVideoTracks()[0].addEventListener('ended', () => clearInterval(clock));
     return stream;
   };
   const tone = async (native) => {

@@ -38,7 +38,6 @@ window.view = async ([url, token]) => {
   window.client = new WHEPClient();
   await window.client.view(pc, url, token);
 };
-window.restart = () => window.client.restart();
 window.stop = () => window.client.stop();
 </script>"""
 
@@ -102,13 +101,3 @@ def test_it_watches_and_leaves(server, lesson, page, tmp_path):
         page.evaluate("stop")
         server.wait_lesson(lesson, viewers=0)
     assert page.evaluate("() => watch.troubles") == []
-
-
-def test_it_restarts_ice_and_goes_on(server, lesson, page, tmp_path):
-    with pattern_publisher(tmp_path, server.whip_url(lesson), lesson.tokens["instructor"]) as publisher:
-        publisher.wait("publishing")
-        page.evaluate("view", [server.whep_url(lesson), lesson.tokens["learner"]])
-        page.wait_moving()
-        page.evaluate("restart")
-        page.wait_frames(50)
-        page.wait_moving()
