@@ -48,12 +48,19 @@ class Connection:
             case messages.Visibility(state):
                 room.post(events.Seen(self.id, state))
             case messages.Chat():
-                line_id = secrets.token_urlsafe(9)
-                await room.ask(events.Said(self.id, line_id, secrets.token_bytes(_SALT_BYTES), message))
+                await self._say(message)
             case messages.Sources():
                 await room.ask(events.SourcesChanged(self.id, message))
             case messages.Pause(on):
                 await room.ask(events.PauseAsked(self.id, on))
+
+    async def _say(self, chat: messages.Chat) -> None:
+        line_id, salt = secrets.token_urlsafe(9), secrets.token_bytes(_SALT_BYTES)
+        try:
+            await self._room.ask(events.Said(self.id, line_id, salt, chat))
+        except PeerError as error:
+            error.ref = chat.ref
+            raise
 
     def gone(self, reason: str) -> None:
         """The carrier has ended."""

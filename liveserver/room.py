@@ -54,6 +54,7 @@ class Room:
         self._recordings = recordings
         self._clock = clock
         self._carriers: dict[str, Carrier] = {}
+        self._greeted: set[str] = set()  # who has had `joined`; no broadcast comes before it
         self._closers: dict[str, Callable[[str], None]] = {}
         self._sink: RecorderSink | None = None
         self._queue: asyncio.Queue[tuple[events.Event, asyncio.Future[None] | None]] = asyncio.Queue(
@@ -92,6 +93,7 @@ class Room:
     def forget(self, connection: str) -> None:
         self._carriers.pop(connection, None)
         self._closers.pop(connection, None)
+        self._greeted.discard(connection)
 
     def send(self, connection: str, message: Json) -> None:
         """Say something to one client that is no fact and changes nothing."""
@@ -104,7 +106,7 @@ class Room:
         text = dumps(message)
         for connection, member in self.state.members.items():
             carrier = self._carriers.get(connection)
-            if carrier is not None and allows(member.role, to):
+            if carrier is not None and connection in self._greeted and allows(member.role, to):
                 carrier.send(text)
 
     async def stop(self, reason: str) -> None:
@@ -206,6 +208,8 @@ class Room:
             await _ACTS[type(effect)](self, effect)
 
     async def _send(self, effect: events.Send) -> None:
+        if effect.message["type"] == "joined":
+            self._greeted.add(effect.connection)
         self.send(effect.connection, effect.message)
 
     async def _broadcast(self, effect: events.Broadcast) -> None:
@@ -213,7 +217,7 @@ class Room:
         recipients = [
             connection
             for connection, member in self.state.members.items()
-            if effect.to is None or allows(member.role, effect.to)
+            if connection in self._greeted and (effect.to is None or allows(member.role, effect.to))
         ]
         for index, connection in enumerate(recipients, start=1):
             carrier = self._carriers.get(connection)
@@ -228,6 +232,7 @@ class Room:
     def _close(self, connection: str, code: int, reason: str) -> None:
         carrier = self._carriers.pop(connection, None)
         close = self._closers.pop(connection, None)
+        self._greeted.discard(connection)
         if carrier is not None:
             carrier.close(code, reason)
         elif close is not None:

@@ -11,7 +11,8 @@ class PeerError(Exception):
     """What a peer sent, or asked for, is refused.
 
     `code` is stable and machine-readable, `detail` is for people, `status` is the HTTP status an HTTP
-    edge answers, `retry_after_s` goes into Retry-After where the peer may come back.
+    edge answers, `retry_after_s` goes into Retry-After where the peer may come back. `ref` is the peer's
+    own name for the message that is refused, set by whoever read it.
     """
 
     def __init__(self, code: str, detail: str = "", *, status: int = 400, retry_after_s: int | None = None):
@@ -20,3 +21,4 @@ class PeerError(Exception):
         self.detail = detail
         self.status = status
         self.retry_after_s = retry_after_s
+        self.ref: str | None = None

@@ -95,11 +95,12 @@ def parse(text: str | bytes) -> Message:
 
 def loads(text: str) -> Any:
     """Strict JSON: no duplicate keys, no NaN, at most 32 deep, well-formed text; else PeerError bad_json."""
-    if _depth(text) > MAX_DEPTH:
+    if text.count("[") + text.count("{") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
         raise PeerError("bad_json", f"nested more than {MAX_DEPTH} deep")
     try:
         value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
-        text.encode()  # a lone surrogate cannot be stored or sent on
+        # A lone surrogate, raw or escaped, cannot be stored or sent on.
+        (json.dumps(value, ensure_ascii=False) if "\\u" in text else text).encode()
     except (ValueError, RecursionError) as error:
         raise PeerError("bad_json", "not valid JSON") from error
     return value
@@ -136,10 +137,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> Json:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("a key occurs twice")
-    for key, value in pairs:
-        for part in (key, value):
-            if isinstance(part, str):
-                part.encode()
     return found
 
 
@@ -215,11 +212,11 @@ _READERS: Mapping[str, Callable[[Json], Message]] = {
 }
 
 
-def error_message(error: PeerError, ref: str | None = None) -> Json:
+def error_message(error: PeerError) -> Json:
     """An `error` for the peer that caused it."""
     message: Json = {"type": "error", "code": error.code, "detail": error.detail}
-    if ref is not None:
-        message["ref"] = ref
+    if error.ref is not None:
+        message["ref"] = error.ref
     return message
 
 

@@ -47,6 +47,7 @@ class TestWhatIsRefused:
             ('{"type":"heartbeat","seq":NaN}', "bad_json"),
             ('{"type":"chat","text":"\\ud800"}', "bad_json"),
             ("[" * 5000 + "]" * 5000, "bad_json"),
+            ('{"type":"sources","mids":["\\ud800"]}', "bad_json"),
             ("[]", "bad_message"),
             ('{"type":["chat"]}', "bad_message"),
             ('{"type":"format_disk"}', "unknown_type"),
