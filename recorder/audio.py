@@ -123,6 +123,11 @@ class AudioTranscoder:
         return out
 
 
+def silent_packet() -> bytes:
+    """An AAC packet of silence, to be repeated where stored packets are missing."""
+    return AudioTranscoder().silence(8 * FRAME)[-1]
+
+
 def _decoder() -> av.AudioCodecContext:
     """FFmpeg's own Opus decoder: float planes, what the encoder wants, and half of libopus's cost."""
     context = av.CodecContext.create("opus", "r")

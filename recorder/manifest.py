@@ -33,7 +33,8 @@ a crash's and does not count.
 - `transcoded` `from`, `file`: the derived file that is in the sealed one; null when no picture could be had
 - `original` `file`, `key`, `sha256`, `size`: the VP8 file, stored as it was recorded
 - `sealed` `key`, `sha256`, `size`, `duration_ms`, `sealed_at_ms`, `placed`: the MP4. `placed` lists
-  `[n, offset]`: the media bytes of line n (`fragment` or `derived`) lie at `offset` in the MP4
+  `[n, offset]`: the media bytes of line n (`fragment` or `derived`) lie at `offset` in the MP4. Where audio
+  fragments are missing (`disk`, `damaged`), packets of silence stand in the file that no line names
 
 **To verify offline:** walk the chain; hash the MP4 and compare with `sealed.sha256`; for each `placed` pair
 hash `media_size` bytes at `offset` and compare with that line's `media_sha256`: an altered fragment is named

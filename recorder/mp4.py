@@ -16,6 +16,7 @@ from itertools import pairwise
 
 from recorder import boxes
 from recorder.fmp4 import Index
+from recorder.manifest import Fragment
 
 LONGEST_SAMPLE_TICKS = 0xFFFFFFFF  # stts is 32 bits wide: 13 hours of one picture
 CLOSING_FRAME_TICKS = 90_000  # a last frame's own length is capped at one second
@@ -23,13 +24,16 @@ CLOSING_FRAME_TICKS = 90_000  # a last frame's own length is capped at one secon
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A fragment on its way into the file. `start_s` is only for the order of chunks."""
+    """A fragment, or bytes put between fragments, on the way into the file.
+
+    `start_s` is only for the order of chunks.
+    """
 
     index: Index
     description: int  # sample description, from 1
     size: int
     start_s: float
-    key: object  # the caller's name for it
+    key: Fragment | bytes
 
 
 @dataclass(slots=True)

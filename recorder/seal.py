@@ -13,10 +13,10 @@ import os
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from recorder import boxes, fmp4, mp4
-from recorder.audio import BITRATE_BPS, PRIMING, RATE
+from recorder.audio import BITRATE_BPS, FRAME, PRIMING, RATE, silent_packet
 from recorder.derive import Slots, StoppedError, derive
 from recorder.feed import Codec, State, Track
 from recorder.formats import VIDEO_TIMESCALE
@@ -53,7 +53,7 @@ def seal(
             digest = _write(spool.folder, path, layout, stop)
         key = f"{opened['lesson']}/{opened['recording']}.mp4"
         store.put(key, path, opened["retain_until_ms"])
-        placed = [[_fragment(chunk).n, offset] for _, chunk, offset in layout.placed]
+        placed = [[c.key.n, offset] for _, c, offset in layout.placed if isinstance(c.key, Fragment)]
         spool.note(
             "sealed",
             key=key,
@@ -136,13 +136,28 @@ def _tracks(spool: RecordingSpool, good: Iterable[Fragment]) -> list[mp4.MovieTr
             continue
         if name is Track.AUDIO:
             track = mp4.MovieTrack(name, False, RATE, [boxes.aac_entry(BITRATE_BPS)], [], skip_ticks=PRIMING)
-            track.chunks = [_chunk(spool.folder, f, 1, RATE) for f in mine]
+            track.chunks = _without_holes([_chunk(spool.folder, f, 1, RATE) for f in mine])
         else:
             track = mp4.MovieTrack(name, True, VIDEO_TIMESCALE, [], [])
             track.enabled = not any(t.video for t in tracks)
             _add_video(spool, track, mine)
         tracks.append(track)
     return tracks
+
+
+def _without_holes(chunks: list[mp4.Chunk]) -> list[mp4.Chunk]:
+    """Audio chunks with silence where fragments are missing: players count samples, not times."""
+    packet = silent_packet()
+    filled: list[mp4.Chunk] = []
+    at = 0
+    for chunk in chunks:
+        count = (chunk.index.start - at) // FRAME
+        if count > 0:
+            index = fmp4.Index(at, (FRAME,) * count, (len(packet),) * count, (True,) * count)
+            filled.append(mp4.Chunk(index, 1, len(packet) * count, at / RATE, packet * count))
+        filled.append(chunk)
+        at = chunk.index.start + sum(chunk.index.durations)
+    return filled
 
 
 def _add_video(spool: RecordingSpool, track: mp4.MovieTrack, fragments: list[Fragment]) -> None:
@@ -165,28 +180,18 @@ def _chunk(folder: Path, fragment: Fragment, description: int, timescale: int) -
     return mp4.Chunk(index, description, fragment.media_size, fragment.start / timescale, fragment)
 
 
-def _fragment(chunk: mp4.Chunk) -> Fragment:
-    assert isinstance(chunk.key, Fragment)
-    return chunk.key
-
-
 def _write(folder: Path, path: Path, layout: mp4.Layout, stop: threading.Event) -> str:
     """Write the MP4 durably; returns its SHA-256."""
     digest = hashlib.sha256(layout.head)
     path.unlink(missing_ok=True)
-    sources: dict[str, Any] = {}
+    sources: dict[str, BinaryIO] = {}
     try:
         with path.open("wb", buffering=_COPY_BYTES) as target:
             target.write(layout.head)
             for _, chunk, _ in layout.placed:
                 if stop.is_set():
                     raise StoppedError
-                fragment = _fragment(chunk)
-                source = sources.get(fragment.file)
-                if source is None:
-                    source = sources[fragment.file] = (folder / fragment.file).open("rb")
-                source.seek(fragment.offset + fragment.head_size)
-                media = source.read(fragment.media_size)
+                media = chunk.key if isinstance(chunk.key, bytes) else _media(folder, chunk.key, sources)
                 digest.update(media)
                 target.write(media)
             target.flush()
@@ -195,3 +200,12 @@ def _write(folder: Path, path: Path, layout: mp4.Layout, stop: threading.Event) 
         for source in sources.values():
             source.close()
     return digest.hexdigest()
+
+
+def _media(folder: Path, fragment: Fragment, sources: dict[str, BinaryIO]) -> bytes:
+    """A fragment's media bytes; files stay open in `sources`."""
+    if fragment.file not in sources:
+        sources[fragment.file] = (folder / fragment.file).open("rb")
+    source = sources[fragment.file]
+    source.seek(fragment.offset + fragment.head_size)
+    return source.read(fragment.media_size)

@@ -165,18 +165,22 @@ class TestSealKilled:
                 assert_decodes(process.object(event["path"]))
         assert len(hashes) == 1
 
-    async def test_a_fragment_that_rotted_is_left_out_and_named(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("track", ["camera", "audio"])
+    async def test_a_fragment_that_rotted_is_left_out_and_named(self, tmp_path: Path, track: str) -> None:
         source = await self.folder_of_a_finished_lesson(tmp_path, in_order(video(9), audio(9)), 8000)
         shutil.copytree(source, tmp_path / "data/spool/r1")
-        second = [f for f in spool.look(source).fragments if f.track == "camera"][1]
+        second = [f for f in spool.look(source).fragments if f.track == track][1]
         with (tmp_path / "data/spool/r1" / second.file).open("r+b") as file:
             file.seek(second.offset + second.head_size + 40)
             file.write(b"rot")
         async with recorder(tmp_path) as (process, node):
             event = await node.event("r1", "sealed")
             damaged = [g for g in event["gaps"] if g["reason"] == "damaged"]
-            assert [(g["track"], g["from_ms"]) for g in damaged] == [("camera", second.start_ms)]
-            assert_decodes(process.object(event["path"]))
+            assert [(g["track"], g["from_ms"]) for g in damaged] == [(track, second.start_ms)]
+            path = process.object(event["path"])
+            assert_decodes(path)
+            assert flashes_ms(path)[-1] == pytest.approx(7000, abs=60)
+            assert beeps_ms(path)[-1] == pytest.approx(7000, abs=60)
 
     async def test_an_unacknowledged_event_survives(self, tmp_path: Path) -> None:
         async with recorder(tmp_path) as (process, node):

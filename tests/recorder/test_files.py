@@ -187,7 +187,7 @@ class TestLayout:
                 1,
                 10 * len(lengths),
                 start / 90_000,
-                None,
+                b"",
             )
             for start, lengths in fragments
         ]
