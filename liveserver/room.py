@@ -57,6 +57,7 @@ class Room:
         self._greeted: set[str] = set()  # who has had `joined`; no broadcast comes before it
         self._closers: dict[str, Callable[[str], None]] = {}
         self._sink: RecorderSink | None = None
+        self._said: tuple[Json, str] = ({}, "{}")  # what was sent last, and its text
         self._queue: asyncio.Queue[tuple[events.Event, asyncio.Future[None] | None]] = asyncio.Queue(
             MAX_WAITING
         )
@@ -99,7 +100,9 @@ class Room:
         """Say something to one client that is no fact and changes nothing."""
         carrier = self._carriers.get(connection)
         if carrier is not None:
-            carrier.send(dumps(message))
+            if message is not self._said[0]:
+                self._said = (message, dumps(message))  # a thousand may be sent away with the same words
+            carrier.send(self._said[1])
 
     def tell(self, message: Json, to: Permission) -> None:
         """Say something to those whose role may `to`."""

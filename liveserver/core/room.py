@@ -282,26 +282,31 @@ class RoomState:
         if cut.level is Level.PERSON:
             return [fact, *self._remove_person(cut)]
         self.cuts[cut.level] = cut
-        told = Broadcast(messages.cut_message(True, cut.level, cut.reason, cut.at_ms))
+        told = messages.cut_message(True, cut.level, cut.reason, cut.at_ms)
         if cut.level is not Level.LESSON or self.state is LessonState.ENDED:
-            return [fact, told]
+            return [fact, Broadcast(told)]
         self.state = LessonState.CUT
-        effects: list[Effect] = [told, self._lesson_message(), ClosePublisher("cut"), Record(False)]
-        for member in [m for m in self.members.values() if not allows(m.role, Permission.RESTORE)]:
-            effects += [*self._leave(member, "cut"), Close(member.connection, CLOSE_GONE, "lesson_cut")]
         self.publisher = None
-        return [fact, *effects, self._keep()]
+        leaving = [m for m in self.members.values() if not allows(m.role, Permission.RESTORE)]
+        effects = self._send_away(leaving, told, "cut", "lesson_cut")
+        return [fact, *effects, ClosePublisher("cut"), Record(False), Broadcast(told),
+                self._lesson_message(), self._keep()]  # fmt: skip
 
     def _remove_person(self, cut: Cut) -> list[Effect]:
         assert cut.person is not None
         self.removed[cut.person] = cut
-        effects: list[Effect] = []
         told = messages.cut_message(True, cut.level, cut.reason, cut.at_ms)
-        for member in [m for m in self.members.values() if m.person == cut.person]:
+        leaving = [m for m in self.members.values() if m.person == cut.person]
+        return self._send_away(leaving, told, "removed", "person_removed")
+
+    def _send_away(self, leaving: list[Member], told: Json, reason: str, code: str) -> list[Effect]:
+        """Everyone in `leaving` is told why, then shown the door."""
+        effects: list[Effect] = []
+        for member in leaving:
             effects += [
                 Send(member.connection, told),
-                *self._leave(member, "removed"),
-                Close(member.connection, CLOSE_GONE, "person_removed"),
+                *self._leave(member, reason),
+                Close(member.connection, CLOSE_GONE, code),
             ]
         return effects
 
@@ -327,11 +332,11 @@ class RoomState:
         self.state = LessonState.ENDED
         self.ended_at_ms = now_ms
         self.publisher = None
-        effects: list[Effect] = [Append("end", {"by": event.by}), self._keep(), Record(False),
-                                 self._lesson_message(), ClosePublisher("ended")]  # fmt: skip
-        for member in list(self.members.values()):
-            effects += [*self._leave(member, "ended"), Close(member.connection, CLOSE_GONE, "lesson_ended")]
-        return effects
+        leaving = list(self.members.values())
+        told = self._lesson_message().message
+        effects = self._send_away(leaving, told, "ended", "lesson_ended")
+        fact = Append("end", {"by": event.by})
+        return [fact, self._keep(), Record(False), ClosePublisher("ended"), *effects]
 
     def _tick(self, event: Tick, now_ms: int) -> list[Effect]:
         effects: list[Effect] = []
