@@ -32,18 +32,19 @@ class QueuedFrame:
     packets: list[Packet] = field(default_factory=list)
     size: int = 0
     complete: bool = False
+    follows_empty: bool = False  # nothing waited when it came: its own timestamp is as good as the clock's
 
 
 class Replay:
     """The queue of one viewer's one video while it catches up.
 
     `anchor_timestamp` and `anchor_ns` tie the live clock: the newest cached frame's RTP timestamp (with
-    the viewer's offset applied) and its arrival. `last_timestamp` is the newest timestamp this viewer was
-    sent, or None.
+    the viewer's offset applied) and its arrival. `timestamp_offset` is that offset, `last_timestamp` the
+    newest timestamp this viewer was sent, or None.
     """
 
-    __slots__ = ("_anchor_ns", "_anchor_timestamp", "_due_ns", "_frames", "_last_timestamp", "_spacing_ns",
-                 "_spare_bps")  # fmt: skip
+    __slots__ = ("_anchor_ns", "_anchor_timestamp", "_due_ns", "_frames", "_last_timestamp", "_newest",
+                 "_offset", "_spacing_ns", "_spare_bps", "_was_empty")  # fmt: skip
 
     def __init__(
         self,
@@ -53,12 +54,16 @@ class Replay:
         anchor_ns: int,
         now_ns: int,
         spare_bps: int = FAST_SPARE_BPS,
+        timestamp_offset: int = 0,
         last_timestamp: int | None = None,
     ):
         self._frames: deque[QueuedFrame] = deque()
         self._anchor_timestamp = anchor_timestamp
         self._anchor_ns = anchor_ns
         self._last_timestamp = last_timestamp
+        self._offset = timestamp_offset
+        self._newest: int | None = None  # source timestamp of the newest frame so far
+        self._was_empty = False
         self._spare_bps = min(spare_bps, FAST_SPARE_BPS)
         for packet in packets:
             self.add(packet)
@@ -71,15 +76,16 @@ class Replay:
     def add(self, packet: Packet) -> None:
         """A live packet of the same source joins the queue."""
         frames = self._frames
-        if frames and not is_newer(packet.timestamp, frames[-1].source_timestamp):
+        if self._newest is not None and not is_newer(packet.timestamp, self._newest):
             frame = next((f for f in reversed(frames) if f.source_timestamp == packet.timestamp), None)
             if frame is None:
                 return  # late for a frame that has left already: the viewer asks for it, RTX answers
         else:
             if frames:
                 frames[-1].complete = True
-            frame = QueuedFrame(packet.timestamp)
+            frame = QueuedFrame(packet.timestamp, follows_empty=self._was_empty)
             frames.append(frame)
+            self._newest = packet.timestamp
         frame.packets.append(packet)
         frame.size += len(packet.data)
         frame.complete = frame.complete or packet.marker
@@ -104,8 +110,13 @@ class Replay:
         if not self._frames or not self._frames[0].complete or now_ns < self._due_ns:
             return None
         frame = self._frames.popleft()
-        elapsed_ticks = (now_ns - self._anchor_ns) * TICKS_PER_MS // 1_000_000
-        timestamp = (self._anchor_timestamp + elapsed_ticks) & 0xFFFFFFFF
+        self._was_empty = self._was_empty or not self._frames
+        if frame.follows_empty:
+            # The source fell behind the clock since the snapshot: follow it, or it would never be live again.
+            timestamp = (frame.source_timestamp + self._offset) & 0xFFFFFFFF
+        else:
+            elapsed_ticks = (now_ns - self._anchor_ns) * TICKS_PER_MS // 1_000_000
+            timestamp = (self._anchor_timestamp + elapsed_ticks) & 0xFFFFFFFF
         if self._last_timestamp is not None and not is_newer(timestamp, self._last_timestamp):
             timestamp = (self._last_timestamp + MIN_STEP_TICKS) & 0xFFFFFFFF
         self._last_timestamp = timestamp

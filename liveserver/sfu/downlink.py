@@ -11,6 +11,7 @@ import asyncio
 import secrets
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from liveserver.rtp.fanout import Fanout
 from liveserver.rtp.header import Packet
@@ -22,10 +23,11 @@ from liveserver.sfu.source_clock import TrackClock, ntp_from_ns
 from liveserver.sfu.uplink import Uplink
 
 _REPAIR_MIN_GAP_NS = 250_000_000
-_REMEMBERED = 1024  # replayed packets whose rewritten timestamps are kept for RTX
+_REMEMBERED = 1024  # replayed packets and frames whose rewritten timestamps are kept for RTX
 _RTX_BURST_BYTES = 250_000
 _RTX_BYTES_PER_S = FAST_SPARE_BPS // 8
 _AUDIO_STEP = 960  # 20 ms at 48 kHz: the least gap between two sources
+V = TypeVar("V")
 
 
 class Downlink:
@@ -52,13 +54,13 @@ class Downlink:
         self._timer: asyncio.TimerHandle | None = None
         self._replay: Replay | None = None
         self._replayed: OrderedDict[int, tuple[Packet, int]] = OrderedDict()
+        self._stamps: OrderedDict[int, int] = OrderedDict()  # source timestamp → the one it left with
         self._timeline: TrackClock | None = None  # the source clock the timestamps follow
         self._is_live = False
         self._hold_until_ns = 0
         self._sequence_offset = 0
         self._timestamp_offset = 0
         self._epoch_start = 0  # extended source sequence number the present offset began with
-        self._started = False
         self._last_sent_ns = 0
         self._repaired_ns = 0
         self._rtx_budget = float(_RTX_BURST_BYTES)
@@ -134,8 +136,11 @@ class Downlink:
         self._arm()
 
     def restart(self, now_ns: int) -> None:
-        """What was held back may be seen again: begin anew from the cache."""
-        if self.source is None or not self.source.is_video:
+        """What was held back may leave again: begin anew, from the cache, whatever was under way.
+
+        The numbers that would have left in the dark are not used up, and nothing of it is sent again.
+        """
+        if self.source is None:
             return
         self._stop_replay()
         self._set_live(False)
@@ -216,14 +221,15 @@ class Downlink:
         newest_packet, newest_ns = max(group, key=lambda entry: entry[1])
         first = group[0][0]
         self._rebase(source, first.sequence, newest_packet.timestamp, newest_ns, now_ns)
-        last = self._fanout.counters(self.row)[3] if self._started else None
+        packets_sent, _, _, last_timestamp = self._fanout.counters(self.row)
         self._replay = Replay(
             (packet for packet, _ in group),
             anchor_timestamp=(newest_packet.timestamp + self._timestamp_offset) & 0xFFFFFFFF,
             anchor_ns=newest_ns,
             now_ns=max(now_ns, self._hold_until_ns),
             spare_bps=self._spare_bps,
-            last_timestamp=last,
+            timestamp_offset=self._timestamp_offset,
+            last_timestamp=last_timestamp if packets_sent else None,
         )
         self._arm()
 
@@ -235,9 +241,10 @@ class Downlink:
         """
         assert self.row is not None
         payload_type, rtx_payload_type = self.outbound.codecs[source.codec]
-        _, _, last_sequence, last_timestamp = self._fanout.counters(self.row)
-        if not self._started:
+        packets_sent, _, last_sequence, last_timestamp = self._fanout.counters(self.row)
+        if not packets_sent:
             self._sequence_offset = (secrets.randbits(15) - sequence) & 0xFFFF
+            self._timestamp_offset = 0
         else:
             self._sequence_offset = (last_sequence + 1 - sequence) & 0xFFFF
             if self._timeline is not source.clock:
@@ -248,13 +255,13 @@ class Downlink:
         self._timeline = source.clock
         self._epoch_start = unwrap16(sequence, source.cache.highest)
         self._replayed.clear()
+        self._stamps.clear()
         self._fanout.rebase(
             self.row, self._sequence_offset, self._timestamp_offset, payload_type, rtx_payload_type, sequence
         )
 
     def _go_live(self) -> None:
         self._stop_replay()
-        self._started = True
         self._set_live(True)
         if self.source is not None:
             self.source.catching_up.discard(self)
@@ -293,8 +300,8 @@ class Downlink:
                     self.row, source.room, source.kind, packet.data, timestamp, now_ns
                 )
                 if sent >= 0:
-                    self._remember(sent, packet, timestamp)
-            self._started = True
+                    _keep(self._replayed, sent, (packet, timestamp))
+            _keep(self._stamps, packets[0].timestamp, timestamp)
             self._last_sent_ns = now_ns
             self.counters["replayed"] += len(packets)
         self._arm()
@@ -305,11 +312,6 @@ class Downlink:
             self._timer.cancel()
             self._timer = None
 
-    def _remember(self, sequence: int, packet: Packet, timestamp: int) -> None:
-        self._replayed[sequence] = (packet, timestamp)
-        if len(self._replayed) > _REMEMBERED:
-            self._replayed.popitem(last=False)
-
     def _find_live(self, source: Uplink, sequence: int) -> tuple[Packet, int] | None:
         original = (sequence - self._sequence_offset) & 0xFFFF
         if unwrap16(original, source.cache.highest) < self._epoch_start:
@@ -317,9 +319,17 @@ class Downlink:
         packet = source.cache.get(original)
         if packet is None:
             return None
-        return packet, (packet.timestamp + self._timestamp_offset) & 0xFFFFFFFF
+        # A packet that came too late for its frame's replay has the timestamp of that frame.
+        live = (packet.timestamp + self._timestamp_offset) & 0xFFFFFFFF
+        return packet, self._stamps.get(packet.timestamp, live)
 
     def _refill(self, now_ns: int) -> None:
         earned = (now_ns - self._rtx_budget_ns) * _RTX_BYTES_PER_S / 1e9
         self._rtx_budget = min(_RTX_BURST_BYTES, self._rtx_budget + earned)
         self._rtx_budget_ns = now_ns
+
+
+def _keep(where: OrderedDict[int, V], key: int, value: V) -> None:
+    where[key] = value
+    if len(where) > _REMEMBERED:
+        where.popitem(last=False)

@@ -60,7 +60,7 @@ class Viewer(Peer):
 
     def refresh(self, now_ns: int) -> None:
         """Media was held back and may flow again: start from the cache."""
-        for downlink in self.videos:
+        for downlink in self._downlinks():
             downlink.restart(now_ns)
 
     def report(self, wall_ns: int) -> None:
