@@ -16,7 +16,7 @@ const ROLES = { instructor: 'role.instructor', moderator: 'role.moderator' };
 export function chat({ send, unseen = null }) {
   const lines = new Map();
   const pending = new Map();
-  const log = el('ol', { class: 'chat-log', testid: 'chat-log', role: 'log', 'aria-live': 'polite',
+  const log = el('div', { class: 'chat-log', testid: 'chat-log', role: 'log', 'aria-live': 'polite',
     'aria-label': t('chat.log'), tabindex: '0' });
   const empty = el('p', { class: 'chat-empty' }, t('chat.empty'));
   const status = el('p', { class: 'chat-status', role: 'status' });
@@ -93,7 +93,7 @@ export function chat({ send, unseen = null }) {
 
 function draw({ from, text, at_ms: at }) {
   const role = ROLES[from?.role];
-  return el('li', { class: role ? 'line staff' : 'line' },
+  return el('div', { class: role ? 'line staff' : 'line' },
     el('p', { class: 'line-head' }, el('span', { class: 'line-name' }, from?.name || from?.person || ''),
       role && el('span', { class: 'line-role' }, t(role)), el('time', {}, format.clock(at))),
     el('p', { class: 'line-text' }, text));

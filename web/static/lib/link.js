@@ -11,6 +11,8 @@ import { Emitter } from './emitter.js';
 const ASK_AGAIN_MS = 5000;
 const STOPPING = { 401: 'denied', 403: 'denied', 404: 'unknown' };
 const CODES = { no_common_codec: 'codec', person_removed: 'removed', lesson_ended: 'ended' };
+const GONE = 410;
+const TOO_MANY = 429;
 
 /**
  * Emits `state`: { name: 'connecting' | 'open' | 'retrying' | 'gone' | 'stopped', … } with
@@ -25,50 +27,48 @@ export class Link extends Emitter {
   #nap = new AbortController();
   #attempt = 0;
   #refusals = 0;
+  #renewing = false;
   peer = null;
   state = { name: 'connecting', attempt: 0 };
 
   constructor(lesson, makePeer, { askAgainMs = ASK_AGAIN_MS, mostMs = undefined } = {}) {
     super();
     this.#lesson = lesson;
+    this.#makePeer = makePeer;
     this.#askAgainMs = askAgainMs;
     this.#mostMs = mostMs;
-    this.#makePeer = makePeer;
   }
 
   async run() {
-    const stop = this.#stop.signal;
-    while (!stop.aborted) {
+    let first = true;
+    while (!this.#stop.signal.aborted) {
       this.#say({ name: 'connecting', attempt: this.#attempt });
       try {
-        this.peer = this.#makePeer();
-        await this.peer.open();
-        if (stop.aborted) break;
-        this.#attempt = 0;
-        this.#refusals = 0;
-        this.#say({ name: 'open' });
-        await this.peer.ended;
-        if (!stop.aborted) await this.#wait(new Problem('connection_lost'));
+        // After a loss the lesson itself is asked first: a cut or an end is then no failed attempt.
+        if (!first && !this.#renewing) await this.#untilOn();
+        first = false;
+        if (!this.#stop.signal.aborted) await this.#hold();
       } catch (problem) {
         if (!(problem instanceof Problem)) reportError(problem);
-        if (!stop.aborted) await this.#answer(problem);
+        if (!this.#stop.signal.aborted) await this.#answer(problem);
       }
     }
   }
 
-  /** Ends for good; `why` is told to listeners when it was not the page's own wish. */
+  /** Ends for good, because the server said so (`why` is told to listeners) or by the page's own wish. */
   stop(why = null, problem = null) {
     if (this.#stop.signal.aborted) return;
     this.#stop.abort();
     this.#nap.abort();
-    this.peer?.close();
+    if (why) this.peer?.close();
+    else this.peer?.leave();
     if (why) this.#say({ name: 'stopped', why, problem });
   }
 
   /** The session is to be replaced by a new one without delay, e.g. after a switch to audio only. */
   renew() {
-    this.#attempt = -1;
-    this.peer?.close();
+    this.#renewing = true;
+    this.peer?.leave();
   }
 
   /** The server was just heard elsewhere: no use in waiting any longer. */
@@ -81,19 +81,38 @@ export class Link extends Emitter {
     this.emit('state', state);
   }
 
+  /** One session from its offer to its end. */
+  async #hold() {
+    this.#renewing = false;
+    this.peer = this.#makePeer();
+    await this.peer.open();
+    if (this.#stop.signal.aborted) return;
+    this.#attempt = 0;
+    this.#refusals = 0;
+    this.#say({ name: 'open' });
+    await this.peer.ended;
+    if (!this.#stop.signal.aborted && !this.#renewing) await this.#wait(new Problem('connection_lost'));
+  }
+
   async #answer(problem) {
     const why = CODES[problem.code] ?? STOPPING[problem.status];
-    if (why) this.stop(why, problem);
-    else if (problem.status === 410) await this.#untilRestored();
-    else if (problem.status >= 400 && problem.status < 500 && problem.status !== 429) this.stop('refused', problem);
-    else await this.#wait(problem);
+    if (why) {
+      this.stop(why, problem);
+    } else if (problem.status === GONE) {
+      this.#refusals += 1;
+      // Refused although the lesson seems to be on: something else holds it, so do not ask in a tight circle.
+      if (this.#refusals > 1) await this.#pause(jittered(this.#askAgainMs));
+    } else if (problem.status >= 400 && problem.status < 500 && problem.status !== TOO_MANY) {
+      this.stop('refused', problem);
+    } else {
+      await this.#wait(problem);
+    }
   }
 
   async #wait(problem) {
-    const asked = problem.retryAfterMs ?? 0;
-    const ms = this.#attempt < 0 ? 0 : asked + backoffMs(this.#attempt, this.#mostMs);
+    const ms = (problem.retryAfterMs ?? 0) + backoffMs(this.#attempt, this.#mostMs);
     this.#attempt += 1;
-    if (ms) this.#say({ name: 'retrying', in_ms: ms, problem });
+    this.#say({ name: 'retrying', in_ms: ms, problem });
     await this.#pause(ms);
   }
 
@@ -102,28 +121,13 @@ export class Link extends Emitter {
     return pause(ms, this.#nap.signal);
   }
 
-  async #untilRestored() {
-    this.#refusals += 1;
-    let lesson = null;
+  async #untilOn() {
     while (!this.#stop.signal.aborted) {
-      try {
-        lesson = await get(`/lessons/${encodeURIComponent(this.#lesson)}`);
-      } catch (problem) {
-        if (CODES[problem.code] ?? STOPPING[problem.status]) {
-          await this.#answer(problem);
-          return;
-        }
-      }
-      if (lesson?.state === 'ended') {
-        this.stop('ended');
-        return;
-      }
-      const restored = lesson && lesson.state !== 'cut' && !lesson.cut;
-      // Restored but refused once more: something else holds it, so do not ask in a tight circle.
-      if (restored && this.#refusals === 1) return;
-      if (!restored) this.#say({ name: 'gone', lesson });
+      const lesson = await get(`/lessons/${encodeURIComponent(this.#lesson)}`);
+      if (lesson.state === 'ended') this.stop('ended');
+      if (lesson.state !== 'cut') return;
+      this.#say({ name: 'gone', lesson });
       await this.#pause(jittered(this.#askAgainMs));
-      if (restored) return;
     }
   }
 }

@@ -48,24 +48,27 @@ export class Peer {
       await this.pc.setRemoteDescription({ type: 'answer', sdp });
       await this.#connectedInTime();
     } catch (problem) {
-      this.close();
+      this.leave();
       throw problem instanceof Problem ? problem : new Problem('webrtc', 0, problem.message);
     }
   }
 
-  /** Ends the session here and, by DELETE, at the server. Works while the page is being left. */
+  /** Ends the session here; the server has ended it, or will notice, or replaces it by the next one. */
   close() {
     clearTimeout(this.#timer);
     this.pc.close();
+    this.#ended();
+  }
+
+  /** Ends the session here and, by DELETE, at the server. Works while the page is being left. */
+  leave() {
     if (this.#location) {
-      const bearer = token();
+      const headers = { Authorization: `Bearer ${token()}` };
       // The server notices a vanished peer by itself; the answer changes nothing here.
-      fetch(this.#location, {
-        method: 'DELETE', keepalive: true, credentials: 'omit', headers: { Authorization: `Bearer ${bearer}` },
-      }).catch(() => null);
+      fetch(this.#location, { method: 'DELETE', keepalive: true, credentials: 'omit', headers }).catch(() => null);
       this.#location = null;
     }
-    this.#ended();
+    this.close();
   }
 
   #connectedInTime() {

@@ -12,6 +12,7 @@ const VIDEO_BPS = 1_500_000;
 /** There is one instructor, and everybody waits for the picture. */
 const ASK_AGAIN_MS = 1500;
 const MOST_MS = 2000;
+const SUSPICION_MS = 10_000;
 const KINDS = { audio: 'audio', camera: 'video', screen: 'video' };
 
 /** Emits `outage` ({ ms }) after a lost connection is back. States: see `link`. */
@@ -20,6 +21,7 @@ export class Publisher extends Emitter {
   #transceivers = {};
   #lostAt = 0;
   #watchdog = null;
+  #suspectedAt = 0;
 
   constructor(lesson) {
     super();
@@ -31,8 +33,9 @@ export class Publisher extends Emitter {
     this.link.run();
   }
 
-  stop() {
-    this.link.stop();
+  /** `why`: the server ended it, so that it needs not be told. */
+  stop(why = null) {
+    this.link.stop(why);
   }
 
   get pc() {
@@ -41,6 +44,7 @@ export class Publisher extends Emitter {
 
   /** The control channel broke: look at once whether the server is still there. */
   suspect() {
+    this.#suspectedAt = Date.now();
     this.#watchdog?.suspect();
   }
 
@@ -79,9 +83,12 @@ export class Publisher extends Emitter {
   }
 
   #time(name) {
-    if (name === 'retrying' || name === 'gone') this.#lostAt ||= Date.now();
+    const now = Date.now();
+    // The picture was gone when the control channel broke, not only when we were sure of it.
+    const since = now - this.#suspectedAt < SUSPICION_MS ? this.#suspectedAt : now;
+    if (name === 'retrying' || name === 'gone') this.#lostAt ||= since;
     if (name === 'open' && this.#lostAt) {
-      this.emit('outage', { ms: Date.now() - this.#lostAt });
+      this.emit('outage', { ms: now - this.#lostAt });
       this.#lostAt = 0;
     }
   }

@@ -29,3 +29,5 @@ function draw() {
 }
 
 draw();
+// Drawn: for tests and for support.
+document.documentElement.dataset.page = 'admin';

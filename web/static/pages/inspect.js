@@ -21,3 +21,5 @@ mount(bar.node, el('main', { class: 'inspect', tabindex: '-1' },
   el('p', { class: 'lead' }, t('inspect.text')), recordings.node, el('div', { class: 'pair' }, verify.node, ledger.node)));
 recordings.refresh();
 ledger.refresh();
+// Drawn: for tests and for support.
+document.documentElement.dataset.page = 'inspect';

@@ -24,3 +24,5 @@ story.on('change', () => {
 showTracks();
 view.render();
 release();
+// Drawn: for tests and for support.
+document.documentElement.dataset.page = 'learn';

@@ -5,3 +5,5 @@ import { Wall } from './moderate/wall.js';
 const wall = new Wall();
 drawModerate(wall);
 wall.run();
+// Drawn: for tests and for support.
+document.documentElement.dataset.page = 'moderate';

@@ -16,3 +16,5 @@ mount(bar.node, el('main', { class: 'portal', tabindex: '-1' },
   el('section', { class: 'ways', 'aria-labelledby': 'enter' }, el('h2', { id: 'enter' }, t('portal.enter')),
     el('ol', { class: 'cards' }, WAYS.map(([name, text]) => el('li', { class: 'panel card' }, el('h3', {}, t(name)), el('p', {}, t(text)))))),
   el('p', { class: 'hint' }, t('portal.sign_in'))));
+// Drawn: for tests and for support.
+document.documentElement.dataset.page = 'portal';

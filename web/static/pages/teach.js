@@ -20,5 +20,7 @@ devices.open();
 addEventListener('beforeunload', (event) => {
   if (broadcast.phase === 'live') event.preventDefault();
 });
-addEventListener('pagehide', () => publisher.link.peer?.close());
+addEventListener('pagehide', () => publisher.link.peer?.leave());
 addEventListener('pageshow', ({ persisted }) => persisted && location.reload());
+// Drawn: for tests and for support.
+document.documentElement.dataset.page = 'teach';

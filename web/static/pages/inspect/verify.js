@@ -15,7 +15,7 @@ export function verifyCard() {
   const anyButton = button(t('verify.any_button'), { kind: 'quiet', hidden: true, press: () => against(null) });
   const progress = el('progress', { max: 1, value: 0, hidden: true, 'aria-label': t('verify.reading') });
   const verdict = el('div', { class: 'verdict', role: 'status', 'aria-live': 'polite' });
-  const node = el('section', { class: 'panel card', id: 'verify' }, el('h2', { tabindex: '-1' }, t('verify.title')),
+  const node = el('section', { class: 'panel card', id: 'verify' }, el('h2', {}, t('verify.title')),
     el('p', {}, t('verify.text')), el('div', { class: 'row' }, target, anyButton),
     field(t('verify.file'), file, t('verify.file_hint')).node, progress, verdict);
 

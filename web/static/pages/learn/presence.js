@@ -15,7 +15,7 @@ export class Presence extends Emitter {
     viewer.on('up', () => { this.#told = ''; });
     viewer.on('joined', () => this.#update());
     story.on('change', () => this.#update());
-    addEventListener('pagehide', () => viewer.link.peer?.close());
+    addEventListener('pagehide', () => viewer.link.peer?.leave());
     // Taken out of the browser's page cache: the session was left, so join again.
     addEventListener('pageshow', ({ persisted }) => persisted && location.reload());
   }

@@ -23,6 +23,8 @@ export function openedClass(wall, remove) {
       session = wall.opened ? openSession(wall.opened, remove) : null;
       node.replaceChildren(...(session ? [session.node] : []));
       node.hidden = session === null;
+      // On a narrow page the class opens above the wall.
+      if (session) node.scrollIntoView({ block: 'nearest' });
     }
     session?.render(wall.lessons.find(({ id }) => id === session.id));
   }

@@ -1,5 +1,5 @@
 /** All lessons, asked for every two seconds, which one is selected, and what this page cut. */
-import { get, postBoth } from '../../lib/api.js';
+import { get, post, postBoth } from '../../lib/api.js';
 import { jittered } from '../../lib/backoff.js';
 import { Emitter } from '../../lib/emitter.js';
 
@@ -80,7 +80,7 @@ export class Wall extends Emitter {
   }
 
   async restore(id, wish) {
-    await postBoth(`/lessons/${encodeURIComponent(id)}/restore`, wish);
+    await post(`/lessons/${encodeURIComponent(id)}/restore`, wish);
     this.cuts.delete(id);
     await this.refresh();
   }

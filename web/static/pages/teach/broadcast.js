@@ -175,6 +175,7 @@ export class Broadcast extends Emitter {
   }
 
   async #disconnected(code) {
+    if (this.phase === 'ended') return;
     this.set({ online: false });
     if (code !== CUT_OR_ENDED) {
       if (this.phase === 'live') this.publisher.suspect();
@@ -212,27 +213,26 @@ export class Broadcast extends Emitter {
   }
 
   #stopped(why) {
-    if (this.phase === 'ended') return;
     if (why === 'ended') this.#over();
-    else {
-      this.#letGo();
-      this.set({ phase: why ?? 'denied' });
-    }
+    else this.#finish(why ?? 'denied');
   }
 
   #over() {
-    if (this.phase === 'ended') return;
-    this.#letGo();
-    this.set({ phase: 'ended' });
-    this.#followRecording();
+    if (this.#finish('ended')) this.#followRecording();
   }
 
-  #letGo() {
-    this.publisher.stop();
+  /** Nothing is sent from here any more; false when that was so already. */
+  #finish(phase) {
+    if (this.phase === 'ended' || this.phase === phase) return false;
+    this.phase = phase;
+    this.publisher.stop(phase);
+    this.socket.stop();
     this.devices.close('camera');
     this.devices.close('microphone');
     this.screen?.stop();
     this.screen = null;
+    this.emit('change');
+    return true;
   }
 
   async #followRecording() {
