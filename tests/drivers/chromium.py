@@ -103,6 +103,9 @@ class ChromiumTab(Tab):
 
         self._do(fetch())
 
+    def resize(self, width: int, height: int) -> None:
+        self._do(self.page.set_viewport_size({"width": width, "height": height}))
+
     def offline(self, on: bool) -> None:
         """Cut the page's network off, HTTP and sockets (media over UDP is not touched by it)."""
         self._do(self._context.set_offline(on))

@@ -28,6 +28,7 @@ class Lesson:
     """A lesson with links and one token per role, as the demo and POST /lessons give them."""
 
     id: str
+    title: str
     pages: Mapping[str, str]
     tokens: Mapping[str, str]
 
@@ -79,6 +80,7 @@ class Server:
         self._environment = {**kept, **environment, "LIVESERVER_DATA_DIR": str(self.data)}
         self.process: subprocess.Popen[str] | None = None
         self.ready: dict[str, Any] = {}
+        self._lessons = 0
 
     # -- its life -------------------------------------------------------------------------------------------
 
@@ -170,7 +172,8 @@ class Server:
 
     @property
     def demo(self) -> Lesson:
-        return Lesson(self.ready["lesson"], self.ready["pages"], self.ready["tokens"])
+        title = self.api("GET", f"/lessons/{self.ready['lesson']}").json["title"]
+        return Lesson(self.ready["lesson"], title, self.ready["pages"], self.ready["tokens"])
 
     def token(self, role: str) -> str:
         return self.ready["tokens"][role]
@@ -195,12 +198,14 @@ class Server:
             timeout_s=timeout_s,
         )
 
-    def new_lesson(self, title: str = "Welding, part 3") -> Lesson:
+    def new_lesson(self) -> Lesson:
+        self._lessons += 1
+        title = f"Welding, part {self._lessons}"
         reply = self.api("POST", "/lessons", {"title": title})
         assert reply.status == 201, reply
         made = reply.json
         tokens = {**made["tokens"], **{r: self.token(r) for r in ("moderator", "admin", "inspector")}}
-        return Lesson(made["id"], made["pages"], tokens)
+        return Lesson(made["id"], title, made["pages"], tokens)
 
     def more_tokens(
         self, lesson: Lesson, count: int, *, role: str = "learner", name: str = "Li"
