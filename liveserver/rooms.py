@@ -9,16 +9,15 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Coroutine
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
+from liveserver import shapes
 from liveserver.bus import Bus
 from liveserver.clock import Clock
 from liveserver.connections import Connection, PublisherEnd, ViewerEnd
 from liveserver.core import events, messages
 from liveserver.core.errors import PeerError
-from liveserver.core.events import Cut, LessonState, Level
+from liveserver.core.events import LessonState, Level
 from liveserver.core.ledger import Fact
 from liveserver.core.messages import Json
 from liveserver.core.permissions import Permission, Role
@@ -28,43 +27,16 @@ from liveserver.kills import cut_from_json
 from liveserver.log import Event, get_logger
 from liveserver.recording import Recordings
 from liveserver.room import Carrier, Room
+from liveserver.sessions import Answer, Patched, Sessions
 from liveserver.sfu.forwarder import Forwarder
-from liveserver.sfu.fragment import read_fragment, restarted_fragment
-from liveserver.sfu.peer import Peer
 from liveserver.sfu.stage import Stage
-from liveserver.store import ChatLine, Lesson, Recording, Store
+from liveserver.store import ChatLine, Lesson, Store
 from liveserver.tokens import Claims
 
 _ID_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 _ID_LENGTH = 10
 _TICK_S = 1.0
 _log = get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A WHIP or WHEP session that has begun."""
-
-    session_id: str
-    sdp: str
-    etag: str
-
-
-@dataclass(frozen=True, slots=True)
-class Patched:
-    """What a PATCH did: 204 without, or 200 with a fragment."""
-
-    status: int
-    body: str
-    etag: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Session:
-    peer: Peer
-    lesson: str
-    person: str
-    remote_ufrag: str
 
 
 class Rooms:
@@ -93,8 +65,7 @@ class Rooms:
         self._rooms: dict[str, Room] = {}
         self._opening: dict[str, asyncio.Task[Room]] = {}
         self._free_rows = list(range(forwarder.flags.rooms - 1, -1, -1))
-        self._sessions: dict[str, _Session] = {}
-        self._arriving: dict[tuple[str, str], Peer] = {}  # a learner's newest session, until it has settled
+        self._sessions = Sessions(forwarder.candidates)
         self._spawned: set[asyncio.Task[None]] = set()
         self._ticking: asyncio.Task[None] | None = None
         self._unsubscribe: list[Any] = []
@@ -178,14 +149,14 @@ class Rooms:
         if lesson_id is not None:
             lesson = await self._stored(lesson_id)
             found = await self._store.recordings(lesson_id)
-            return {"items": [_recording(r, lesson.title) for r in found], "next": None}
+            return {"items": [shapes.recording(r, lesson.title) for r in found], "next": None}
         page, following = await self._store.all_recordings(after, limit)
         titles: dict[str, str] = {}
         for recording in page:
             if recording.lesson not in titles:
                 lesson_or_none = await self._store.lesson(recording.lesson)
                 titles[recording.lesson] = lesson_or_none.title if lesson_or_none else ""
-        return {"items": [_recording(r, titles[r.lesson]) for r in page], "next": following}
+        return {"items": [shapes.recording(r, titles[r.lesson]) for r in page], "next": following}
 
     # --- media and control ---
 
@@ -196,7 +167,7 @@ class Rooms:
         end = PublisherEnd(room, claims, lambda: tuple(u.track for u in publisher.uplinks))
         publisher, sdp = self._forwarder.publish(room.stage, offer, end)
         end.session = publisher.id
-        return self._began(publisher, lesson_id, claims, sdp)
+        return self._sessions.begin(publisher, lesson_id, claims, sdp)
 
     async def watch(self, lesson_id: str, claims: Claims, offer: str) -> Answer:
         """Begin a WHEP session. Raises PeerError as `publish`, and lesson_full (503)."""
@@ -208,29 +179,16 @@ class Rooms:
         viewer, sdp = self._forwarder.watch(room.stage, offer, end)
         end.viewer = viewer
         if claims.role is Role.LEARNER:
-            self._only_one_arrives(viewer, lesson_id, claims.person)
-        return self._began(viewer, lesson_id, claims, sdp)
+            self._sessions.only_one_arrives(viewer, lesson_id, claims.person)
+        return self._sessions.begin(viewer, lesson_id, claims, sdp)
 
     async def patch(self, session_id: str, claims: Claims, fragment: str, if_match: str | None) -> Patched:
-        """Trickle (204; an ICE-lite server learns addresses from checks) or restart ICE (200)."""
-        session = self._session(session_id, claims)
-        peer = session.peer
-        ufrag = read_fragment(fragment)
-        if ufrag is not None and ufrag != session.remote_ufrag:
-            if if_match not in ("*", peer.etag):
-                raise PeerError("etag_mismatch", "an ICE restart needs If-Match: *", status=412)
-            ice = peer.restart_ice()
-            self._sessions[session_id] = _Session(peer, session.lesson, session.person, ufrag)
-            return Patched(200, restarted_fragment(ice, self._forwarder.candidates()), peer.etag)
-        if if_match not in (None, "*", peer.etag):
-            raise PeerError("etag_mismatch", "the session has been restarted", status=412)
-        return Patched(204, "", peer.etag)
+        """Trickle candidates or restart ICE; see `Sessions.patch`."""
+        return self._sessions.patch(session_id, claims, fragment, if_match)
 
     async def leave(self, session_id: str, claims: Claims) -> None:
         """End a WHIP or WHEP session."""
-        session = self._session(session_id, claims)
-        del self._sessions[session_id]
-        session.peer.close("left")
+        self._sessions.leave(session_id, claims)
 
     async def connect(self, lesson_id: str, claims: Claims, carrier: Carrier) -> Connection:
         """Join by WebSocket; `joined` has been sent when this returns.
@@ -352,7 +310,7 @@ class Rooms:
             cuts=dict(kill.cuts),
             removed=dict(kill.removed),
         )
-        state.history.extend(_chat(line) for line in history)
+        state.history.extend(shapes.chat(line) for line in history)
         return state
 
     def _drop_idle(self) -> None:
@@ -368,25 +326,6 @@ class Rooms:
         self._guard.close(lesson_id)
         self._free_rows.append(room.stage.room)
         self._spawn(room.stop("ended"))
-
-    def _began(self, peer: Peer, lesson_id: str, claims: Claims, sdp: str) -> Answer:
-        self._sessions[peer.id] = _Session(peer, lesson_id, claims.person, peer.remote_ufrag)
-        return Answer(peer.id, sdp, peer.etag)
-
-    def _only_one_arrives(self, viewer: Peer, lesson_id: str, person: str) -> None:
-        """A learner's newer attempt ends one that has not connected; connected ones the room ends."""
-        previous = self._arriving.get((lesson_id, person))
-        if previous is not None and not previous.is_connected:
-            previous.close("replaced")
-        self._arriving[lesson_id, person] = viewer
-
-    def _session(self, session_id: str, claims: Claims) -> _Session:
-        session = self._sessions.get(session_id)
-        if session is None or session.peer.closed_reason is not None:
-            raise PeerError("unknown_session", "no such session", status=404)
-        if session.person != claims.person or not claims.covers(session.lesson):
-            raise PeerError("forbidden", "the session is somebody else's", status=403)
-        return session
 
     def _explain(self, room: Room, claims: Claims, carrier: Carrier) -> None:
         state = room.state
@@ -418,65 +357,11 @@ class Rooms:
             await asyncio.sleep(_TICK_S)
             for room in self._rooms.values():
                 room.post(events.Tick())
-            for session_id, session in list(self._sessions.items()):
-                if session.peer.closed_reason is not None:
-                    del self._sessions[session_id]
-            for key, peer in list(self._arriving.items()):
-                if peer.is_connected or peer.closed_reason is not None:
-                    del self._arriving[key]
+            self._sessions.forget_closed()
 
     def _describe(self, lesson: Lesson) -> Json:
         room = self._rooms.get(lesson.id)
-        kill = self._guard.kill_of(lesson.id)
         state = room.state if room is not None else self._restored_state(lesson, [])
-        cut: Cut | None = state.cut
-        return {
-            "id": lesson.id,
-            "title": lesson.title,
-            "state": LessonState.CUT if self._is_cut(state, kill.cuts) else state.state,
-            "viewers": state.viewers,
-            "publishing": state.publisher is not None,
-            "sources": state.sources.as_json(),
-            "instructor": state.instructor,
-            "created_at": _time(lesson.created_at_ms),
-            "started_at": _time(state.started_at_ms),
-            "ended_at": _time(state.ended_at_ms),
-            "cut": {"level": cut.level, "reason": cut.reason, "at": _time(cut.at_ms), "by": cut.by}
-            if cut
-            else None,
-        }
-
-    @staticmethod
-    def _is_cut(state: RoomState, cuts: Any) -> bool:
-        return Level.LESSON in cuts and state.state is not LessonState.ENDED
-
-
-def _time(at_ms: int | None) -> str | None:
-    """RFC 3339, UTC, milliseconds."""
-    if at_ms is None:
-        return None
-    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _chat(line: ChatLine) -> Json:
-    said_by = {"person": line.person, "name": line.name, "role": line.role}
-    return {"type": "chat", "id": line.id, "from": said_by, "text": line.text, "at_ms": line.at_ms}
-
-
-def _recording(recording: Recording, title: str) -> Json:
-    """The REST shape; the edge adds the signed `url`."""
-    return {
-        "id": recording.id,
-        "lesson": recording.lesson,
-        "title": title,
-        "state": recording.state,
-        "sha256": recording.sha256,
-        "size": recording.size,
-        "duration_ms": recording.duration_ms,
-        "started_at": _time(recording.started_at_ms),
-        "sealed_at": _time(recording.sealed_at_ms),
-        "retain_until": _time(recording.retain_until_ms),
-        "locked": recording.locked,
-        "gaps": list(recording.gaps),
-        "detail": recording.detail,
-    }
+        # The guard's word comes first: the room hears of a cut a moment later.
+        is_cut = Level.LESSON in self._guard.kill_of(lesson.id).cuts
+        return shapes.lesson(lesson, state, is_cut=is_cut)

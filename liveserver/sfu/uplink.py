@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 from liveserver.rtp import flags
 from liveserver.rtp.cache import PacketCache
@@ -12,9 +13,6 @@ from liveserver.rtp.header import Packet
 from liveserver.rtp.rtcp import ReportBlock, SenderReport
 from liveserver.rtp.sequence import LossDetector, ReceiveStatistics
 from liveserver.sfu.source_clock import PublisherClock, TrackClock
-
-if TYPE_CHECKING:
-    from liveserver.sfu.downlink import Downlink
 
 KEYFRAME_CADENCE_NS = 2_000_000_000
 _KEYFRAME_MIN_GAP_NS = 500_000_000  # never more than two requests a second, whatever the storm
@@ -26,6 +24,16 @@ class Tap(Protocol):
     def push(self, packet: Packet, arrival_ns: int) -> None: ...
 
     def report(self, ntp: int, rtp_timestamp: int) -> None: ...
+
+
+class Subscriber(Protocol):
+    """One viewer's end of a track, as its source sees it."""
+
+    def offer(self, packets: Sequence[Packet], now_ns: int) -> None: ...
+
+    def source_restarted(self) -> None: ...
+
+    def detach(self) -> None: ...
 
 
 class Uplink:
@@ -44,8 +52,8 @@ class Uplink:
         self.room = room
         self.table = fanout.add_table()
         self.ssrc: int | None = None
-        self.downlinks: set[Downlink] = set()
-        self.catching_up: set[Downlink] = set()
+        self.downlinks: set[Subscriber] = set()
+        self.catching_up: set[Subscriber] = set()
         self.taps: list[Tap] = []
         self.counters: Counter[str] = Counter()
         self.heard_ns = 0
