@@ -16,6 +16,8 @@ from liveserver.sfu.source_clock import PublisherClock
 from liveserver.sfu.uplink import Uplink
 
 MAX_SSRCS = 64
+# A track changes its SSRC only once the one before is silent: two encodings sent at once must not flap.
+SSRC_SILENCE_NS = 500_000_000
 VIDEO_TRACKS = ("camera", "screen")  # the order of a publisher's video m-lines
 
 
@@ -88,6 +90,9 @@ class Publisher(Peer):
             self._transport.front.counters["unknown_payload_type"] += 1
             return
         if uplink.ssrc != packet.ssrc:
+            if uplink.ssrc is not None and now_ns - uplink.heard_ns < SSRC_SILENCE_NS:
+                uplink.counters["second_source"] += 1
+                return
             uplink.adopt(packet.ssrc)
             self.report(now_ns)  # the sooner feedback comes, the sooner the picture is sharp
         uplink.receive(packet, now_ns, wall_ns)
