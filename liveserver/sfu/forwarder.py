@@ -127,7 +127,11 @@ class Forwarder:
                 _log.exception(Event.PEER_FAILED, peer=peer.id)
                 peer.close("internal")
         for publisher in publishers:
-            publisher.flush(now_ns)
+            try:
+                publisher.flush(now_ns)
+            except Exception:  # as above: one lesson's failure must not reach the others
+                _log.exception(Event.PEER_FAILED, peer=publisher.id)
+                publisher.close("internal")
 
     async def _ask(self) -> None:
         while True:
