@@ -123,12 +123,14 @@ class Recordings:
                 path="",
                 started_at_ms=int(event.get("started_at_ms") or self._clock.wall_ms()),
             )
-        is_new = known.state not in _FINAL
         noted = _updated(known, event)
+        # A disk that was full may have room after a restart: `sealed` overrules `failed`, nothing else does.
+        is_new = known.state not in _FINAL or (known.state == "failed" and noted.state == "sealed")
         if is_new and noted != known and noted.state != "recording":
             await self._store.save_recording(noted)
         if is_new and noted.state in _FINAL:
-            await self._store.append([_fact(noted, self._clock.wall_ms())])
+            chain = str(event.get("chain") or "")
+            await self._store.append([_fact(noted, chain, self._clock.wall_ms())])
             log = _log.info if noted.state == "sealed" else _log.warning
             name = Event.RECORDING_SEALED if noted.state == "sealed" else Event.RECORDING_FAILED
             log(name, recording=noted.id, lesson=noted.lesson, detail=noted.detail)
@@ -159,7 +161,8 @@ def _updated(known: Recording, event: dict[str, Any]) -> Recording:
     )
 
 
-def _fact(recording: Recording, at_ms: int) -> Fact:
+def _fact(recording: Recording, chain: str, at_ms: int) -> Fact:
+    """`chain`: the head of the manifest's hash chain, which anchors every fragment in the ledger."""
     return Fact(
         type=recording.state,
         lesson=recording.lesson,
@@ -167,6 +170,7 @@ def _fact(recording: Recording, at_ms: int) -> Fact:
         data={
             "recording": recording.id,
             "sha256": recording.sha256,
+            "chain": chain,
             "size": recording.size,
             "duration_ms": recording.duration_ms,
             "detail": recording.detail,

@@ -96,6 +96,7 @@ class Child:
             stdout=asyncio.subprocess.PIPE if self._reports else sys.stderr,
             limit=_LINE_BYTES,
             preexec_fn=lambda: _tie_to(parent),
+            process_group=0,  # Ctrl-C is the supervisor's: it stops the node first, then the recorder
         )
         self._process = process
         _log.info(Event.PROCESS_STARTED, child=self.name, pid=process.pid)
@@ -241,7 +242,7 @@ class Supervisor:
         config = self._config
         command = [sys.executable, "-m", "recorder"]
         command += ["--socket", str(config.recorder_socket), "--data", str(config.recorder_dir)]
-        command += ["--abandon-s", str(config.recorder.seal_after.s)]
+        command += ["--abandon-s", str(config.recorder.seal_after.s), "--log-level", config.log_level]
         return Child("recorder", command, self.environment, stop_s=_RECORDER_STOP_S)
 
 

@@ -23,6 +23,9 @@ from recorder.sandbox import confine
 from recorder.server import Server, Settings
 
 
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}  # as in `logging`
+
+
 class _Log(io.TextIOBase):
     """Standard error, but a log that cannot be written (its disk is full too) never stops a recording."""
 
@@ -32,14 +35,15 @@ class _Log(io.TextIOBase):
         return len(text)
 
 
-def _arguments(argv: list[str] | None) -> Settings:
+def _arguments(argv: list[str] | None) -> tuple[Settings, int]:
     parser = argparse.ArgumentParser(prog="python -m recorder", description="Records and seals lessons.")
     parser.add_argument("--socket", type=Path, required=True, help="unix socket to listen on")
     parser.add_argument("--data", type=Path, required=True, help="folder for spool/ and objects/")
     parser.add_argument("--abandon-s", type=float, default=15.0, help="seal what nobody feeds after so long")
     parser.add_argument("--grace-s", type=float, default=8.0, help="time for sealing after SIGTERM")
+    parser.add_argument("--log-level", choices=_LEVELS, default="info", help="what is logged at least")
     given = parser.parse_args(argv)
-    return Settings(given.socket, given.data, given.abandon_s, given.grace_s)
+    return Settings(given.socket, given.data, given.abandon_s, given.grace_s), _LEVELS[given.log_level]
 
 
 async def _serve(settings: Settings) -> None:
@@ -57,7 +61,7 @@ async def _serve(settings: Settings) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    settings = _arguments(argv)
+    settings, level = _arguments(argv)
     confine()
     structlog.configure(
         processors=[
@@ -66,7 +70,7 @@ def main(argv: list[str] | None = None) -> int:
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(20),  # info
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Log())),
     )
     try:
