@@ -22,7 +22,6 @@ import structlog
 from recorder.sandbox import confine
 from recorder.server import Server, Settings
 
-
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}  # as in `logging`
 
 
