@@ -8,6 +8,9 @@ import { Messages } from './messages.js';
 import { Peer } from './peer.js';
 import { Watchdog } from './watchdog.js';
 
+/** How long the control channel may take after the connection stands. */
+const CONTROL_MS = 6000;
+
 export class Viewer extends Messages {
   /** { audio, main, second } of the newest session, of which a picture may be null; `tracks` is emitted for each. */
   tracks = { audio: null, main: null, second: null };
@@ -74,6 +77,8 @@ export class Viewer extends Messages {
     });
     channel.addEventListener('message', ({ data }) => typeof data === 'string' && this.receive(data));
     channel.addEventListener('close', lost);
+    // Connected but mute: media may flow, but nobody would tell us what it means.
+    peer.connected.then(() => setTimeout(() => channel.readyState === 'connecting' && lost(), CONTROL_MS));
   }
 }
 

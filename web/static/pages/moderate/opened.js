@@ -24,7 +24,7 @@ export function openedClass(wall, remove) {
       node.replaceChildren(...(session ? [session.node] : []));
       node.hidden = session === null;
       // On a narrow page the class opens above the wall.
-      if (session) node.scrollIntoView({ block: 'nearest' });
+      if (session && matchMedia('(width < 960px)').matches) node.scrollIntoView({ block: 'nearest' });
     }
     session?.render(wall.lessons.find(({ id }) => id === session.id));
   }
@@ -67,12 +67,15 @@ function openSession(id, remove) {
   socket.start();
   viewer.start();
 
+  // After a cut not even the last frame stays.
+  function any() {
+    return !gone && (!sent || sent.camera || sent.screen || sent.blank);
+  }
+
   function showTracks() {
-    // After a cut not even the last frame stays.
-    const any = !gone && (!sent || sent.camera || sent.screen || sent.blank);
-    const both = any && sent?.camera && sent?.screen;
+    const both = any() && sent?.camera && sent?.screen;
     const { tracks } = viewer;
-    if (stage.show({ audio: tracks.audio, picture: any ? tracks.main : null, second: both ? tracks.second : null })) {
+    if (stage.show({ audio: tracks.audio, picture: any() ? tracks.main : null, second: both ? tracks.second : null })) {
       stage.video.play().catch(() => null);
     }
   }
@@ -95,7 +98,7 @@ function openSession(id, remove) {
       sources.dataset.key = key;
       sources.replaceChildren(...sourceList(lesson));
     }
-    stage.say(stageWords(lesson, viewer.link.state));
+    stage.say(stageWords(lesson, viewer.link.state) ?? (any() && !stage.video.videoWidth ? t('learn.almost') : null));
   }
 
   function close() {
