@@ -2,7 +2,7 @@
 
     python -m loadtest.publisher WHIP_URL TOKEN [--codec h264|vp8] [--seconds N] [--size 1280x720]
 
-Prints one JSON line per event: "publishing", "lost", "refused", "replaced", "cut", "ended", "stopped"; with
+Prints one JSON line per event: "publishing", "sent", "lost", "refused", "replaced", "ended", "stopped"; with
 --progress also "progress" once a second. A lost connection is made again after a random pause; a refusal that
 will not change ends it with exit code 1. The picture is encoded once, here, with a keyframe every 2 s; a
 request for more of them is not heeded.
@@ -24,7 +24,7 @@ import av
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCRtpSender
 
 from loadtest.pattern import CHUNK_SAMPLES, SAMPLE_RATE, Picture, Tone, video_encoder
-from loadtest.signalling import Refusal, Signalling
+from loadtest.signalling import TIMEOUT, Refusal, Signalling
 
 RETRY_FIRST_S, RETRY_MOST_S = 0.5, 8.0
 CONNECT_TIMEOUT_S = 15
@@ -107,6 +107,9 @@ class Publisher:
                 try:
                     farewell = await self._publish_once(http)
                 except Refusal as refusal:
+                    if refusal.ended:
+                        say("ended")
+                        return 0
                     say("refused", status=refusal.status, detail=str(refusal))
                     if refusal.final:
                         return 1
@@ -121,7 +124,7 @@ class Publisher:
         return 0
 
     async def _publish_once(self, http: aiohttp.ClientSession) -> str:
-        """One session to its end: "stopped", "lost", "replaced", "cut" or "ended"."""
+        """One session to its end: "stopped", "lost", "replaced" or "ended"."""
         connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         session = Signalling(http, self._url, self._token, connection)
         picture = PictureTrack(self._codec, *self._size, self._fps, self._bitrate_bps)
@@ -140,7 +143,20 @@ class Publisher:
         finally:
             await session.close()
             say("sent", frames=picture.sent)
-        return "stopped" if self.stop.is_set() else session.farewell or "lost"
+        if self.stop.is_set():
+            return "stopped"
+        return await self._why_dismissed(http) if session.dismissed else "lost"
+
+    async def _why_dismissed(self, http: aiohttp.ClientSession) -> str:
+        """A publisher is told nothing but the end of its session: the lesson's state says the rest."""
+        address, _, lesson = self._url.rpartition("/whip/")
+        headers = {"Authorization": f"Bearer {self._token}"}
+        async with http.get(f"{address}/api/v1/lessons/{lesson}", headers=headers, timeout=TIMEOUT) as reply:
+            found = await reply.json() if reply.status == 200 else {}
+        if found.get("state") == "ended":
+            return "ended"
+        # Somebody else publishes now; coming back would only push him out in turn.
+        return "replaced" if found.get("publishing") else "lost"
 
     async def _while_on_air(self, session: Signalling, picture: PictureTrack) -> None:
         while not (self.stop.is_set() or session.gone.is_set()):

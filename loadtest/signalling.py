@@ -13,8 +13,8 @@ from aiortc import RTCPeerConnection, RTCSessionDescription
 
 log = logging.getLogger("loadtest")
 
-# Statuses after which coming back makes no sense: bad request, no right, unknown, cut or ended, no codec.
-FINAL_STATUSES = frozenset({400, 401, 403, 404, 410, 413, 415, 422})
+# Statuses after which coming back makes no sense: bad request, no right, unknown lesson, no codec.
+FINAL_STATUSES = frozenset({400, 401, 403, 404, 413, 415, 422})
 TIMEOUT = aiohttp.ClientTimeout(total=10)
 
 
@@ -27,7 +27,12 @@ class Refusal(Exception):  # noqa: N818 - an answer, not a fault
 
     @property
     def final(self) -> bool:
-        return self.status in FINAL_STATUSES
+        return self.status in FINAL_STATUSES or self.ended
+
+    @property
+    def ended(self) -> bool:
+        """A cut lesson may be restored, one that has ended stays so; both answer 410."""
+        return self.status == 410 and "lesson_ended" in str(self)
 
 
 class Signalling:
@@ -39,7 +44,9 @@ class Signalling:
         self._resource: str | None = None
         self.connected = asyncio.Event()
         self.gone = asyncio.Event()  # the connection is lost or the server has taken leave
+        self.dismissed = False  # the server closed the session, it was not the network that broke
         self.farewell: str | None = None  # "replaced", "cut" or "ended": do not come back
+        self.heard = asyncio.Event()  # a message came; whoever waits for the next one clears it
         self.messages: list[Mapping[str, object]] = []  # the newest 100 of the control channel
         connection.on("connectionstatechange", self._state_changed)
         self._channel = connection.createDataChannel("control")
@@ -74,11 +81,13 @@ class Signalling:
         if self._connection.connectionState == "connected":
             self.connected.set()
         if self._connection.connectionState in ("failed", "closed"):
+            self.dismissed = self._connection.connectionState == "closed"
             self.gone.set()
 
     def _heard(self, text: str | bytes) -> None:
         message = json.loads(text)
         self.messages = [*self.messages[-99:], message]
+        self.heard.set()
         match message:
             case {"type": "replaced"}:
                 self.farewell = "replaced"
