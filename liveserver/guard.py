@@ -49,6 +49,7 @@ class Guard:
         self._lock = threading.Lock()  # guards the two maps below; held for microseconds
         self._kills = kills.load()
         self._slots: dict[str, int | None] = {}
+        self._unsaved: set[str] = set()  # lessons whose last cut is not on disk; the guard's loop only
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._thread = threading.Thread(target=self._run, name="guard", daemon=True)
@@ -64,7 +65,7 @@ class Guard:
 
     def stop(self) -> None:
         """End the thread: every room goes dark within the lease."""
-        if self._loop is not None and self._stop is not None:
+        if self.alive and self._loop is not None and self._stop is not None:
             self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(timeout=5)
 
@@ -113,14 +114,21 @@ class Guard:
             self._kills[lesson] = kill
             self._darken(lesson, kill)
         dark_ms = (self._clock.monotonic_ns() - began_ns) / 1e6
-        if standing is not None:
-            # Cut already: one transition, however often it is asked for.
-            return cut_to_json(standing) | {"dark_ms": round(dark_ms, 3)}
         cut = kill.find(level, person) or cut
-        self._files.write(kill)
-        self._announce(CUT_TOPIC, lesson, cut_to_json(cut))
-        _log.info(Event.LESSON_CUT, lesson=lesson, level=level, epoch=cut.epoch, dark_ms=round(dark_ms, 3))
-        return cut_to_json(cut) | {"dark_ms": round(dark_ms, 3)}
+        answer = cut_to_json(cut) | {"dark_ms": round(dark_ms, 3)}
+        # Cut already: one transition, however often it is asked for.
+        if standing is None:
+            self._unsaved.add(lesson)
+        try:
+            self._save(kill)
+        finally:
+            if standing is None:
+                self._announce(CUT_TOPIC, lesson, cut_to_json(cut))
+        if standing is None:
+            _log.info(
+                Event.LESSON_CUT, lesson=lesson, level=level, epoch=cut.epoch, dark_ms=answer["dark_ms"]
+            )
+        return answer
 
     async def restore(self, lesson: str, reason: str, by: str) -> dict[str, Any]:
         """Lift every cut. On the guard's loop. Raises PeerError unknown_lesson (404), not_cut (409)."""
@@ -144,6 +152,18 @@ class Guard:
         """Run one of the two above from another loop."""
         assert self._loop is not None
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self._loop))
+
+    def _save(self, kill: Kill) -> None:
+        """Write the kill file if its last cut is not on disk yet; PeerError internal (500) if that fails."""
+        if kill.lesson not in self._unsaved:
+            return
+        try:
+            self._files.write(kill)
+        except OSError as error:
+            _log.exception(Event.GUARD_FAILED, lesson=kill.lesson)
+            detail = "the lesson is cut, but that could not be saved: it would not outlast a restart"
+            raise PeerError("internal", detail, status=500) from error
+        self._unsaved.discard(kill.lesson)
 
     def _check(self, lesson: str, reason: str) -> None:
         with self._lock:
@@ -186,7 +206,7 @@ class Guard:
         self._stop = asyncio.Event()
         try:
             stop_serving = await self._serve(self)
-        except OSError as error:
+        except Exception as error:  # whatever it was is the starter's, who waits for it
             self._failure = error
             self._ready.set()
             return

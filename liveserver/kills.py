@@ -118,6 +118,6 @@ class KillFiles:
                 {cut.level: cut for cut in cuts},
                 {str(cut.person): cut for cut in removed},
             )
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
             unreadable = Cut(Level.LESSON, "the record of an earlier cut cannot be read", 0, "server")
             return Kill(path.stem, 1, {Level.LESSON: unreadable})
