@@ -9,6 +9,7 @@ import pylibsrtp
 import pytest
 from hypothesis import settings
 
+from liveserver.rtp import fanout
 from liveserver.rtp.srtp import Profile
 
 # A busy machine must not fail a test: no example is timed.
@@ -28,6 +29,16 @@ def corpus() -> Callable[[str], list[bytes]]:
         return [path.read_bytes() for path in sorted((FUZZ / folder).iterdir()) if path.is_file()]
 
     return read
+
+
+@pytest.fixture(params=["python", "native"])
+def implementation(request) -> type[fanout.Fanout]:
+    """The fan-out's class: the reference, then its native twin where it was built."""
+    if request.param == "python":
+        return fanout.Fanout
+    return pytest.importorskip(
+        "liveserver.rtp._fanout", reason="the native fan-out is not built", exc_type=ImportError
+    ).Fanout
 
 
 Libsrtp = Callable[[Profile, bytes, bool], pylibsrtp.Session]

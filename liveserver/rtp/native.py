@@ -1,0 +1,36 @@
+"""Which fan-out serves: the native one where it was built and finds OpenSSL, else the reference in Python.
+
+`python -m liveserver.rtp.native` says which, and why.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from liveserver.rtp import fanout
+from liveserver.rtp.flags import Flags
+
+_FORCED = "LIVESERVER_TEST_FANOUT"  # "python": the reference, as if the extension had not been built
+
+IMPLEMENTATION = "python"
+REASON = f"{_FORCED} asks for it"  # why it is this one, in words
+_Fanout: type[fanout.Fanout] = fanout.Fanout
+
+if os.environ.get(_FORCED) != "python":
+    try:
+        from liveserver.rtp import _fanout
+    except ImportError as error:
+        REASON = str(error)
+    else:
+        IMPLEMENTATION, REASON = "native", _fanout.VERSION
+        _Fanout = _fanout.Fanout
+
+
+def make_fanout(fd: int, flags: Flags) -> fanout.Fanout:
+    """A fan-out that sends on a duplicate of `fd`; both twins have the reference's calls."""
+    return _Fanout(fd, flags)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"fan-out: {IMPLEMENTATION} ({REASON})\n")
