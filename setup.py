@@ -8,9 +8,20 @@ import sys
 from pathlib import Path
 
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).parent
 RTP = Path("liveserver", "rtp")
+
+
+class Optional(build_ext):
+    """`Extension.optional` forgives a failed compiler, but not one that is missing."""
+
+    def build_extension(self, ext: Extension) -> None:
+        try:
+            super().build_extension(ext)
+        except OSError as error:
+            sys.stderr.write(f"No compiler ({error}); the Python fan-out will serve.\n")
 
 
 def extensions() -> list[Extension]:
@@ -32,9 +43,11 @@ def extensions() -> list[Extension]:
         define_macros=[("_GNU_SOURCE", None)],
         extra_compile_args=["-std=gnu11", "-O2", "-fvisibility=hidden"],
         libraries=["dl"],
-        optional=True,
     )
-    return cythonize([native], language_level=3, quiet=True)
+    built: list[Extension] = cythonize([native], language_level=3, quiet=True)
+    for extension in built:
+        extension.optional = True  # cythonize makes its own object and does not pass this on
+    return built
 
 
-setup(ext_modules=extensions())
+setup(ext_modules=extensions(), cmdclass={"build_ext": Optional})
