@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 from liveserver.clock import Clock
 from liveserver.core import events
@@ -20,13 +21,15 @@ from liveserver.core.room import RoomState
 from liveserver.log import Event, get_logger
 from liveserver.recording import RecorderSink, Recordings
 from liveserver.sfu.stage import Stage
-from liveserver.store import ChatLine, Store
+from liveserver.store import ChatLine, Store, StoreError
 
 MAX_WAITING = 20_000  # events; a class of 10,000 may join at once
 _BATCH = 512
+_FACTS_AT_ONCE = 500  # the store takes no more than 1,000
 _SLICE = 200  # carriers written to before others are let in
 _RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _URGENT = (events.CutMade, events.Restored)
+T = TypeVar("T")
 
 
 class Carrier(Protocol):
@@ -159,8 +162,8 @@ class Room:
                 effect for effect in effects if not isinstance(effect, events.Append)
             ]
             if isinstance(event, _URGENT):
-                await self._carry_out(rest)
-                rest = []
+                await self._carry_out([effect for effect in rest if not isinstance(effect, events.Keep)])
+                rest = [effect for effect in rest if isinstance(effect, events.Keep)]
             work.append((rest, future))
         await self._commit(facts, chat)
         for following, future in work:
@@ -191,18 +194,21 @@ class Room:
             )  # fmt: skip
 
     async def _commit(self, facts: list[Fact], chat: list[ChatLine]) -> None:
-        """Append, again and again while the database is away: nothing is acknowledged before."""
-        if not facts:
-            return
+        """Append: nothing is acknowledged before. A thousand sent away at once take several appends."""
+        for start in range(0, len(facts), _FACTS_AT_ONCE):
+            part = facts[start : start + _FACTS_AT_ONCE]
+            ids = {fact.data.get("id") for fact in part if fact.type == "chat"}
+            lines = [line for line in chat if line.id in ids]
+            await self._until_stored(partial(self._store.append, part, lines))
+
+    async def _until_stored(self, write: Callable[[], Awaitable[T]]) -> T:
+        """`write`, again and again while the database is away."""
         attempt = 0
         while True:
             try:
-                await self._store.append(facts, chat)
-                return
-            except PeerError:
-                raise
-            except Exception:  # whatever the database driver raises while it is away
-                self._log.exception(Event.STORE_FAILED, attempt=attempt, facts=len(facts))
+                return await write()
+            except StoreError:
+                self._log.exception(Event.STORE_FAILED, attempt=attempt)
                 await asyncio.sleep(_RETRY_S[min(attempt, len(_RETRY_S) - 1)])
                 attempt += 1
 
@@ -256,7 +262,8 @@ class Room:
 
     async def _record(self, effect: events.Record) -> None:
         if effect.on and self._sink is None:
-            self._sink = await self._recordings.begin(self.state.lesson, self.state.title)
+            begin = partial(self._recordings.begin, self.state.lesson, self.state.title)
+            self._sink = await self._until_stored(begin)
             self.stage.record(self._sink)
         elif not effect.on and self._sink is not None:
             self.stage.record(None)
@@ -264,13 +271,15 @@ class Room:
             self._sink = None
 
     async def _keep(self, effect: events.Keep) -> None:
-        await self._store.update_lesson(
+        update = partial(
+            self._store.update_lesson,
             self.state.lesson,
             state=effect.state,
             started_at_ms=effect.started_at_ms,
             ended_at_ms=effect.ended_at_ms,
             instructor=effect.instructor,
         )
+        await self._until_stored(update)
 
 
 _ACTS: dict[type[Any], Callable[[Room, Any], Awaitable[None]]] = {

@@ -36,6 +36,7 @@ from liveserver.tokens import Claims
 _ID_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 _ID_LENGTH = 10
 _TICK_S = 1.0
+_SETTLE_S = 1.0  # at the end, for what is under way
 _log = get_logger()
 
 
@@ -97,8 +98,14 @@ class Rooms:
         if self._ticking is not None:
             self._ticking.cancel()
             await asyncio.gather(self._ticking, return_exceptions=True)
+        # What still opens a room comes first, or that room would outlive the node.
+        under_way = [*self._spawned, *self._opening.values()]
+        if under_way:
+            await asyncio.wait(under_way, timeout=_SETTLE_S)
         for room in list(self._rooms.values()):
             await room.stop("server_stopping")
+        for task in self._spawned:
+            task.cancel()  # it waits for a room that is gone
         await asyncio.gather(*self._spawned, return_exceptions=True)
 
     # --- lessons ---
