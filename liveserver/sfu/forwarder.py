@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from liveserver.clock import Clock
 from liveserver.core.errors import PeerError
 from liveserver.log import Event, get_logger
-from liveserver.rtp.fanout import Fanout
+from liveserver.rtp import native
 from liveserver.rtp.flags import Flags
 from liveserver.sfu.answer import IceCredentials, ServerSide, answer_publisher, answer_viewer
 from liveserver.sfu.front import Front, Kind
@@ -39,7 +39,7 @@ class Forwarder:
     ):
         self.front = front
         self.flags = flags
-        self.fanout = Fanout(front.fd, flags)
+        self.fanout = native.make_fanout(front.fd, flags)
         self.peers: dict[str, Peer] = {}
         self.stages: set[Stage] = set()
         self._clock = clock
@@ -52,6 +52,8 @@ class Forwarder:
 
     def start(self) -> None:
         """Begin to read; call on the main loop."""
+        if native.IMPLEMENTATION != "native":
+            _log.warning(Event.FANOUT_TWIN, why=native.REASON)  # slower; the operator should know
         asyncio.get_running_loop().add_reader(self.front.fd, self._drain)
         self._tasks = [
             asyncio.create_task(self._ask(), name="uplink requests"),

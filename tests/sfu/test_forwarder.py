@@ -116,9 +116,10 @@ class TestBoundaries:
     async def test_a_failure_in_one_lesson_s_fan_out_does_not_reach_another(self, forwarder):
         broken, sound = Instructor(forwarder, 0), Instructor(forwarder, 1)
         session = forwarder.fanout.add_session(GCM, bytes(16), bytes(12), "127.0.0.1", 9)
-        # A payload type that fits no packet: what no peer can bring about, but a mistake of ours could.
-        row = forwarder.fanout.add_row(broken.table, session, 5, 300, 0, 0, 0, b"")
+        row = forwarder.fanout.add_row(broken.table, session, 5, 111, 0, 0, 0, b"")
         forwarder.fanout.set_live(row, True)
+        # A kind that no flags know: what no peer can bring about, but a mistake of ours could.
+        broken.peer.uplinks[0].kind = None
         for _ in range(5):
             broken.send()
             sound.send()
