@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.util import find_spec
 
 from liveserver.rtp import fanout
 from liveserver.rtp.flags import Flags
@@ -17,7 +18,11 @@ IMPLEMENTATION = "python"
 REASON = f"{_FORCED} asks for it"  # why it is this one, in words
 _Fanout: type[fanout.Fanout] = fanout.Fanout
 
-if os.environ.get(_FORCED) != "python":
+if os.environ.get(_FORCED) == "python":
+    pass
+elif find_spec("liveserver.rtp._fanout") is None:
+    REASON = "the native one was not built: that takes a compiler, Cython and Python's headers"
+else:
     try:
         from liveserver.rtp import _fanout
     except ImportError as error:
