@@ -210,6 +210,7 @@ export default {
   "problem.network": "The server does not answer. Check the network; this page keeps trying.",
   "problem.no_common_codec": "This browser lacks the picture format of this class. Use Chrome, Edge or Safari.",
   "problem.no_connection": "The media connection was not established. A firewall may block it.",
+  "problem.not_cut": "The class is not cut off any more.",
   "problem.other": "Something went wrong ({code}). Please try again.",
   "problem.person_removed": "You were removed from the class.",
   "problem.rate_limited": "Too fast. Please wait a moment.",

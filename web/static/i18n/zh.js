@@ -210,6 +210,7 @@ export default {
   "problem.network": "连不上服务器。请检查网络，本页会继续尝试。",
   "problem.no_common_codec": "这个浏览器没有本课所用的画面格式，请换用 Chrome、Edge 或 Safari。",
   "problem.no_connection": "音视频连接没有建立，可能被防火墙拦住。",
+  "problem.not_cut": "课堂已经恢复了。",
   "problem.other": "出了问题（{code}）。请再试一次。",
   "problem.person_removed": "你已被移出课堂。",
   "problem.rate_limited": "操作太快了，请稍等片刻。",

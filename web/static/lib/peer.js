@@ -31,6 +31,11 @@ export class Peer {
     prepare(this.pc);
   }
 
+  /** The server's id of this session, the last part of its address; null before there is one. */
+  get id() {
+    return this.#location?.split('?')[0].split('/').pop() ?? null;
+  }
+
   /** Resolves when media can flow; throws `Problem` when the server refuses or nothing connects. */
   async open() {
     try {

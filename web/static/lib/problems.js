@@ -16,6 +16,7 @@ const SENTENCES = {
   chat_off: 'problem.chat_off',
   chat_too_long: 'problem.chat_too_long',
   no_common_codec: 'problem.no_common_codec',
+  not_cut: 'problem.not_cut',
   setup_used: 'problem.setup_used',
   no_connection: 'problem.no_connection',
   connection_lost: 'problem.connection_lost',

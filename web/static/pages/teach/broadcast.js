@@ -7,8 +7,8 @@ import { pickScreen } from '../../lib/devices.js';
 import { Emitter } from '../../lib/emitter.js';
 import { cutOf } from '../../lib/lesson.js';
 import { CUT_OR_ENDED } from '../../lib/socket.js';
+import { followRecordings } from './sealing.js';
 
-const RECORDING_POLL_MS = 1500;
 /** After this long without a picture at the server, although we believe to send one, we publish anew. */
 const UNHEARD_MS = 1500;
 
@@ -38,7 +38,7 @@ export class Broadcast extends Emitter {
     socket.on('joined', (message) => this.#joined(message));
     socket.on('down', ({ code }) => this.#disconnected(code));
     socket.on('stopped', ({ why }) => this.#stopped(why));
-    socket.on('replaced', () => this.#stopped('replaced'));
+    socket.on('replaced', ({ session }) => this.#replaced(session));
     socket.on('lesson', (message) => this.#lessonChanged(message));
     socket.on('cut', (message) => this.#cutChanged(message));
     socket.on('recording', (recording) => this.set({ recording }));
@@ -212,13 +212,18 @@ export class Broadcast extends Emitter {
     }, UNHEARD_MS);
   }
 
+  /** With `session`, that WHIP session alone was replaced, and every page of this instructor is told so. */
+  #replaced(session) {
+    if (session === undefined || session === this.publisher.link.peer?.id) this.#stopped('replaced');
+  }
+
   #stopped(why) {
     if (why === 'ended') this.#over();
     else this.#finish(why ?? 'denied');
   }
 
   #over() {
-    if (this.#finish('ended')) this.#followRecording();
+    if (this.#finish('ended')) followRecordings(this.id, (recordings) => this.set({ recordings }));
   }
 
   /** Nothing is sent from here any more; false when that was so already. */
@@ -233,18 +238,5 @@ export class Broadcast extends Emitter {
     this.screen = null;
     this.emit('change');
     return true;
-  }
-
-  async #followRecording() {
-    for (let tries = 0; tries < 200; tries += 1) {
-      try {
-        const { items } = await get(`/lessons/${encodeURIComponent(this.id)}/recordings`);
-        this.set({ recordings: items });
-        if (items.length && items.every(({ state }) => state === 'sealed' || state === 'failed')) return;
-      } catch {
-        // The next round asks again; the page says "being sealed" until then.
-      }
-      await new Promise((resolve) => { setTimeout(resolve, RECORDING_POLL_MS); });
-    }
   }
 }
