@@ -4,7 +4,7 @@
 
 moving_ms        from asking for the learner's page to its second picture, one value per join, at any moment
                  between keyframes
-glass_ms         age of the pictures shown: a time code drawn into the sender's picture and read in the viewer's
+glass_ms         age of the pictures shown, from a time code in the sender's picture
 uplink_bps       what the instructor's browser aims at 5 s after going live
 sealed_ms        from "end" to the sealed recording
 """
