@@ -99,6 +99,7 @@ export default {
   "learn.no_hls": "The H5 mode is not available yet; the live connection is used instead.",
   "learn.no_picture": "The instructor has no picture on",
   "learn.no_picture_hint": "There is only sound now.",
+  "learn.nothing_hint": "The microphone is off as well. Please wait.",
   "learn.offline": "This device is offline. It reconnects by itself.",
   "learn.paused": "The instructor has paused the class",
   "learn.paused_hint": "Please wait. It plays again by itself.",

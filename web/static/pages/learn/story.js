@@ -89,7 +89,9 @@ export class Story extends Emitter {
     if (this.codecMissing) return [t('learn.codec'), t('learn.codec_hint')];
     if (this.audioOnly) return [t('learn.audio_only'), t('learn.audio_only_hint')];
     if (sent?.blank) return [t('learn.blank'), t('learn.blank_hint')];
-    if (sent && !sent.camera && !sent.screen) return [t('learn.no_picture'), t('learn.no_picture_hint')];
+    if (sent && !sent.camera && !sent.screen) {
+      return [t('learn.no_picture'), sent.microphone ? t('learn.no_picture_hint') : t('learn.nothing_hint')];
+    }
     if (this.starved) return [t('learn.starved'), t('learn.starved_hint')];
     return this.frames ? null : [t('learn.almost'), ''];
   }

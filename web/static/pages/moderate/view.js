@@ -44,7 +44,7 @@ export function drawModerate(wall) {
     const live = wall.lessons.filter(({ state }) => state === 'live').length;
     setText(summary, wall.problem ? explain(wall.problem) : t('moderate.summary', { live: format.count(live), all: format.count(wall.lessons.length) }));
     summary.classList.toggle('problem', wall.problem !== null);
-    empty.hidden = shown.length > 0;
+    empty.hidden = shown.length > 0 || wall.problem !== null;
     setText(empty, wall.loaded ? t('moderate.empty') : t('moderate.loading'));
     drawTiles(shown);
     const { current } = wall;

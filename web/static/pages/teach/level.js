@@ -11,7 +11,7 @@ export function levelMeter(devices) {
   const meter = el('div', { class: 'level', role: 'meter', 'aria-label': t('device.level'), 'aria-valuemin': '0',
     'aria-valuemax': '100', 'aria-valuenow': '0' }, fill);
   const words = el('p', { class: 'hint' }, t('device.speak'));
-  const node = el('div', { class: 'level-box' }, meter, words);
+  const node = el('div', { class: 'level-box', hidden: true }, meter, words);
   let track = null;
   let stopWatching = null;
   let quiet = 0;
