@@ -10,26 +10,14 @@ import asyncio
 import contextlib
 import json
 import os
-import secrets
-import socket
 import sys
 import tempfile
-import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
-from liveserver.rtp import flags, header
-from liveserver.rtp.fanout import Fanout
-from liveserver.rtp.flags import Flags
+from liveserver import bench_fanout
 
-_GCM, _GCM_KEY, _GCM_SALT = 7, 16, 12
-_FRAMES_A_SECOND = 25
-_PACKETS_A_FRAME = 5
-_PACKET_BYTES = 1000  # 25 x 5 x 1000 bytes is 1 Mbit/s
-_AUDIO_A_SECOND = 50
-_AUDIO_BYTES = 80
-_DRAIN_BYTES = 64 * 1024 * 1024
 _STOP_S = 20.0
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -37,83 +25,9 @@ Report = dict[str, Any]
 Tell = Callable[[str], None]
 
 
-def fanout(viewers: int, seconds: float, tell: Tell) -> Report:
-    """Send a 1 Mbit/s picture and its sound to `viewers` rows, paced in real time, to a sink on loopback."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender, _sink() as address:
-        sender.bind(("127.0.0.1", 0))
-        sender.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8 * 1024 * 1024)
-        room = Flags(1)
-        room.renew(0, time.monotonic_ns() + int((seconds + 60) * 1e9))
-        out = Fanout(sender.fileno(), room)
-        video, audio = _tables(out, viewers, address)
-        tell(f"{viewers} viewers, {seconds:g} s")
-        cpu_s, wall_s = _play(out, video, audio, seconds)
-        sent, dropped = out.stats.sent, out.stats.dropped
-        out.close()
-    packets = sent + dropped
-    return {
-        "bench": "fanout",
-        "viewers": viewers,
-        "profile": "AEAD_AES_128_GCM",
-        "implementation": "python",
-        "packets": packets,
-        "us_per_packet": round(cpu_s * 1e6 / max(1, packets), 3),
-        "core_share": round(cpu_s / wall_s, 4),
-        "dropped_by_socket": dropped,
-    }
-
-
-def _tables(out: Fanout, viewers: int, address: tuple[str, int]) -> tuple[int, int]:
-    video, audio = out.add_table(), out.add_table()
-    for number in range(viewers):
-        key, salt = secrets.token_bytes(_GCM_KEY), secrets.token_bytes(_GCM_SALT)
-        session = out.add_session(_GCM, key, salt, *address)
-        rows = (
-            out.add_row(video, session, 2 * number + 1, 102, 2 * number + 0x10000, 103, 0, b""),
-            out.add_row(audio, session, 2 * number + 2, 111, 0, 0, 0, b""),
-        )
-        for row in rows:
-            out.set_live(row, True)
-    return video, audio
-
-
-def _play(out: Fanout, video: int, audio: int, seconds: float) -> tuple[float, float]:
-    """Frame by frame in real time; (CPU seconds, wall seconds)."""
-    frames = int(seconds * _FRAMES_A_SECOND)
-    sound_per_frame = _AUDIO_A_SECOND // _FRAMES_A_SECOND
-    began_s, cpu_s = time.monotonic(), time.process_time()
-    for frame in range(frames):
-        wait_s = began_s + frame / _FRAMES_A_SECOND - time.monotonic()
-        if wait_s > 0:
-            time.sleep(wait_s)
-        now_ns = time.monotonic_ns()
-        picture = [_packet(frame * _PACKETS_A_FRAME + n, frame * 3600, _PACKET_BYTES)
-                   for n in range(_PACKETS_A_FRAME)]  # fmt: skip
-        out.send(video, 0, flags.VIDEO, picture, now_ns)
-        for n in range(sound_per_frame):
-            number = frame * sound_per_frame + n
-            out.send(audio, 0, flags.AUDIO, [_packet(number, number * 960, _AUDIO_BYTES)], now_ns)
-    return time.process_time() - cpu_s, time.monotonic() - began_s
-
-
-def _packet(number: int, timestamp: int, size: int) -> bytes:
-    return header.build(
-        payload_type=96,
-        sequence=number & 0xFFFF,
-        timestamp=timestamp & 0xFFFFFFFF,
-        ssrc=1,
-        payload=bytes(size),
-        marker=True,
-    )
-
-
-@contextlib.contextmanager
-def _sink() -> Any:
-    """An address that takes datagrams: its buffer fills and the kernel drops the rest, at no cost to us."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sink:
-        sink.bind(("127.0.0.1", 0))
-        sink.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _DRAIN_BYTES)
-        yield sink.getsockname()
+def fanout(viewers: int, seconds: float, tell: Tell, profile: str = bench_fanout.GCM) -> Report:
+    """Forward a 1 Mbit/s picture and its sound to `viewers` viewers, beside the least that it could cost."""
+    return bench_fanout.measure(viewers, seconds, tell, profile)
 
 
 async def joins(viewers: int, tell: Tell) -> Report:
