@@ -157,7 +157,7 @@ def _demo(given: argparse.Namespace) -> int:
 
 
 def _bench(given: argparse.Namespace) -> int:
-    """Measure CPU time on this machine: `fanout` sends a 1 Mbit/s lesson to N rows of the fan-out; `joins` and
+    """Measure CPU time on this machine. `fanout` sends a 1 Mbit/s lesson to N rows of the fan-out, `joins` and
     `idle` start a server and N real WebRTC viewers."""
 
     def tell(text: str) -> None:

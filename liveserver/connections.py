@@ -10,6 +10,7 @@ from liveserver.core import events, messages
 from liveserver.core.errors import PeerError
 from liveserver.core.rate import MessageRate
 from liveserver.room import Room
+from liveserver.sfu.publisher import Publisher
 from liveserver.sfu.viewer import Viewer
 from liveserver.sfu.webrtc import DataChannel
 from liveserver.tokens import Claims
@@ -122,15 +123,17 @@ class ViewerEnd:
 class PublisherEnd:
     """What a WHIP peer tells the room. The instructor's control channel is the page's WebSocket."""
 
-    def __init__(self, room: Room, claims: Claims, tracks: Callable[[], tuple[str, ...]]):
+    def __init__(self, room: Room, claims: Claims):
         self.id = secrets.token_urlsafe(9)
-        self.session = ""  # the WHIP session's id
+        self.publisher: Publisher | None = None
         self._room = room
         self._claims = claims
-        self._tracks = tracks
 
     def connected(self) -> None:
-        self._room.post(events.Published(self.id, self._claims.person, self._claims.name, self._tracks()))
+        assert self.publisher is not None
+        self._room.closes_by(self.id, self.publisher.close)
+        tracks = tuple(uplink.track for uplink in self.publisher.uplinks)
+        self._room.post(events.Published(self.id, self._claims.person, self._claims.name, tracks))
 
     def control_opened(self, channel: DataChannel) -> None:
         """Publishers are not spoken to on a data channel."""
@@ -142,4 +145,6 @@ class PublisherEnd:
         """Never told of a publisher."""
 
     def closed(self, reason: str) -> None:
-        self._room.post(events.Unpublished(self.id, reason, self.session))
+        self._room.forget(self.id)
+        session = self.publisher.id if self.publisher is not None else ""
+        self._room.post(events.Unpublished(self.id, reason, session))

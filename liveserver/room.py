@@ -26,6 +26,7 @@ from liveserver.store import ChatLine, Store, StoreError
 MAX_WAITING = 20_000  # events; a class of 10,000 may join at once
 _BATCH = 512
 _FACTS_AT_ONCE = 500  # the store takes no more than 1,000
+_LAST_WORDS_S = 2.0  # for the facts that wait when a room stops
 _SLICE = 200  # carriers written to before others are let in
 _RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _URGENT = (events.CutMade, events.Restored)
@@ -116,10 +117,12 @@ class Room:
                 carrier.send(text)
 
     async def stop(self, reason: str) -> None:
-        """The node is stopping: end the task; the lesson's state stays as it is."""
+        """The node is stopping: everyone leaves, those facts are kept, the task ends; the state stays."""
+        self.stage.close(reason)
+        self._queue.put_nowait((events.Tick(), last := asyncio.get_running_loop().create_future()))
+        await asyncio.wait([last], timeout=_LAST_WORDS_S)
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
-        self.stage.close(reason)
 
     @property
     def waiting(self) -> int:

@@ -23,7 +23,7 @@ from liveserver.core.messages import Json
 from liveserver.core.permissions import Permission, Role
 from liveserver.core.room import CHAT_HISTORY, RoomState
 from liveserver.guard import CUT_TOPIC, RESTORE_TOPIC, Guard
-from liveserver.kills import cut_from_json
+from liveserver.kills import cut_from_json, cut_to_json
 from liveserver.log import Event, get_logger
 from liveserver.recording import Recordings
 from liveserver.room import Carrier, Room
@@ -171,9 +171,9 @@ class Rooms:
         """Begin a WHIP session. Raises PeerError lesson_cut, lesson_ended (410), sdp_…, no_common_codec."""
         room = await self._room(lesson_id)
         room.state.admit(claims.person, claims.role)
-        end = PublisherEnd(room, claims, lambda: tuple(u.track for u in publisher.uplinks))
+        end = PublisherEnd(room, claims)
         publisher, sdp = self._forwarder.publish(room.stage, offer, end)
-        end.session = publisher.id
+        end.publisher = publisher
         return self._sessions.begin(publisher, lesson_id, claims, sdp)
 
     async def watch(self, lesson_id: str, claims: Claims, offer: str) -> Answer:
@@ -292,11 +292,23 @@ class Rooms:
         self._guard.open(lesson.id, row)
         self._forwarder.flags.hold(row, 0)
         state = self._restored_state(lesson, history)
+        await self._reconcile(lesson, state)
         stage.hold(state.state is LessonState.PAUSED, self._clock.monotonic_ns())
         room = Room(state, stage, self._store, self._recordings, self._clock)
         self._forwarder.stages.add(stage)
         self._rooms[lesson.id] = room
         return room
+
+    async def _reconcile(self, lesson: Lesson, state: RoomState) -> None:
+        """A crash may fall between the kill file and the ledger: the store catches up with the guard here."""
+        if state.state == lesson.state:
+            return
+        cut = state.cuts.get(Level.LESSON)
+        kind = "cut" if cut is not None else "restore"
+        data = cut_to_json(cut) if cut is not None else {"reason": "", "by": "", "lifted": [Level.LESSON]}
+        late = Fact(kind, lesson.id, self._clock.wall_ms(), {**data, "late": True})
+        await self._store.append([late])
+        await self._store.update_lesson(lesson.id, state=state.state)
 
     def _restored_state(self, lesson: Lesson, history: list[ChatLine]) -> RoomState:
         """What the store and the guard know; the guard's word on cuts is the last one."""

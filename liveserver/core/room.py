@@ -78,10 +78,12 @@ class RoomState:
     ended_at_ms: int | None = None
     members: dict[str, Member] = field(default_factory=dict)
     publisher: str | None = None
+    publisher_person: str | None = None
     sources: Sources = field(default_factory=Sources)
     cuts: dict[Level, Cut] = field(default_factory=dict)
     removed: dict[str, Cut] = field(default_factory=dict)
     history: deque[Json] = field(default_factory=lambda: deque(maxlen=CHAT_HISTORY))
+    _learners: dict[str, dict[str, None]] = field(default_factory=dict)  # person → connections
     _changes: list[Json] = field(default_factory=list)
     _told: tuple[object, ...] = ()
     _roster_told: tuple[object, ...] = ()
@@ -95,7 +97,7 @@ class RoomState:
     @property
     def viewers(self) -> int:
         """Learners present; a person counts once."""
-        return len({m.person for m in self.members.values() if m.role is Role.LEARNER})
+        return len(self._learners)
 
     @property
     def cut(self) -> Cut | None:
@@ -147,8 +149,9 @@ class RoomState:
         self.admit(member.person, member.role)
         effects: list[Effect] = []
         if member.role is Role.LEARNER:
-            for other in [m for m in self.members.values() if m.person == member.person]:
+            for other in list(self._connections_of(member.person)):
                 effects += self._replace(other)
+            self._learners.setdefault(member.person, {})[member.connection] = None
         self.members[member.connection] = member
         self._changes.append({"joined": member.person, "connection": member.connection})
         fact = {"person": member.person, "role": member.role, "connection": member.connection,
@@ -178,6 +181,10 @@ class RoomState:
 
     def _leave(self, member: Member, reason: str) -> list[Effect]:
         del self.members[member.connection]
+        connections = self._learners.get(member.person, {})
+        connections.pop(member.connection, None)
+        if not connections:
+            self._learners.pop(member.person, None)
         self._changes.append({"left": member.person, "connection": member.connection})
         fact = {"person": member.person, "connection": member.connection, "reason": reason}
         return [Append("leave", fact)]
@@ -236,6 +243,7 @@ class RoomState:
         self.admit(event.person, Role.INSTRUCTOR)
         was_away = self.started_at_ms is not None and self.publisher is None
         self.publisher = event.connection
+        self.publisher_person = event.person
         self.instructor = event.name or self.instructor
         effects: list[Effect] = [
             Append("publish", {"person": event.person, "connection": event.connection,
@@ -296,8 +304,11 @@ class RoomState:
         assert cut.person is not None
         self.removed[cut.person] = cut
         told = messages.cut_message(True, cut.level, cut.reason, cut.at_ms)
-        leaving = [m for m in self.members.values() if m.person == cut.person]
-        return self._send_away(leaving, told, "removed", "person_removed")
+        leaving = list(self._connections_of(cut.person))
+        effects = self._send_away(leaving, told, "removed", "person_removed")
+        if self.publisher is not None and self.publisher_person == cut.person:
+            effects.append(ClosePublisher("removed"))
+        return effects
 
     def _send_away(self, leaving: list[Member], told: Json, reason: str, code: str) -> list[Effect]:
         """Everyone in `leaving` is told why, then shown the door."""
@@ -366,6 +377,12 @@ class RoomState:
             for m in list(self.members.values())[:ROSTER_SIZE]
         ]  # fmt: skip
         return {"type": "roster", "viewers": self.viewers, "people": people}
+
+    def _connections_of(self, person: str) -> list[Member]:
+        """A learner's connections from the index, since ten thousand may join at once; others by looking."""
+        if person in self._learners:
+            return [self.members[connection] for connection in self._learners[person]]
+        return [member for member in self.members.values() if member.person == person]
 
     def _lesson_message(self) -> Broadcast:
         summary = self.summary()

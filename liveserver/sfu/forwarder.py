@@ -79,11 +79,12 @@ class Forwarder:
         ice = IceCredentials.new()
         answer = answer_publisher(offer, self._server, ice)
         self._admit()
-        publisher = Publisher(self._transport, ice, events, self._clock, stage.room, stage.unpublish)
+        publisher = Publisher(
+            self._transport, ice, events, self._clock, stage.room, stage.publish, stage.unpublish
+        )
         publisher.agree(answer)
         self._begin(publisher)
         publisher.start(offer, answer)
-        stage.publish(publisher)
         return publisher, answer.sdp
 
     def watch(self, stage: Stage, sdp: str, events: PeerEvents) -> tuple[Viewer, str]:

@@ -31,12 +31,14 @@ class Publisher(Peer):
         events: PeerEvents,
         clock: Clock,
         room: int,
+        on_ready: Callable[[Publisher], None],
         on_gone: Callable[[Publisher], None],
     ):
         super().__init__(transport, ice, events, clock.monotonic_ns())
         self.uplinks: list[Uplink] = []
         self._clock = clock
         self._room = room
+        self._on_ready = on_ready
         self._on_gone = on_gone
         self._ssrc = secrets.randbits(31) | 1
         self._bandwidth = UplinkBandwidth()
@@ -168,6 +170,10 @@ class Publisher(Peer):
             return True
         mid = packet.extension(inbound.mid_extension)
         return mid is None or mid == inbound.mid.encode()
+
+    def _media_connected(self) -> None:
+        # Only now: an attempt that never connects must not end the broadcast that it would replace.
+        self._on_ready(self)
 
     def _media_closed(self) -> None:
         self._on_gone(self)

@@ -86,11 +86,14 @@ class Studio:
         self.stage = Stage(ROOM, hall.flags)
         self.told: dict[Peer, Told] = {}
         self.ears: list[Ear] = []
+        self.arrived: list[Publisher] = []  # who has connected; tests put them on the stage
 
     def publisher(self, sdp: str, *, connected: bool = True) -> tuple[Publisher, Ear]:
         told, ear = Told(), Ear(self.hall)
         ice = IceCredentials.new()
-        peer = Publisher(self.transport, ice, told, self.hall.clock, ROOM, self.stage.unpublish)
+        peer = Publisher(
+            self.transport, ice, told, self.hall.clock, ROOM, self.arrived.append, self.stage.unpublish
+        )
         peer.agree(answer_publisher(parse_offer(sdp), SERVER, ice))
         self.told[peer] = told
         self.ears.append(ear)

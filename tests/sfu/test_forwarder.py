@@ -93,6 +93,14 @@ class TestOffers:
         assert (forwarder.front.peers, len(forwarder.peers), lesson.publisher) == (0, 0, None)
         assert len(asyncio.all_tasks()) == tasks
 
+    async def test_an_attempt_that_has_not_connected_does_not_end_the_broadcast(self, forwarder):
+        lesson, told = stage(forwarder), Told()
+        on_air, _ = forwarder.publish(lesson, offer(AUDIO), told)
+        lesson.publish(on_air)
+        forwarder.publish(lesson, offer(AUDIO), Told())
+        assert lesson.publisher is on_air
+        assert told.closed_reasons == []
+
     async def test_a_full_node_says_when_to_come_again(self, forwarder):
         lesson = stage(forwarder)
         for _ in range(20):
