@@ -157,8 +157,8 @@ def _demo(given: argparse.Namespace) -> int:
 
 
 def _bench(given: argparse.Namespace) -> int:
-    """Measure CPU time on this machine. `fanout` sends a 1 Mbit/s lesson to N rows of the fan-out, `joins` and
-    `idle` start a server and N real WebRTC viewers."""
+    """Measure CPU time on this machine. `fanout` sends a 1 Mbit/s lesson to N rows of the fan-out; `joins`
+    and `idle` start a server and N real WebRTC viewers."""
 
     def tell(text: str) -> None:
         if not given.json:

@@ -14,9 +14,10 @@ from liveserver.bus import MemoryBus
 from liveserver.clock import Clock
 from liveserver.connections import Connection
 from liveserver.core.errors import PeerError
+from liveserver.core.events import Cut, Level
 from liveserver.core.permissions import Role
 from liveserver.guard import Guard
-from liveserver.kills import KillFiles
+from liveserver.kills import Kill, KillFiles
 from liveserver.recording import Recordings
 from liveserver.rooms import Rooms
 from liveserver.rtp.flags import ALL, Flags
@@ -411,6 +412,17 @@ class TestRestart:
         await node.guard.call(node.guard.cut(lesson, "lesson", "advert", None, "mo"))
         await node.restarted()
         assert (await node.rooms.lesson(lesson))["state"] == "cut"
+
+    async def test_a_cut_that_a_crash_kept_from_the_ledger_is_a_fact_at_the_next_start(self, node):
+        lesson = await node.lesson()
+        await node.stop()
+        cut = Cut(Level.LESSON, "gambling advert", 1_772_415_000_000, "mod")
+        KillFiles(node.folder / "kills").write(Kill(lesson).with_cut(cut))
+        await node.start()
+        with pytest.raises(PeerError, match="lesson_cut"):
+            await node.join(lesson, claims())
+        assert await node.facts(lesson) == ["create", "cut"]
+        assert (await node.store.lesson(lesson)).state == "cut"
 
     async def test_an_ended_lesson_stays_ended(self, node):
         lesson = await node.lesson()
