@@ -198,9 +198,9 @@ class Server:
             timeout_s=timeout_s,
         )
 
-    def new_lesson(self) -> Lesson:
+    def new_lesson(self, title: str | None = None) -> Lesson:
         self._lessons += 1
-        title = f"Welding, part {self._lessons}"
+        title = title or f"Welding, part {self._lessons}"
         reply = self.api("POST", "/lessons", {"title": title})
         assert reply.status == 201, reply
         made = reply.json
