@@ -6,7 +6,6 @@
 #include "_fanout_tables.h"
 
 enum { RTP_HEADER = 12, FLAGS_WORDS = 4, FLAGS_DARK = 1, FLAGS_LEASE = 2, FLAGS_HOLD = 3 };
-enum { AHEAD = 2 }; /* rows whose memory is asked for before they are served */
 
 /* `Flags.allows`. Other threads write the words, each whole. */
 static bool allows(const fanout *self, const fanout_gate *gate) {
@@ -153,21 +152,6 @@ static bool send_media(fanout *self, const fanout_gate *gate, fanout_row *row, f
     return true;
 }
 
-/* Ask for what serving a row will touch: it is scattered, and waiting for memory is most of the cost. */
-static void prefetch(const fanout_table *table, size_t position) {
-    if (position + 2 * AHEAD < table->used) {
-        const fanout_row *row = &table->rows[position + 2 * AHEAD];
-        __builtin_prefetch(row->session);
-        __builtin_prefetch(row->window);
-    }
-    if (position + AHEAD < table->used && table->rows[position + AHEAD].live) {
-        const fanout_row *row = &table->rows[position + AHEAD];
-        __builtin_prefetch(row->session->rtp.context);
-        __builtin_prefetch((const char *)row->session->rtp.context + 64);
-        __builtin_prefetch(&row->window->seen[(row->window->highest & (FANOUT_WINDOW - 1)) >> 6]);
-    }
-}
-
 static int64_t read_sources(fanout *self, const fanout_packet *packets, size_t count) {
     fanout_source *sources = fanout_grown(self->sources, &self->source_room, count, sizeof *sources);
     size_t read = 0;
@@ -190,7 +174,6 @@ int64_t fanout_send(fanout *self, int64_t table, const fanout_gate *gate, const 
     uint64_t before = self->stats.sent;
     for (size_t position = 0; position < found->used; position++) {
         fanout_row *row = &found->rows[position];
-        prefetch(found, position);
         if (!row->live)
             continue;
         if (!allows(self, gate)) {
