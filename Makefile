@@ -14,6 +14,7 @@ RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --disable-pip-version-check
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
+NATIVE := $(wildcard liveserver/rtp/_fanout.pyx liveserver/rtp/_fanout_*.[ch])
 NODE_MODULES := tests/node_modules/.installed
 
 .PHONY: help install demo test lint test-tools clean
@@ -58,11 +59,12 @@ $(VENV)/bin/python:
 	@"$(PYTHON)" -m venv $(VENV)
 
 # Dependencies come first, each checked against its hash; then the project alone, built with the pinned setuptools.
-$(INSTALLED): requirements.lock requirements-build.lock pyproject.toml | $(VENV)/bin/python
+$(INSTALLED): requirements.lock requirements-build.lock pyproject.toml setup.py $(NATIVE) | $(VENV)/bin/python
 	@echo "== Installing the dependencies (pinned and hashed; about a minute)"
 	@$(PIP) install --quiet --require-hashes -r requirements-build.lock -r requirements.lock
 	@echo "== Installing liveserver"
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@$(RUN) -m liveserver.rtp.native
 	@touch $@
 
 $(INSTALLED_DEV): requirements-dev.lock tests/requirements-tools.lock $(INSTALLED)
