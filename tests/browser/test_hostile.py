@@ -56,13 +56,15 @@ def media_address(tab: Tab) -> tuple[str, int]:
 
 
 class TestAVanishedLearner:
-    def test_a_killed_browser_harms_nobody(self, classroom: Classroom, unharmed):
+    def test_a_killed_browser_is_noticed_only_in_the_count(self, classroom: Classroom, unharmed):
+        """The count follows when its consent to receive has expired, 30 s later (RFC 7675 section 5.1)."""
         with Chromium() as browser:
             tab = browser.tab(classroom.server.learn_link(classroom.lesson))
             tab.wait_moving()
             assert classroom.server.lesson(classroom.lesson)["viewers"] == 2
             browser.kill()
             unharmed()
+        classroom.server.wait_lesson(classroom.lesson, timeout_s=60, viewers=1)
 
 
 class TestTheMediaPort:
