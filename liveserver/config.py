@@ -161,7 +161,7 @@ class RecorderConfig:
     socket: str = ""
     buffer: Size = Size(8 * 1024**2)
     seal_after: Duration = Duration(15_000)
-    retention: Duration = Duration(365 * 86_400_000)
+    retention: Duration = Duration(366 * 86_400_000)  # 12 months whatever the year (REQ-L6)
 
 
 @dataclass(frozen=True, slots=True)
