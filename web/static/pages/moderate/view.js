@@ -103,6 +103,7 @@ export function drawModerate(wall) {
     if (key === 'c' && !cut.disabled) cutNow();
     else if (key === 'r' && !restore.disabled) restoreNow();
     else if (event.key === 'Escape' && wall.opened) wall.close();
+    else if (event.key === 'Enter' && document.activeElement === document.body && wall.selected) toggleOpened();
     else if (event.key in STEPS && document.activeElement === document.body) focusSelected();
     else return;
     event.preventDefault();
