@@ -9,6 +9,7 @@ subclasses add the bounds they lack (RELIABILITY section 0, items 1 and 2).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
@@ -26,7 +27,7 @@ from aiortc.rtcdtlstransport import (
     State,
 )
 from aiortc.rtcicetransport import RTCIceTransport
-from aiortc.rtcsctptransport import RTCSctpCapabilities, RTCSctpTransport
+from aiortc.rtcsctptransport import Chunk, RTCSctpCapabilities, RTCSctpTransport
 from OpenSSL import SSL
 
 from liveserver.core.errors import PeerError
@@ -134,6 +135,12 @@ class Dtls(RTCDtlsTransport):
             raise PeerError("dtls_failed", f"state {self.state}")
         return self.keys
 
+    async def _send_data(self, data: bytes) -> None:
+        try:
+            await super()._send_data(data)
+        except SSL.Error as error:  # shut down already: SCTP's timers may fire once more
+            raise ConnectionError("the DTLS session is closed") from error
+
     def _setup_srtp(self) -> None:
         assert self._ssl is not None
         negotiated = self._ssl.get_selected_srtp_profile()
@@ -168,6 +175,11 @@ class Sctp(RTCSctpTransport):
             self._on_breach("sctp_flood")
         if len(self._data_channels) > MAX_STREAMS:
             self._on_breach("sctp_flood")
+
+    async def _send_chunk(self, chunk: Chunk) -> None:
+        # aiortc sends from tasks nobody awaits: a peer that has gone is no failure to report.
+        with contextlib.suppress(ConnectionError):
+            await super()._send_chunk(chunk)
 
     async def _receive(self, stream_id: int, pp_id: int, data: bytes) -> None:
         if len(data) > MAX_MESSAGE_BYTES:
