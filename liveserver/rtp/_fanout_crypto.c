@@ -23,6 +23,10 @@ static struct {
     int (*update)(void *, uint8_t *, int *, const uint8_t *, int);
     int (*final)(void *, uint8_t *, int *);
     int (*cipher_get)(void *, parameter *);
+    int (*cipher_set)(void *, const parameter *);
+    int (*decrypt_init)(void *, const void *, void *, const uint8_t *, const uint8_t *);
+    int (*decrypt_update)(void *, uint8_t *, int *, const uint8_t *, int);
+    int (*decrypt_final)(void *, uint8_t *, int *);
     void *(*mac_fetch)(void *, const char *, const char *);
     void *(*mac_new)(void *);
     void (*mac_free)(void *);
@@ -47,6 +51,10 @@ static const struct {
     {"EVP_EncryptUpdate", &openssl.update},
     {"EVP_EncryptFinal_ex", &openssl.final},
     {"EVP_CIPHER_CTX_get_params", &openssl.cipher_get},
+    {"EVP_CIPHER_CTX_set_params", &openssl.cipher_set},
+    {"EVP_DecryptInit_ex", &openssl.decrypt_init},
+    {"EVP_DecryptUpdate", &openssl.decrypt_update},
+    {"EVP_DecryptFinal_ex", &openssl.decrypt_final},
     {"EVP_MAC_fetch", &openssl.mac_fetch},
     {"EVP_MAC_CTX_new", &openssl.mac_new},
     {"EVP_MAC_CTX_free", &openssl.mac_free},
@@ -70,9 +78,12 @@ static bool gcm_is_right(void) {
         return false;
     bool done = fanout_protect(&cipher, 0x5501a0b2, 0xf17b, packet, 12, (const uint8_t *)payload,
                                sizeof payload - 1);
-    fanout_cipher_close(&cipher);
-    return done && packet[12] == 0xf2 && packet[13] == 0x4d &&
+    done = done && packet[12] == 0xf2 && packet[13] == 0x4d &&
            memcmp(packet + sizeof packet - sizeof tag, tag, sizeof tag) == 0;
+    done = done && fanout_unprotect(&cipher, 0x5501a0b2, 0xf17b, packet, 12, sizeof packet) == 12 + sizeof payload - 1 &&
+           memcmp(packet + 12, payload, sizeof payload - 1) == 0;
+    fanout_cipher_close(&cipher);
+    return done;
 }
 
 /* RFC 3711 B.3 (key derivation is AES in counter mode) and RFC 2202 3, case 1 (HMAC-SHA1). */
@@ -251,4 +262,74 @@ size_t fanout_protect_rtcp(fanout_cipher *cipher, uint32_t ssrc, uint32_t index,
         return 0;
     memcpy(packet + size, word, 4);
     return authenticate(cipher, packet, size + 4, NULL, 0, packet + size + 4) ? size + 14 : 0;
+}
+
+/* The reverse of `seal`: the tag lies behind `size` octets of ciphertext at `data`. */
+static bool unseal(fanout_cipher *cipher, uint32_t ssrc, uint64_t index, const uint8_t *authenticated,
+                   size_t authenticated_size, uint8_t *data, size_t size) {
+    uint8_t nonce[12], tag[16];
+    int written = 0;
+    void *context = cipher->context;
+    const parameter expected[] = {{"tag", OCTET_STRING, tag, 16, 0}, {NULL, 0, NULL, 0, 0}};
+    memcpy(tag, data + size, sizeof tag);
+    memcpy(nonce, cipher->salt, sizeof nonce);
+    mix(nonce + 2, ssrc, 4);
+    mix(nonce + 6, index, 6);
+    return openssl.decrypt_init(context, NULL, NULL, NULL, nonce) == 1 && openssl.cipher_set(context, expected) == 1 &&
+           openssl.decrypt_update(context, NULL, &written, authenticated, (int)authenticated_size) == 1 &&
+           (size == 0 || openssl.decrypt_update(context, data, &written, data, (int)size) == 1) &&
+           openssl.decrypt_final(context, tag, &written) == 1;
+}
+
+size_t fanout_unprotect(fanout_cipher *cipher, uint32_t ssrc, uint64_t index, uint8_t *packet, size_t header_size,
+                        size_t size) {
+    if (size < header_size + cipher->tag_size)
+        return 0;
+    size_t left = size - cipher->tag_size;
+    uint8_t *body = packet + header_size;
+    if (cipher->mac == NULL)
+        return unseal(cipher, ssrc, index, packet, header_size, body, left - header_size) ? left : 0;
+    uint8_t rollover[4] = {0}, tag[10];
+    mix(rollover, index >> 16, 4);
+    if (!authenticate(cipher, packet, left, rollover, sizeof rollover, tag) || !fanout_equal(tag, packet + left, 10))
+        return 0;
+    return count(cipher, ssrc, index, body, body, left - header_size) ? left : 0;
+}
+
+size_t fanout_unprotect_rtcp(fanout_cipher *cipher, uint32_t ssrc, uint32_t index, uint8_t *packet, size_t size) {
+    size_t trailer = (size_t)cipher->tag_size + 4;
+    if (size < 8 + trailer)
+        return 0;
+    size_t left = size - trailer;
+    if (cipher->mac == NULL) {
+        uint8_t authenticated[12];
+        memcpy(authenticated, packet, 8);
+        memcpy(authenticated + 8, packet + size - 4, 4);
+        return unseal(cipher, ssrc, index, authenticated, sizeof authenticated, packet + 8, left - 8) ? left : 0;
+    }
+    uint8_t tag[10];
+    if (!authenticate(cipher, packet, left + 4, NULL, 0, tag) || !fanout_equal(tag, packet + left + 4, 10))
+        return 0;
+    return count(cipher, ssrc, index, packet + 8, packet + 8, left - 8) ? left : 0;
+}
+
+bool fanout_hmac_sha1(const uint8_t *key, size_t key_size, const uint8_t *first, size_t first_size,
+                      const uint8_t *second, size_t second_size, uint8_t digest[20]) {
+    char name[] = "SHA1";
+    parameter parameters[] = {{"digest", UTF8_STRING, name, sizeof name - 1, 0}, {NULL, 0, NULL, 0, 0}};
+    static void *context; /* one thread only, as all of this */
+    size_t size = 0;
+    if (context == NULL)
+        context = openssl.mac_new(openssl.hmac);
+    return context != NULL && openssl.mac_init(context, key, key_size, parameters) == 1 &&
+           openssl.mac_update(context, first, first_size) == 1 &&
+           (second_size == 0 || openssl.mac_update(context, second, second_size) == 1) &&
+           openssl.mac_final(context, digest, &size, 20) == 1 && size == 20;
+}
+
+bool fanout_equal(const uint8_t *one, const uint8_t *other, size_t size) {
+    uint8_t difference = 0;
+    for (size_t n = 0; n < size; n++)
+        difference |= one[n] ^ other[n];
+    return difference == 0;
 }

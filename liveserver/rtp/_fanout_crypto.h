@@ -43,4 +43,17 @@ bool fanout_protect(fanout_cipher *cipher, uint32_t ssrc, uint64_t index, uint8_
  * send, or 0. `index` has 31 bits. */
 size_t fanout_protect_rtcp(fanout_cipher *cipher, uint32_t ssrc, uint32_t index, uint8_t *packet, size_t size);
 
+/* The packet of `size` octets, tag included, in the clear where it lies. The octets that are left, or 0: it is
+ * not authentic (its payload is not to be used then). `index` as the receiver guesses it. */
+size_t fanout_unprotect(fanout_cipher *cipher, uint32_t ssrc, uint64_t index, uint8_t *packet, size_t header_size,
+                        size_t size);
+/* The same for SRTCP with its index and tag; at least 8 + FANOUT_RTCP_TRAILER octets (14 without GCM). */
+size_t fanout_unprotect_rtcp(fanout_cipher *cipher, uint32_t ssrc, uint32_t index, uint8_t *packet, size_t size);
+
+/* HMAC-SHA1 of two pieces, for STUN (RFC 8489 14.5); `key` of any size. */
+bool fanout_hmac_sha1(const uint8_t *key, size_t key_size, const uint8_t *first, size_t first_size,
+                      const uint8_t *second, size_t second_size, uint8_t digest[20]);
+/* Whether both hold the same, in a time that does not tell where they differ. */
+bool fanout_equal(const uint8_t *one, const uint8_t *other, size_t size);
+
 #endif
