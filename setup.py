@@ -12,6 +12,7 @@ from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).parent
 RTP = Path("liveserver", "rtp")
+NATIVE_PARTS = ("core", "crypto", "history", "replay", "send", "stream", "tables", "wire")
 
 
 class Optional(build_ext):
@@ -33,7 +34,7 @@ def extensions() -> list[Extension]:
     except ImportError:
         sys.stderr.write("Cython is not installed; the Python fan-out will serve.\n")
         return []
-    parts = [str(RTP / f"_fanout_{part}.c") for part in ("core", "crypto", "send", "tables", "wire")]
+    parts = [str(RTP / f"_fanout_{part}.c") for part in NATIVE_PARTS]
     headers = sorted(str(path.relative_to(ROOT)) for path in (ROOT / RTP).glob("_fanout_*.h"))
     native = Extension(
         "liveserver.rtp._fanout",

@@ -163,8 +163,8 @@ def _play(fd: int, profile: Profile, viewers: int, ticks: int, sink: Sink) -> Sp
         if wait_s > 0:
             time.sleep(wait_s)
         if tick % 2 == 0:
-            out.send(video, 0, flags.VIDEO, pictures[tick // 2], time.monotonic_ns())
-        out.send(audio, 0, flags.AUDIO, sound[tick], time.monotonic_ns())
+            out.send(video, pictures[tick // 2], time.monotonic_ns())
+        out.send(audio, sound[tick], time.monotonic_ns())
     cpu_s, wall_s = time.process_time() - cpu_s, time.monotonic() - began_s
     counted = out.stats
     out.close()
@@ -173,7 +173,7 @@ def _play(fd: int, profile: Profile, viewers: int, ticks: int, sink: Sink) -> Sp
 
 def _tables(out: Fanout, profile: Profile, viewers: int, sink: Sink) -> tuple[int, int]:
     """Rows as viewers have them: mid, RTX for the picture, none for the sound."""
-    video, audio = out.add_table(), out.add_table()
+    video, audio = out.add_table(0, flags.VIDEO), out.add_table(0, flags.AUDIO)
     for number in range(viewers):
         key, salt = (secrets.token_bytes(size) for size in KEY_SIZES[profile])
         session = out.add_session(profile, key, salt, *sink.address(number))

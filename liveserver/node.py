@@ -108,7 +108,7 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
     stack.push_async_callback(asyncio.to_thread, guard.stop)
 
     recordings = await _recordings(config, store, clock, metrics, stack)
-    front = _bind_front(config, clock)
+    front = _bind_front(config, flags, clock)
     forwarder = Forwarder(front, flags, clock, config.rtc.advertise or own_addresses(config.rtc.host))
     forwarder.start()
     stack.push_async_callback(forwarder.stop)
@@ -186,9 +186,9 @@ async def _recordings(
     return recordings
 
 
-def _bind_front(config: Config, clock: Clock) -> Front:
+def _bind_front(config: Config, flags: Flags, clock: Clock) -> Front:
     try:
-        return Front.bind(config.rtc.host, config.rtc.port, clock.monotonic_ns)
+        return Front.bind(config.rtc.host, config.rtc.port, flags, clock.monotonic_ns)
     except OSError as error:
         where = f"{config.rtc.host}:{config.rtc.port}"
         raise StartError(f"cannot listen on UDP {where}: {(error.strerror or str(error)).lower()}") from error

@@ -119,7 +119,7 @@ class Node:
         kills = KillFiles(self.folder / "kills")
         self.guard = Guard(self.flags, kills, self.bus, self.clock, 5 * 10**9, _serve_nothing)
         self.guard.start()
-        front = Front.bind("127.0.0.1", 0, self.clock.monotonic_ns)
+        front = Front.bind("127.0.0.1", 0, self.flags, self.clock.monotonic_ns)
         self.forwarder = Forwarder(front, self.flags, self.clock, ["127.0.0.1"])
         self.forwarder.start()
         store: Any = self.flaky

@@ -18,14 +18,15 @@ import os
 import socket
 from ipaddress import ip_address
 
-from liveserver.rtp.fanout import Stats
+from liveserver.rtp.fanout import STREAM
 from liveserver.rtp.header import extension_block
 from liveserver.rtp.srtp import KEY_SIZES, Profile
+from liveserver.rtp.tables import Counters, Stats
 
 
 cdef extern from "<sys/socket.h>" nogil:
     ctypedef unsigned int socklen_t
-    int AF_INET, AF_INET6
+    int AF_UNSPEC, AF_INET, AF_INET6
 
 
 cdef extern from "<netinet/in.h>" nogil:
@@ -53,9 +54,13 @@ cdef extern from "_fanout_core.h" nogil:
         FANOUT_MAX_SOURCES
         FANOUT_DATAGRAM
         FANOUT_RTCP_TRAILER
+    struct fanout_stream_address "stream":
+        unsigned short family
+        int64_t number
     ctypedef union fanout_address:
         sockaddr_in v4
         sockaddr_in6 v6
+        fanout_stream_address stream
     ctypedef struct fanout_stats:
         uint64_t sent, dropped, held, refused
     ctypedef struct fanout:
@@ -63,9 +68,16 @@ cdef extern from "_fanout_core.h" nogil:
     ctypedef struct fanout_packet:
         const uint8_t *data
         size_t size
-    ctypedef struct fanout_gate:
-        uint32_t room, kind
-        uint64_t now_ns
+    ctypedef struct fanout_counters:
+        uint64_t packets, octets, replayed, rtx, rtx_unknown, rtx_capped
+        int64_t last_sent_ns, reported_ns, lost
+        uint32_t last_timestamp, highest_sequence, jitter
+        uint16_t last_sequence
+        uint8_t fraction_lost
+    ctypedef struct fanout_reception:
+        int64_t reported_ns, lost
+        uint32_t highest_sequence, jitter
+        uint8_t fraction_lost
     ctypedef struct fanout_track:
         uint32_t ssrc, rtx_ssrc
         uint8_t payload_type, rtx_payload_type
@@ -99,24 +111,36 @@ cdef extern from "_fanout_core.h" nogil:
                                const fanout_address *address, socklen_t address_size)
     void fanout_move_session(fanout *, int64_t session, const fanout_address *address, socklen_t address_size)
     void fanout_remove_session(fanout *, int64_t session)
-    int64_t fanout_add_table(fanout *)
+    int64_t fanout_add_table(fanout *, uint32_t room, uint32_t kind)
+    void fanout_clear_table(fanout *, int64_t table)
     int fanout_remove_table(fanout *, int64_t table)
     bint fanout_has_session(fanout *, int64_t session)
     bint fanout_may_add(fanout *, int64_t session, uint32_t ssrc, uint32_t rtx_ssrc)
     int64_t fanout_add_row(fanout *, int64_t table, int64_t session, const fanout_track *track)
     void fanout_set_live(fanout *, int64_t row, bint live)
+    bint fanout_is_live(fanout *, int64_t row)
+    bint fanout_is_replaying(fanout *, int64_t row)
     void fanout_rebase(fanout *, int64_t row, uint16_t sequence_offset, uint32_t timestamp_offset,
                        uint8_t payload_type, uint8_t rtx_payload_type, int64_t first_sequence)
     int fanout_move_row(fanout *, int64_t row, int64_t table)
     void fanout_remove_row(fanout *, int64_t row)
-    void fanout_counters(fanout *, int64_t row, uint64_t counters[4])
-    int64_t fanout_send(fanout *, int64_t table, const fanout_gate *gate, const fanout_packet *packets,
-                        size_t count)
-    int64_t fanout_send_row(fanout *, int64_t row, const fanout_gate *gate, const fanout_packet *packet,
-                            uint32_t timestamp)
-    bint fanout_send_rtx(fanout *, int64_t row, const fanout_gate *gate, const fanout_packet *packet,
-                         uint16_t out_sequence, uint32_t timestamp)
+    fanout_counters fanout_count(fanout *, int64_t row)
+    void fanout_reported(fanout *, int64_t session, uint32_t ssrc, const fanout_reception *reception)
+    void fanout_estimated(fanout *, int64_t session, uint64_t bitrate_bps)
+    uint64_t fanout_bandwidth_bps(fanout *, int64_t session)
+    int64_t fanout_add_stream(fanout *, int fd)
+    int fanout_remove_stream(fanout *, int64_t stream)
+    bint fanout_post(fanout *, const fanout_address *address, socklen_t size, const fanout_packet *packet)
+    int64_t fanout_send(fanout *, int64_t table, const fanout_packet *packets, size_t count, int64_t now_ns)
+    int fanout_replay_row(fanout *, int64_t row, uint16_t first_sequence, uint32_t anchor_timestamp,
+                          int64_t anchor_ns, int64_t due_ns, int64_t spare_bps)
+    int64_t fanout_pace(fanout *, int64_t now_ns, const int64_t **lost, size_t *lost_count)
+    int64_t fanout_retransmit(fanout *, int64_t session, uint32_t ssrc, const uint16_t *sequences, size_t count,
+                              int64_t now_ns)
     int fanout_send_rtcp(fanout *, int64_t session, const fanout_packet *packet)
+    int fanout_report(fanout *, int64_t row, uint64_t ntp, uint32_t rtp_timestamp, const fanout_packet *cname)
+    int64_t fanout_report_table(fanout *, int64_t table, uint64_t ntp, uint32_t rtp_timestamp,
+                                const fanout_packet *cname, uint32_t part, uint32_t parts)
 
 
 def _load():
@@ -160,14 +184,17 @@ cdef void _derive(fanout_keys *keys, bytes key, bytes salt, int first) except *:
         raise MemoryError
 
 
-cdef socklen_t _address(int family, str host, uint16_t port, fanout_address *address) except 0:
+cdef socklen_t _address(int family, str host, int64_t port, fanout_address *address) except 0:
     """As the socket's family wants it; ValueError for a name: nothing is looked up on this path."""
+    memset(address, 0, sizeof(address[0]))
+    if host == STREAM:
+        address.stream.family, address.stream.number = AF_UNSPEC, port
+        return sizeof(address.stream)
     parsed = ip_address(host)
     cdef bytes packed = parsed.packed
-    memset(address, 0, sizeof(address[0]))
     if parsed.version == 4 and family != AF_INET6:
         address.v4.sin_family = AF_INET
-        address.v4.sin_port = htons(port)
+        address.v4.sin_port = htons(<uint16_t>port)
         memcpy(&address.v4.sin_addr, _octets(packed), 4)
         return sizeof(address.v4)
     if parsed.version == 4:
@@ -176,7 +203,7 @@ cdef socklen_t _address(int family, str host, uint16_t port, fanout_address *add
         zone = parsed.scope_id
         address.v6.sin6_scope_id = int(zone) if zone.isdecimal() else socket.if_nametoindex(zone)
     address.v6.sin6_family = AF_INET6
-    address.v6.sin6_port = htons(port)
+    address.v6.sin6_port = htons(<uint16_t>port)
     memcpy(&address.v6.sin6_addr, _octets(packed), 16)
     return sizeof(address.v6)
 
@@ -189,11 +216,13 @@ cdef class Fanout:
     cdef bint _sending
     cdef const uint64_t[::1] _words
     cdef size_t _rooms
+    cdef set _streams
 
     def __cinit__(self, int fd, flags):
         cdef uint64_t secret[2]
         cdef bytes random = os.urandom(sizeof(secret))
         self._fd = -1
+        self._streams = set()
         self._words = flags.words
         self._rooms = self._words.shape[0] // 4
         memcpy(secret, _octets(random), sizeof(secret))
@@ -216,6 +245,8 @@ cdef class Fanout:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+        for stream in list(self._streams):
+            self.remove_stream(stream)
 
     @property
     def stats(self):
@@ -233,14 +264,7 @@ cdef class Fanout:
             raise RuntimeError("a fan-out is called by one thread only")
         return 0
 
-    cdef fanout_gate _gate(self, uint32_t room, uint32_t kind, uint64_t now_ns) except *:
-        cdef fanout_gate gate
-        if room >= self._rooms:
-            raise IndexError("no such room in the flags")
-        gate.room, gate.kind, gate.now_ns = room, kind, now_ns
-        return gate
-
-    def add_session(self, int profile, bytes key not None, bytes salt not None, str host not None, uint16_t port):
+    def add_session(self, int profile, bytes key not None, bytes salt not None, str host not None, int64_t port):
         """One peer: outbound SRTP master key and salt (never the same twice), and where to send."""
         cdef fanout_keys rtp, rtcp
         cdef fanout_address address
@@ -258,7 +282,7 @@ cdef class Fanout:
             memset(&rtp, 0, sizeof(rtp))
             memset(&rtcp, 0, sizeof(rtcp))
 
-    def move_session(self, int64_t session, str host not None, uint16_t port):
+    def move_session(self, int64_t session, str host not None, int64_t port):
         """The peer is reached at another address from now on."""
         cdef fanout_address address
         self._alone()
@@ -271,9 +295,17 @@ cdef class Fanout:
         self._alone()
         fanout_remove_session(self._native, session)
 
-    def add_table(self):
+    def add_table(self, uint32_t room, uint32_t kind):
+        """A track; `room` and `kind` are what `Flags` knows, asked before each row it is sent to."""
         self._alone()
-        return _made(fanout_add_table(self._native))
+        if room >= self._rooms:
+            raise IndexError("no such room in the flags")
+        return _made(fanout_add_table(self._native, room, kind))
+
+    def clear_table(self, int64_t table):
+        """The track's source begins anew: what it sent before is forgotten, its rows wait, not live."""
+        self._alone()
+        fanout_clear_table(self._native, table)
 
     def remove_table(self, int64_t table):
         """The track is gone; its rows wait, not live, to be moved or removed."""
@@ -308,9 +340,15 @@ cdef class Fanout:
         return _made(fanout_add_row(self._native, table, session, &track))
 
     def set_live(self, int64_t row, bint live):
-        """Whether `send` serves the row."""
+        """Whether `send` serves the row; it does not catch up any more."""
         self._alone()
         fanout_set_live(self._native, row, live)
+
+    def is_live(self, int64_t row):
+        return fanout_is_live(self._native, row)
+
+    def is_replaying(self, int64_t row):
+        return fanout_is_replaying(self._native, row)
 
     def rebase(
         self,
@@ -330,6 +368,31 @@ cdef class Fanout:
         fanout_rebase(self._native, row, sequence_offset & 0xFFFF, timestamp_offset & 0xFFFFFFFF, payload_type,
                       rtx_payload_type, first_sequence)
 
+    def replay(self, int64_t row, uint16_t first_sequence, uint32_t anchor_timestamp, int64_t anchor_ns,
+               int64_t due_ns, int64_t spare_bps):
+        """Catch up from the history's packet `first_sequence` on, then go live; `pace` sends what is due.
+
+        `anchor_timestamp`, with the row's offset applied, arrived at `anchor_ns`; nothing leaves before `due_ns`
+        (`rtp.replay`).
+        """
+        self._alone()
+        if spare_bps <= 0:
+            raise ValueError("a rate is more than nothing")
+        _made(fanout_replay_row(self._native, row, first_sequence, anchor_timestamp, anchor_ns, due_ns, spare_bps))
+
+    def pace(self, int64_t now_ns):
+        """Send each row that catches up the frame that is due: when the next one is (-1: none), and the rows
+        that fell too far behind, which wait now, not live."""
+        cdef const int64_t *lost
+        cdef size_t count, n
+        cdef int64_t next_ns
+        self._alone()
+        self._sending = True
+        with nogil:
+            next_ns = fanout_pace(self._native, now_ns, &lost, &count)
+        self._sending = False
+        return next_ns, [lost[n] for n in range(count)]
+
     def move_row(self, int64_t row, int64_t table):
         """Feed the row from another track."""
         self._alone()
@@ -339,12 +402,11 @@ cdef class Fanout:
         self._alone()
         fanout_remove_row(self._native, row)
 
-    def send(self, int64_t table, uint32_t room, uint32_t kind, packets, uint64_t now_ns):
+    def send(self, int64_t table, packets, int64_t now_ns):
         """Plaintext RTP packets of the track, as they came, to every live row; how many packets left.
 
-        `room` and `kind` are what `Flags` knows; it is asked before each row.
+        They are kept for those who catch up, and for those who ask again.
         """
-        cdef fanout_gate gate = self._gate(room, kind, now_ns)
         cdef tuple kept = tuple(packets)  # nobody can take them away while the GIL is released
         cdef size_t count = len(kept), n
         cdef int64_t sent
@@ -360,49 +422,113 @@ cdef class Fanout:
                 given[n] = _packet(kept[n])
             self._sending = True
             with nogil:
-                sent = fanout_send(self._native, table, &gate, given, count)
+                sent = fanout_send(self._native, table, given, count, now_ns)
             self._sending = False
         finally:
             if given != few:
                 PyMem_Free(given)
         return _made(sent)
 
-    def send_row(self, int64_t row, uint32_t room, uint32_t kind, bytes packet not None, uint32_t timestamp,
-                 uint64_t now_ns):
-        """One packet to one row, live or not, with this outgoing `timestamp`; its sequence number, or -1.
+    def retransmit(self, int64_t session, uint32_t ssrc, sequences, int64_t now_ns):
+        """Answer a NACK for the session's `ssrc` from the history (RFC 4588 §4); how many packets left.
 
-        A number that the socket would not take is used up all the same: a NACK repairs it.
+        Within the row's budget: RTX_BURST_BYTES at once, RTX_BYTES_PER_S in the long run. A row without RTX
+        repeats the packet itself, and only when it is the very one sent before.
         """
-        cdef fanout_gate gate = self._gate(room, kind, now_ns)
-        cdef fanout_packet given = _packet(packet)
+        cdef uint16_t asked[1024]
+        cdef size_t count = 0
         self._alone()
-        return fanout_send_row(self._native, row, &gate, &given, timestamp)
+        for sequence in sequences:
+            if count == 1024:
+                break
+            asked[count] = sequence
+            count += 1
+        return fanout_retransmit(self._native, session, ssrc, asked, count, now_ns)
 
-    def send_rtx(self, int64_t row, uint32_t room, uint32_t kind, bytes packet not None, uint16_t out_sequence,
-                 uint32_t timestamp, uint64_t now_ns):
-        """Send again what left as `out_sequence` with `timestamp` (RFC 4588 §4); whether it left.
-
-        A row without RTX repeats the packet itself, and only when it is the very one sent before.
-        """
-        cdef fanout_gate gate = self._gate(room, kind, now_ns)
-        cdef fanout_packet given = _packet(packet)
+    def report(self, int64_t row, uint64_t ntp, uint32_t rtp_timestamp, bytes cname not None):
+        """Tell the viewer that the source's `rtp_timestamp` is the time `ntp` (RFC 3550 §6.4.1, §6.5.1)."""
+        cdef fanout_packet name = _name(cname)
         self._alone()
-        return fanout_send_rtx(self._native, row, &gate, &given, out_sequence, timestamp)
+        return _left(fanout_report(self._native, row, ntp, rtp_timestamp, &name)) == 1
+
+    def report_table(self, int64_t table, uint64_t ntp, uint32_t rtp_timestamp, bytes cname not None,
+                     uint32_t part, uint32_t parts):
+        """`report` to those of the track's rows whose SSRC is `part` modulo `parts`; how many left."""
+        cdef fanout_packet name = _name(cname)
+        self._alone()
+        if parts == 0:
+            raise ZeroDivisionError
+        return _left(fanout_report_table(self._native, table, ntp, rtp_timestamp, &name, part, parts))
+
+    def reported(self, int64_t session, uint32_t ssrc, uint8_t fraction_lost, int64_t lost, uint32_t highest,
+                 uint32_t jitter, int64_t now_ns):
+        """A receiver's report block about one of the session's rows, for its counters."""
+        cdef fanout_reception reception
+        self._alone()
+        reception.reported_ns, reception.lost, reception.fraction_lost = now_ns, lost, fraction_lost
+        reception.highest_sequence, reception.jitter = highest, jitter
+        fanout_reported(self._native, session, ssrc, &reception)
+
+    def estimated(self, int64_t session, uint64_t bitrate_bps):
+        """The receiver's estimate of what its path carries (REMB)."""
+        self._alone()
+        fanout_estimated(self._native, session, bitrate_bps)
+
+    def bandwidth_bps(self, int64_t session):
+        """The newest estimate, 0 without one."""
+        return fanout_bandwidth_bps(self._native, session)
+
+    def add_stream(self, int fd):
+        """A TCP connection, written to through a duplicate of `fd`; the address (STREAM, number) names it."""
+        cdef int own
+        self._alone()
+        own = os.dup(fd)
+        cdef int64_t stream = fanout_add_stream(self._native, own)
+        if stream < 0:
+            os.close(own)
+            raise MemoryError
+        self._streams.add(stream)
+        return stream
+
+    def remove_stream(self, int64_t stream):
+        self._alone()
+        cdef int own = fanout_remove_stream(self._native, stream)
+        if own >= 0:
+            os.close(own)
+            self._streams.discard(stream)
+
+    def post(self, str host not None, int64_t port, bytes data not None):
+        """Send octets as they are: STUN and DTLS. Whether they left."""
+        cdef fanout_address address
+        cdef fanout_packet given = _packet(data)
+        self._alone()
+        size = _address(self._family, host, port, &address)
+        return fanout_post(self._native, &address, size, &given)
 
     def send_rtcp(self, int64_t session, bytes plaintext not None):
         """One compound packet to one peer. No flag holds it back: a BYE must leave a dark room too."""
         cdef fanout_packet given = _packet(plaintext)
         self._alone()
-        cdef int result = fanout_send_rtcp(self._native, session, &given)
-        if result == FANOUT_USED_UP:
-            raise OverflowError("the SRTCP index is used up")
-        return result == 1
+        return _left(fanout_send_rtcp(self._native, session, &given)) == 1
 
     def counters(self, int64_t row):
-        """(packets, payload octets, newest sequence number, its timestamp) that left on the row's SSRC."""
-        cdef uint64_t counters[4]
-        fanout_counters(self._native, row, counters)
-        return counters[0], counters[1], counters[2], counters[3]
+        cdef fanout_counters c = fanout_count(self._native, row)
+        return Counters(
+            c.packets, c.octets, c.last_sequence, c.last_timestamp, c.last_sent_ns, c.replayed, c.rtx,
+            c.rtx_unknown, c.rtx_capped, c.reported_ns, c.fraction_lost, c.lost, c.highest_sequence, c.jitter,
+        )
+
+
+cdef fanout_packet _name(bytes cname) except *:
+    if len(cname) > 255:
+        raise ValueError("a CNAME has at most 255 octets")
+    return _packet(cname)
+
+
+cdef int64_t _left(int64_t result) except? -1:
+    if result == FANOUT_USED_UP:
+        raise OverflowError("the SRTCP index is used up")
+    return result
 
 
 cdef int64_t _made(int64_t result) except? -1:

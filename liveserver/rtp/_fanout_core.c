@@ -25,6 +25,9 @@ void fanout_free(fanout *self) {
     fanout_registry_free(&self->registry);
     fanout_wire_close(&self->wire);
     free(self->sources);
+    free(self->replaying.numbers);
+    free(self->lost.numbers);
+    free(self->streams.numbers);
     free(self);
 }
 
@@ -78,10 +81,13 @@ bool fanout_has_session(fanout *self, int64_t session) {
 
 /* ---- tables */
 
-int64_t fanout_add_table(fanout *self) {
+int64_t fanout_add_table(fanout *self, uint32_t room, uint32_t kind) {
     fanout_table *table = calloc(1, sizeof *table);
     if (table == NULL)
         return FANOUT_NO_MEMORY;
+    table->flags_room = room;
+    table->flags_kind = kind;
+    table->history.highest = -1;
     int64_t number = fanout_registry_add(&self->registry, FANOUT_TABLE, table);
     if (number < 0)
         free(table);
@@ -95,8 +101,19 @@ static int move(fanout *self, int64_t row, fanout_table *table) {
     if (fanout_table_reserve(&self->registry, table) < 0)
         return FANOUT_NO_MEMORY;
     fanout_table_take(&self->registry, fanout_row_of(&self->registry, row), &moved);
+    free(moved.replay);
+    moved.replay = NULL;
     fanout_table_append(&self->registry, table, &moved);
     return 0;
+}
+
+void fanout_clear_table(fanout *self, int64_t table) {
+    fanout_table *found = fanout_table_of(&self->registry, table);
+    if (found == NULL)
+        return;
+    fanout_history_clear(&found->history);
+    for (size_t n = 0; n < found->used; n++)
+        fanout_row_stop(&found->rows[n]);
 }
 
 int fanout_remove_table(fanout *self, int64_t table) {
@@ -111,8 +128,7 @@ int fanout_remove_table(fanout *self, int64_t table) {
             return FANOUT_NO_MEMORY; /* called again, it goes on */
     }
     fanout_registry_remove(&self->registry, table);
-    free(found->rows);
-    free(found);
+    fanout_table_free(found);
     return 0;
 }
 
@@ -137,6 +153,8 @@ static int describe(fanout_row *row, fanout_session *owner, const fanout_track *
     row->rtx_ssrc = track->rtx_ssrc;
     row->payload_type = track->payload_type;
     row->rtx_payload_type = track->rtx_payload_type;
+    row->epoch_start = -1;
+    row->rtx_budget = FANOUT_RTX_BURST_BYTES;
     row->window = fanout_session_window(owner, track->ssrc, &error);
     if (row->window == NULL)
         return error;
@@ -184,8 +202,20 @@ int64_t fanout_add_row(fanout *self, int64_t table, int64_t session, const fanou
 
 void fanout_set_live(fanout *self, int64_t row, bool live) {
     fanout_row *found = fanout_row_of(&self->registry, row);
-    if (found != NULL)
-        found->live = live && fanout_row_has_table(&self->registry, row);
+    if (found == NULL)
+        return;
+    fanout_row_stop(found);
+    found->live = live && fanout_table_of_row(&self->registry, row) != NULL;
+}
+
+bool fanout_is_live(const fanout *self, int64_t row) {
+    const fanout_row *found = fanout_row_of(&self->registry, row);
+    return found != NULL && found->live;
+}
+
+bool fanout_is_replaying(const fanout *self, int64_t row) {
+    const fanout_row *found = fanout_row_of(&self->registry, row);
+    return found != NULL && found->replay != NULL;
 }
 
 void fanout_rebase(fanout *self, int64_t row, uint16_t sequence_offset, uint32_t timestamp_offset,
@@ -198,7 +228,12 @@ void fanout_rebase(fanout *self, int64_t row, uint16_t sequence_offset, uint32_t
     found->payload_type = payload_type;
     found->rtx_payload_type = rtx_payload_type;
     found->floor = 0;
+    found->epoch_start = -1;
+    fanout_stamps_clear(&found->stamps);
     if (first_sequence >= 0) {
+        const fanout_table *table = fanout_table_of_row(&self->registry, row);
+        if (table != NULL)
+            found->epoch_start = fanout_history_number(&table->history, (uint16_t)first_sequence);
         int64_t first = fanout_window_guess(found->window, (uint16_t)(first_sequence + sequence_offset));
         found->floor = first > 0 ? first : 0;
     }
@@ -222,13 +257,71 @@ void fanout_remove_row(fanout *self, int64_t row) {
     fanout_row_free(&removed);
 }
 
-void fanout_counters(fanout *self, int64_t row, uint64_t counters[4]) {
+fanout_counters fanout_count(const fanout *self, int64_t row) {
     const fanout_row *found = fanout_row_of(&self->registry, row);
-    memset(counters, 0, 4 * sizeof *counters);
-    if (found != NULL) {
-        counters[0] = found->packets;
-        counters[1] = found->octets;
-        counters[2] = found->last_sequence;
-        counters[3] = found->last_timestamp;
+    if (found == NULL)
+        return (fanout_counters){0};
+    return (fanout_counters){
+        .packets = found->packets,
+        .octets = found->octets,
+        .last_sequence = found->last_sequence,
+        .last_timestamp = found->last_timestamp,
+        .last_sent_ns = found->last_sent_ns,
+        .replayed = found->replayed,
+        .rtx = found->rtx,
+        .rtx_unknown = found->rtx_unknown,
+        .rtx_capped = found->rtx_capped,
+        .reported_ns = found->reception.reported_ns,
+        .fraction_lost = found->reception.fraction_lost,
+        .lost = found->reception.lost,
+        .highest_sequence = found->reception.highest_sequence,
+        .jitter = found->reception.jitter,
+    };
+}
+
+void fanout_reported(fanout *self, int64_t session, uint32_t ssrc, const fanout_reception *reception) {
+    fanout_row *found = fanout_row_by_ssrc(&self->registry, session, ssrc);
+    if (found != NULL)
+        found->reception = *reception;
+}
+
+void fanout_estimated(fanout *self, int64_t session, uint64_t bitrate_bps) {
+    fanout_session *found = fanout_session_of(&self->registry, session);
+    if (found != NULL)
+        found->bandwidth_bps = bitrate_bps;
+}
+
+uint64_t fanout_bandwidth_bps(const fanout *self, int64_t session) {
+    const fanout_session *found = fanout_session_of(&self->registry, session);
+    return found != NULL ? found->bandwidth_bps : 0;
+}
+
+/* ---- streams */
+
+int64_t fanout_add_stream(fanout *self, int fd) {
+    fanout_stream *stream = calloc(1, sizeof *stream);
+    if (stream == NULL)
+        return FANOUT_NO_MEMORY;
+    stream->fd = fd;
+    int64_t number = fanout_registry_add(&self->registry, FANOUT_STREAM, stream);
+    if (number >= 0 && fanout_list_add(&self->streams, number) < 0) {
+        fanout_registry_remove(&self->registry, number);
+        number = FANOUT_NO_MEMORY;
     }
+    if (number < 0)
+        free(stream);
+    return number;
+}
+
+int fanout_remove_stream(fanout *self, int64_t stream) {
+    fanout_stream *found = fanout_stream_of(&self->registry, stream);
+    if (found == NULL)
+        return -1;
+    int fd = found->fd;
+    fanout_registry_remove(&self->registry, stream);
+    fanout_stream_free(found);
+    for (size_t n = 0; n < self->streams.used; n++)
+        if (self->streams.numbers[n] == stream)
+            self->streams.numbers[n] = self->streams.numbers[--self->streams.used];
+    return fd;
 }

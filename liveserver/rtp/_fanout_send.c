@@ -5,7 +5,18 @@
 #include "_fanout_siphash.h"
 #include "_fanout_tables.h"
 
-enum { RTP_HEADER = 12, FLAGS_WORDS = 4, FLAGS_DARK = 1, FLAGS_LEASE = 2, FLAGS_HOLD = 3 };
+enum { RTP_HEADER = 12, FLAGS_WORDS = 4, FLAGS_DARK = 1, FLAGS_LEASE = 2, FLAGS_HOLD = 3, FLAGS_AUDIO = 2 };
+enum { MAX_PADDING = 32, STREAM_RETRY_NS = 10000000 };
+
+/* Where `Flags.words` says whether a packet may leave. */
+typedef struct {
+    uint32_t room, kind;
+    uint64_t now_ns;
+} fanout_gate;
+
+static fanout_gate gate_of(const fanout_table *table, int64_t now_ns) {
+    return (fanout_gate){table->flags_room, table->flags_kind, (uint64_t)now_ns};
+}
 
 /* `Flags.allows`. Other threads write the words, each whole. */
 static bool allows(const fanout *self, const fanout_gate *gate) {
@@ -74,12 +85,12 @@ malformed:
 
 /* All that the packet under `index` is made of, as 64 bits. */
 static uint64_t fingerprint(const fanout *self, const fanout_row *row, fanout_source *from, int64_t index,
-                            uint32_t timestamp) {
+                            uint32_t timestamp, uint8_t pad) {
     if (!from->hashed) {
         from->hash = fanout_siphash(self->secret, from->packet.data, from->packet.size);
         from->hashed = true;
     }
-    const uint64_t parts[] = {from->hash, (uint64_t)index, (uint64_t)timestamp << 8 | row->payload_type};
+    const uint64_t parts[] = {from->hash, (uint64_t)index, (uint64_t)timestamp << 16 | (uint64_t)pad << 8 | row->payload_type};
     return fanout_siphash(self->secret, (const uint8_t *)parts, sizeof parts);
 }
 
@@ -98,16 +109,31 @@ static size_t write_header(uint8_t *packet, const fanout_row *row, uint8_t secon
 /* What one outgoing packet is, before it is protected. `original` >= 0: repeated by RTX, its number first. */
 typedef struct {
     uint32_t ssrc, timestamp;
-    uint8_t payload_type;
+    uint8_t payload_type, pad;
     int original;
 } outgoing;
+
+/* What was reserved and filled goes out, by the peer's way. */
+static void hand_over(fanout *self, const fanout_address *address, socklen_t address_size, uint8_t *packet,
+                      size_t size) {
+    if (address->any.sa_family != AF_UNSPEC) {
+        fanout_wire_commit(&self->wire, size, address, address_size);
+        return;
+    }
+    fanout_stream *stream = fanout_stream_of(&self->registry, address->stream.number);
+    if (stream != NULL && fanout_stream_write(stream, packet, size))
+        self->stats.sent++;
+    else
+        self->stats.dropped++;
+}
 
 /* Protect under `index` and gather. The caller has made sure that the index was not used for anything else. */
 static void gather(fanout *self, const fanout_gate *gate, const fanout_row *row, const fanout_source *from,
                    int64_t index, const outgoing *how) {
     fanout_session *session = row->session;
     size_t number_size = how->original >= 0 ? 2 : 0;
-    size_t size = RTP_HEADER + row->extension_size + number_size + from->payload_size + session->rtp.tag_size;
+    size_t payload_size = number_size + from->payload_size + how->pad;
+    size_t size = RTP_HEADER + row->extension_size + payload_size + session->rtp.tag_size;
     if (size > FANOUT_DATAGRAM) {
         self->stats.dropped++;
         return;
@@ -123,17 +149,23 @@ static void gather(fanout *self, const fanout_gate *gate, const fanout_row *row,
         packet[header + 1] = (uint8_t)how->original;
         memcpy(packet + header + 2, payload, from->payload_size);
         payload = packet + header;
+    } else if (how->pad > 0) {
+        packet[0] |= 0x20;
+        memcpy(packet + header, payload, from->payload_size);
+        memset(packet + header + from->payload_size, 0, how->pad);
+        packet[header + payload_size - 1] = how->pad;
+        payload = packet + header;
     }
-    if (fanout_protect(&session->rtp, how->ssrc, (uint64_t)index, packet, header, payload,
-                       from->payload_size + number_size))
-        fanout_wire_commit(&self->wire, size, &session->address, session->address_size);
+    if (fanout_protect(&session->rtp, how->ssrc, (uint64_t)index, packet, header, payload, payload_size))
+        hand_over(self, &session->address, session->address_size, packet, size);
     else
         self->stats.dropped++;
 }
 
 /* Under a number not used before; false when it was refused. */
 static bool send_media(fanout *self, const fanout_gate *gate, fanout_row *row, fanout_source *from,
-                       uint16_t sequence, uint32_t timestamp) {
+                       uint32_t timestamp, uint8_t pad) {
+    uint16_t sequence = (uint16_t)(from->sequence + row->sequence_offset);
     int64_t index = fanout_window_take(row->window, sequence, row->floor);
     if (index < 0) {
         self->stats.refused++;
@@ -144,11 +176,16 @@ static bool send_media(fanout *self, const fanout_gate *gate, fanout_row *row, f
         row->last_timestamp = timestamp;
     }
     if (row->fingerprints != NULL)
-        row->fingerprints[index % FANOUT_REPEATABLE] = fingerprint(self, row, from, index, timestamp);
+        row->fingerprints[index % FANOUT_REPEATABLE] = fingerprint(self, row, from, index, timestamp, pad);
+    row->last_sent_ns = (int64_t)gate->now_ns;
     row->packets++;
     row->octets += from->payload_size;
     gather(self, gate, row, from, index,
-           &(outgoing){.ssrc = row->ssrc, .timestamp = timestamp, .payload_type = row->payload_type, .original = -1});
+           &(outgoing){.ssrc = row->ssrc,
+                       .timestamp = timestamp,
+                       .payload_type = row->payload_type,
+                       .pad = pad,
+                       .original = -1});
     return true;
 }
 
@@ -163,46 +200,149 @@ static int64_t read_sources(fanout *self, const fanout_packet *packets, size_t c
     return (int64_t)read;
 }
 
-int64_t fanout_send(fanout *self, int64_t table, const fanout_gate *gate, const fanout_packet *packets,
-                    size_t count) {
+/* So that packets that leave together are of one size: then the kernel takes them as one message (UDP GSO), of
+ * which all but the last must be equal and none larger. */
+static void fill_up(fanout_source *sources, size_t count) {
+    size_t largest = 0;
+    for (size_t n = 0; n < count; n++)
+        if (sources[n].payload_size > largest)
+            largest = sources[n].payload_size;
+    for (size_t n = 0; n + 1 < count; n++) {
+        size_t pad = largest - sources[n].payload_size;
+        sources[n].pad = pad <= MAX_PADDING ? (uint8_t)pad : 0;
+    }
+}
+
+static void go_live(fanout_table *table, const fanout_source *first) {
+    for (size_t position = 0; position < table->used; position++) {
+        fanout_row *row = &table->rows[position];
+        if (row->replay != NULL &&
+            fanout_replay_may_go_live(row->replay, &table->history, first->timestamp + row->timestamp_offset)) {
+            fanout_row_stop(row);
+            row->live = true;
+        }
+    }
+}
+
+int64_t fanout_send(fanout *self, int64_t table, const fanout_packet *packets, size_t count, int64_t now_ns) {
     fanout_table *found = fanout_table_of(&self->registry, table);
-    if (found == NULL || found->used == found->empty)
+    if (found == NULL)
         return 0;
     int64_t read = read_sources(self, packets, count);
-    if (read < 0)
+    if (read <= 0)
         return read;
+    const fanout_gate gate = gate_of(found, now_ns);
+    go_live(found, &self->sources[0]);
+    for (int64_t n = 0; n < read; n++)
+        fanout_history_add(&found->history, &self->sources[n]);
+    fill_up(self->sources, (size_t)read);
     uint64_t before = self->stats.sent;
     for (size_t position = 0; position < found->used; position++) {
         fanout_row *row = &found->rows[position];
         if (!row->live)
             continue;
-        if (!allows(self, gate)) {
+        if (!allows(self, &gate)) {
             self->stats.held += (uint64_t)read;
             continue;
         }
+        /* What is padded cannot be repeated; sound need not be. */
+        bool may_pad = row->fingerprints == NULL || found->flags_kind == FLAGS_AUDIO;
         fanout_wire_part(&self->wire);
         for (int64_t n = 0; n < read; n++) {
             fanout_source *from = &self->sources[n];
-            send_media(self, gate, row, from, (uint16_t)(from->sequence + row->sequence_offset),
-                       from->timestamp + row->timestamp_offset);
+            send_media(self, &gate, row, from, from->timestamp + row->timestamp_offset, may_pad ? from->pad : 0);
         }
     }
-    flush(self, gate);
+    flush(self, &gate);
     return (int64_t)(self->stats.sent - before);
 }
 
-int64_t fanout_send_row(fanout *self, int64_t row, const fanout_gate *gate, const fanout_packet *packet,
-                        uint32_t timestamp) {
+/* ---- catching up */
+
+int fanout_replay_row(fanout *self, int64_t row, uint16_t first_sequence, uint32_t anchor_timestamp,
+                      int64_t anchor_ns, int64_t due_ns, int64_t spare_bps) {
     fanout_row *found = fanout_row_of(&self->registry, row);
-    fanout_source from;
-    if (found == NULL || !may_send(self, gate) || !read_source(self, packet, &from))
-        return -1;
-    uint16_t sequence = (uint16_t)(from.sequence + found->sequence_offset);
-    if (!send_media(self, gate, found, &from, sequence, timestamp))
-        return -1;
-    flush(self, gate);
-    return sequence;
+    const fanout_table *table = found != NULL ? fanout_table_of_row(&self->registry, row) : NULL;
+    if (table == NULL)
+        return 0;
+    fanout_row_stop(found);
+    found->replay = fanout_replay_new(&table->history, &(fanout_start){
+        .first_sequence = first_sequence,
+        .anchor_timestamp = anchor_timestamp,
+        .anchor_ns = anchor_ns,
+        .due_ns = due_ns,
+        .spare_bps = spare_bps,
+        .timestamp_offset = found->timestamp_offset,
+        .last_timestamp = found->last_timestamp,
+        .has_last = found->packets > 0,
+    });
+    if (found->replay == NULL)
+        return FANOUT_NO_MEMORY;
+    for (size_t n = 0; n < self->replaying.used; n++)
+        if (self->replaying.numbers[n] == row)
+            return 0;
+    return fanout_list_add(&self->replaying, row);
 }
+
+static void send_replayed(fanout *self, fanout_row *row, const fanout_table *table, int64_t now_ns) {
+    const fanout_gate gate = gate_of(table, now_ns);
+    fanout_frame frame;
+    uint32_t timestamp;
+    if (!fanout_replay_pop(row->replay, &table->history, now_ns, &frame, &timestamp))
+        return;
+    fanout_wire_part(&self->wire);
+    for (int64_t number = frame.first; number < frame.end; number++) {
+        fanout_source *from = fanout_history_get(&table->history, number);
+        if (from != NULL && may_send(self, &gate))
+            row->replayed += send_media(self, &gate, row, from, timestamp, 0);
+    }
+    flush(self, &gate);
+    fanout_stamps_add(&row->stamps, frame.timestamp, timestamp);
+}
+
+static int64_t sooner(int64_t one_ns, int64_t other_ns) {
+    return one_ns < 0 || (other_ns >= 0 && other_ns < one_ns) ? other_ns : one_ns;
+}
+
+static bool flush_streams(fanout *self) {
+    bool waiting = false;
+    for (size_t n = 0; n < self->streams.used; n++) {
+        fanout_stream *stream = fanout_stream_of(&self->registry, self->streams.numbers[n]);
+        if (stream->size > 0)
+            fanout_stream_flush(stream);
+        waiting = waiting || stream->size > 0;
+    }
+    return waiting;
+}
+
+int64_t fanout_pace(fanout *self, int64_t now_ns, const int64_t **lost, size_t *lost_count) {
+    size_t kept = 0;
+    int64_t next_ns = -1;
+    self->lost.used = 0;
+    for (size_t n = 0; n < self->replaying.used; n++) {
+        int64_t number = self->replaying.numbers[n];
+        fanout_row *row = fanout_row_of(&self->registry, number);
+        if (row == NULL || row->replay == NULL)
+            continue;
+        const fanout_table *table = fanout_table_of_row(&self->registry, number);
+        if (fanout_replay_overrun(row->replay, &table->history)) {
+            fanout_row_stop(row);
+            fanout_list_add(&self->lost, number);
+            continue;
+        }
+        send_replayed(self, row, table, now_ns);
+        next_ns = sooner(next_ns, fanout_replay_due_ns(row->replay, &table->history));
+        self->replaying.numbers[kept++] = number;
+    }
+    self->replaying.used = kept;
+    if (flush_streams(self))
+        next_ns = sooner(next_ns, now_ns + STREAM_RETRY_NS);
+    *lost = self->lost.numbers;
+    *lost_count = self->lost.used;
+    return next_ns;
+}
+
+/* ---- repair */
 
 /* Without RTX: under the same index only the same octets may be protected again; compare before doing it. */
 static bool repeat(fanout *self, const fanout_gate *gate, const fanout_row *row, fanout_source *from,
@@ -210,7 +350,7 @@ static bool repeat(fanout *self, const fanout_gate *gate, const fanout_row *row,
     int64_t index = fanout_window_guess(row->window, sequence);
     if (index < 0)
         return false;
-    if (row->fingerprints[index % FANOUT_REPEATABLE] != fingerprint(self, row, from, index, timestamp)) {
+    if (row->fingerprints[index % FANOUT_REPEATABLE] != fingerprint(self, row, from, index, timestamp, 0)) {
         self->stats.refused++;
         return false;
     }
@@ -219,51 +359,160 @@ static bool repeat(fanout *self, const fanout_gate *gate, const fanout_row *row,
     return true;
 }
 
-bool fanout_send_rtx(fanout *self, int64_t row, const fanout_gate *gate, const fanout_packet *packet,
+static bool send_rtx(fanout *self, const fanout_gate *gate, fanout_row *row, fanout_source *from,
                      uint16_t out_sequence, uint32_t timestamp) {
-    fanout_row *found = fanout_row_of(&self->registry, row);
-    fanout_source from;
-    if (found == NULL || !may_send(self, gate) || !read_source(self, packet, &from))
-        return false;
     uint64_t before = self->stats.sent;
-    if (found->rtx_window == NULL) {
-        if (!repeat(self, gate, found, &from, out_sequence, timestamp))
+    if (row->rtx_window == NULL) {
+        if (!repeat(self, gate, row, from, out_sequence, timestamp))
             return false;
     } else {
-        int64_t index = found->rtx_window->highest + 1;
-        fanout_window_mark(found->rtx_window, index);
-        gather(self, gate, found, &from, index,
-               &(outgoing){.ssrc = found->rtx_ssrc,
+        int64_t index = row->rtx_window->highest + 1;
+        fanout_window_mark(row->rtx_window, index);
+        gather(self, gate, row, from, index,
+               &(outgoing){.ssrc = row->rtx_ssrc,
                            .timestamp = timestamp,
-                           .payload_type = found->rtx_payload_type,
+                           .payload_type = row->rtx_payload_type,
                            .original = out_sequence});
     }
     flush(self, gate);
     return self->stats.sent > before;
 }
 
-int fanout_send_rtcp(fanout *self, int64_t session, const fanout_packet *packet) {
-    fanout_session *found = fanout_session_of(&self->registry, session);
-    if (found == NULL)
+int64_t fanout_retransmit(fanout *self, int64_t session, uint32_t ssrc, const uint16_t *sequences, size_t count,
+                          int64_t now_ns) {
+    fanout_row *row = fanout_row_by_ssrc(&self->registry, session, ssrc);
+    const fanout_table *table = row != NULL ? fanout_table_of_row(&self->registry, row->number) : NULL;
+    if (table == NULL)
         return 0;
-    if (found->rtcp_index > 0x7FFFFFFF)
+    const fanout_gate gate = gate_of(table, now_ns);
+    const int64_t full_ns = (int64_t)FANOUT_RTX_BURST_BYTES * 1000000000 / FANOUT_RTX_BYTES_PER_S;
+    int64_t passed_ns = now_ns - row->rtx_budget_ns, sent = 0;
+    int64_t earned = passed_ns > full_ns ? FANOUT_RTX_BURST_BYTES : passed_ns * FANOUT_RTX_BYTES_PER_S / 1000000000;
+    row->rtx_budget += earned;
+    if (row->rtx_budget > FANOUT_RTX_BURST_BYTES)
+        row->rtx_budget = FANOUT_RTX_BURST_BYTES;
+    row->rtx_budget_ns = now_ns;
+    for (size_t n = 0; n < count; n++) {
+        int64_t number = fanout_history_number(&table->history, (uint16_t)(sequences[n] - row->sequence_offset));
+        fanout_source *from = fanout_history_get(&table->history, number);
+        if (from == NULL || number < row->epoch_start) { /* before it, another packet left under this number */
+            row->rtx_unknown++;
+            continue;
+        }
+        if (row->rtx_budget < (int64_t)from->packet.size) {
+            row->rtx_capped++;
+            break;
+        }
+        if (!may_send(self, &gate))
+            continue;
+        row->rtx_budget -= (int64_t)from->packet.size;
+        row->rtx++;
+        /* A packet that came too late for its frame's replay has the timestamp of that frame. */
+        uint32_t timestamp = fanout_stamps_find(&row->stamps, from->timestamp, from->timestamp + row->timestamp_offset);
+        sent += send_rtx(self, &gate, row, from, sequences[n], timestamp);
+    }
+    return sent;
+}
+
+/* ---- what is not media */
+
+bool fanout_post(fanout *self, const fanout_address *address, socklen_t address_size, const fanout_packet *packet) {
+    uint64_t before = self->stats.sent;
+    if (packet->size > FANOUT_DATAGRAM) {
+        self->stats.dropped++;
+        return false;
+    }
+    fanout_wire_part(&self->wire);
+    if (fanout_wire_is_full(&self->wire, packet->size))
+        flush(self, NULL);
+    uint8_t *out = fanout_wire_reserve(&self->wire, packet->size);
+    memcpy(out, packet->data, packet->size);
+    hand_over(self, address, address_size, out, packet->size);
+    flush(self, NULL);
+    return self->stats.sent > before;
+}
+
+static int gather_rtcp(fanout *self, fanout_session *session, const fanout_packet *packet) {
+    if (session->rtcp_index > 0x7FFFFFFF)
         return FANOUT_USED_UP;
-    uint32_t index = found->rtcp_index++, ssrc = 0;
+    uint32_t index = session->rtcp_index++, ssrc = 0;
     for (size_t n = 4; n < packet->size && n < 8; n++)
         ssrc = ssrc << 8 | packet->data[n];
-    uint64_t before = self->stats.sent;
     if (packet->size + FANOUT_RTCP_TRAILER > FANOUT_DATAGRAM) {
         self->stats.dropped++;
         return 0;
     }
+    fanout_wire_part(&self->wire);
+    if (fanout_wire_is_full(&self->wire, packet->size + FANOUT_RTCP_TRAILER))
+        flush(self, NULL);
     uint8_t *out = fanout_wire_reserve(&self->wire, packet->size + FANOUT_RTCP_TRAILER);
     memcpy(out, packet->data, packet->size);
-    size_t size = fanout_protect_rtcp(&found->rtcp, ssrc, index, out, packet->size);
+    size_t size = fanout_protect_rtcp(&session->rtcp, ssrc, index, out, packet->size);
     if (size == 0) {
         self->stats.dropped++;
         return 0;
     }
-    fanout_wire_commit(&self->wire, size, &found->address, found->address_size);
+    hand_over(self, &session->address, session->address_size, out, size);
+    return 1;
+}
+
+int fanout_send_rtcp(fanout *self, int64_t session, const fanout_packet *packet) {
+    fanout_session *found = fanout_session_of(&self->registry, session);
+    if (found == NULL)
+        return 0;
+    uint64_t before = self->stats.sent;
+    int result = gather_rtcp(self, found, packet);
+    if (result < 0)
+        return result;
     flush(self, NULL);
     return self->stats.sent > before;
+}
+
+/* `fanout._report`: a sender report, then the CNAME (RFC 3550 6.4.1, 6.5.1). `cname` has at most 255 octets. */
+static int gather_report(fanout *self, const fanout_row *row, uint64_t ntp, uint32_t rtp_timestamp,
+                         const fanout_packet *cname) {
+    uint8_t report[28 + 12 + 255 + 4] = {0x80, 200, 0, 6};
+    size_t chunk = 4 + 2 + cname->size + 1;
+    chunk += (4 - chunk % 4) % 4;
+    write_32(report + 4, row->ssrc);
+    write_32(report + 8, (uint32_t)(ntp >> 32));
+    write_32(report + 12, (uint32_t)ntp);
+    write_32(report + 16, rtp_timestamp + row->timestamp_offset);
+    write_32(report + 20, (uint32_t)row->packets);
+    write_32(report + 24, (uint32_t)row->octets);
+    uint8_t *description = report + 28;
+    description[0] = 0x81;
+    description[1] = 202;
+    description[3] = (uint8_t)(chunk / 4);
+    write_32(description + 4, row->ssrc);
+    description[8] = 1; /* CNAME */
+    description[9] = (uint8_t)cname->size;
+    memcpy(description + 10, cname->data, cname->size);
+    return gather_rtcp(self, row->session, &(fanout_packet){report, 28 + 4 + chunk});
+}
+
+int fanout_report(fanout *self, int64_t row, uint64_t ntp, uint32_t rtp_timestamp, const fanout_packet *cname) {
+    const fanout_row *found = fanout_row_of(&self->registry, row);
+    if (found == NULL)
+        return 0;
+    uint64_t before = self->stats.sent;
+    int result = gather_report(self, found, ntp, rtp_timestamp, cname);
+    flush(self, NULL);
+    return result < 0 ? result : self->stats.sent > before;
+}
+
+int64_t fanout_report_table(fanout *self, int64_t table, uint64_t ntp, uint32_t rtp_timestamp,
+                            const fanout_packet *cname, uint32_t part, uint32_t parts) {
+    const fanout_table *found = fanout_table_of(&self->registry, table);
+    if (found == NULL)
+        return 0;
+    uint64_t before = self->stats.sent;
+    int result = 0;
+    for (size_t position = 0; position < found->used && result >= 0; position++) {
+        const fanout_row *row = &found->rows[position];
+        if (row->number != 0 && row->ssrc % parts == part)
+            result = gather_report(self, row, ntp, rtp_timestamp, cname);
+    }
+    flush(self, NULL);
+    return result < 0 ? result : (int64_t)(self->stats.sent - before);
 }

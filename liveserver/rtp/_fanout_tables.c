@@ -66,9 +66,33 @@ fanout_row *fanout_row_of(const fanout_registry *registry, int64_t number) {
     return place != NULL ? &((fanout_table *)place->thing)->rows[place->position] : NULL;
 }
 
-bool fanout_row_has_table(const fanout_registry *registry, int64_t number) {
-    const fanout_table *table = place_of(registry, number, FANOUT_ROW)->thing;
-    return table->number != 0;
+fanout_stream *fanout_stream_of(const fanout_registry *registry, int64_t number) {
+    fanout_place *place = place_of(registry, number, FANOUT_STREAM);
+    return place != NULL ? place->thing : NULL;
+}
+
+fanout_table *fanout_table_of_row(const fanout_registry *registry, int64_t number) {
+    fanout_table *table = place_of(registry, number, FANOUT_ROW)->thing;
+    return table->number != 0 ? table : NULL;
+}
+
+fanout_row *fanout_row_by_ssrc(const fanout_registry *registry, int64_t session, uint32_t ssrc) {
+    const fanout_session *owner = fanout_session_of(registry, session);
+    for (size_t n = 0; owner != NULL && n < owner->row_count; n++) {
+        fanout_row *row = fanout_row_of(registry, owner->rows[n]);
+        if (row->ssrc == ssrc)
+            return row;
+    }
+    return NULL;
+}
+
+int fanout_list_add(fanout_list *list, int64_t number) {
+    int64_t *numbers = fanout_grown(list->numbers, &list->room, list->used + 1, sizeof *numbers);
+    if (numbers == NULL)
+        return FANOUT_NO_MEMORY;
+    list->numbers = numbers;
+    numbers[list->used++] = number;
+    return 0;
 }
 
 static void place_row(fanout_registry *registry, fanout_table *table, size_t position) {
@@ -116,10 +140,54 @@ void fanout_table_take(fanout_registry *registry, fanout_row *row, fanout_row *i
     table->empty++;
 }
 
+void fanout_row_stop(fanout_row *row) {
+    row->live = false;
+    free(row->replay);
+    row->replay = NULL;
+}
+
+void fanout_stamps_clear(fanout_stamps *stamps) {
+    free(stamps->ring);
+    *stamps = (fanout_stamps){0};
+}
+
+void fanout_stamps_add(fanout_stamps *stamps, uint32_t source, uint32_t sent) {
+    if (stamps->used == stamps->room && stamps->used < FANOUT_STAMPED) {
+        fanout_stamp *ring = fanout_grown(stamps->ring, &stamps->room, stamps->used + 1, sizeof *ring);
+        if (ring == NULL && stamps->used == 0)
+            return;
+        if (ring != NULL)
+            stamps->ring = ring; /* it has not wrapped yet: `first` is 0 */
+    }
+    if (stamps->used == stamps->room) {
+        stamps->ring[stamps->first] = (fanout_stamp){source, sent};
+        stamps->first = (stamps->first + 1) % stamps->room;
+        return;
+    }
+    stamps->ring[stamps->used++] = (fanout_stamp){source, sent};
+}
+
+uint32_t fanout_stamps_find(const fanout_stamps *stamps, uint32_t source, uint32_t otherwise) {
+    for (size_t n = stamps->used; n > 0; n--) { /* the newest first */
+        const fanout_stamp *stamp = &stamps->ring[(stamps->first + n - 1) % stamps->room];
+        if (stamp->source == source)
+            return stamp->sent;
+    }
+    return otherwise;
+}
+
 void fanout_row_free(fanout_row *row) {
+    free(row->replay);
+    fanout_stamps_clear(&row->stamps);
     free(row->fingerprints);
     if (row->extension_size > FANOUT_INLINE_EXTENSION)
         free(row->extension.outside);
+}
+
+void fanout_table_free(fanout_table *table) {
+    fanout_history_clear(&table->history);
+    free(table->rows);
+    free(table);
 }
 
 void fanout_session_free(fanout_session *session) {
@@ -176,10 +244,10 @@ void fanout_registry_free(fanout_registry *registry) {
         fanout_place *place = &registry->places[n];
         if (place->kind == FANOUT_SESSION)
             fanout_session_free(place->thing);
-        if (place->kind == FANOUT_TABLE) {
-            free(((fanout_table *)place->thing)->rows);
-            free(place->thing);
-        }
+        if (place->kind == FANOUT_STREAM)
+            fanout_stream_free(place->thing);
+        if (place->kind == FANOUT_TABLE)
+            fanout_table_free(place->thing);
     }
     free(registry->waiting.rows);
     free(registry->places);

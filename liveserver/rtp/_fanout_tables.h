@@ -10,14 +10,19 @@
 #define LIVESERVER_FANOUT_TABLES_H
 
 #include "_fanout_core.h"
+#include "_fanout_replay.h"
+#include "_fanout_stream.h"
 #include "_fanout_window.h"
 
 enum { FANOUT_INLINE_EXTENSION = 12 }; /* octets: a mid of at most 7 characters, as they are in practice */
+enum { FANOUT_RTX_BURST_BYTES = 250000, FANOUT_RTX_BYTES_PER_S = FANOUT_FAST_SPARE_BPS / 8 };
+enum { FANOUT_STAMPED = 1024 }; /* replayed frames whose timestamps are remembered for RTX */
 
 typedef struct {
     fanout_address address;
     socklen_t address_size;
     uint32_t rtcp_index;
+    uint64_t bandwidth_bps;
     fanout_cipher rtp, rtcp;
     fanout_window *windows[FANOUT_MAX_SOURCES]; /* as long as the session: nothing it sent with is forgotten */
     size_t window_count;
@@ -25,13 +30,31 @@ typedef struct {
     size_t row_count, row_room;
 } fanout_session;
 
+/* The source timestamp of a replayed frame, and the one it left with. */
+typedef struct {
+    uint32_t source, sent;
+} fanout_stamp;
+
+/* A ring of `room` places; `used` of them, the oldest at `first`. */
+typedef struct {
+    fanout_stamp *ring;
+    size_t room, used, first;
+} fanout_stamps;
+
 typedef struct {
     int64_t number; /* 0: the place is empty */
     fanout_session *session;
     fanout_window *window, *rtx_window; /* the session's; rtx_window is NULL without RTX */
     uint64_t *fingerprints;             /* FANOUT_REPEATABLE of them without RTX, else NULL */
     int64_t floor;                      /* lowest index of the present epoch */
+    int64_t epoch_start;                /* extended source number the present offsets began with, or -1 */
+    fanout_replay *replay;              /* while it catches up, else NULL */
+    fanout_stamps stamps;
     uint64_t packets, octets;
+    int64_t last_sent_ns;
+    uint64_t replayed, rtx, rtx_unknown, rtx_capped;
+    int64_t rtx_budget, rtx_budget_ns;
+    fanout_reception reception;
     uint32_t ssrc, rtx_ssrc;
     uint32_t timestamp_offset, last_timestamp;
     uint16_t sequence_offset, last_sequence;
@@ -46,11 +69,13 @@ typedef struct {
 
 typedef struct {
     int64_t number; /* 0 for the one of the rows that wait */
+    uint32_t flags_room, flags_kind;
+    fanout_history history;
     fanout_row *rows;
     size_t used, room, empty;
 } fanout_table;
 
-typedef enum { FANOUT_NOTHING, FANOUT_SESSION, FANOUT_TABLE, FANOUT_ROW } fanout_kind;
+typedef enum { FANOUT_NOTHING, FANOUT_SESSION, FANOUT_TABLE, FANOUT_ROW, FANOUT_STREAM } fanout_kind;
 
 typedef struct {
     int64_t number;
@@ -68,17 +93,11 @@ typedef struct {
     fanout_table waiting;
 } fanout_registry;
 
-/* What all rows take from one packet. */
+/* Numbers of things, in the order they were put there. */
 typedef struct {
-    fanout_packet packet;
-    const uint8_t *payload;
-    size_t payload_size;
-    uint64_t hash; /* of the packet, once `hashed` */
-    uint32_t timestamp;
-    uint16_t sequence;
-    uint8_t marker; /* 0x80 or 0 */
-    bool hashed;
-} fanout_source;
+    int64_t *numbers;
+    size_t used, room;
+} fanout_list;
 
 struct fanout {
     fanout_registry registry;
@@ -88,6 +107,7 @@ struct fanout {
     uint64_t secret[2];
     fanout_source *sources; /* of the present call */
     size_t source_room;
+    fanout_list replaying, lost, streams;
 };
 
 void fanout_registry_free(fanout_registry *registry);
@@ -97,11 +117,17 @@ void fanout_registry_remove(fanout_registry *registry, int64_t number);
 fanout_session *fanout_session_of(const fanout_registry *registry, int64_t number);
 fanout_table *fanout_table_of(const fanout_registry *registry, int64_t number);
 fanout_row *fanout_row_of(const fanout_registry *registry, int64_t number);
-/* Whether an existing row is in a table that has a number. */
-bool fanout_row_has_table(const fanout_registry *registry, int64_t number);
+fanout_stream *fanout_stream_of(const fanout_registry *registry, int64_t number);
+/* The table of an existing row; NULL when it waits for one. */
+fanout_table *fanout_table_of_row(const fanout_registry *registry, int64_t number);
+/* The session's row that sends with this SSRC, or NULL. */
+fanout_row *fanout_row_by_ssrc(const fanout_registry *registry, int64_t session, uint32_t ssrc);
+/* 0 or FANOUT_NO_MEMORY. */
+int fanout_list_add(fanout_list *list, int64_t number);
 /* An array of at least `needed` elements, twice as long as before. NULL: no memory, and the old one stays. */
 void *fanout_grown(void *array, size_t *room, size_t needed, size_t element);
 
+void fanout_table_free(fanout_table *table);
 void fanout_session_free(fanout_session *session);
 /* The SSRC's window, the same one when a row comes back with it; NULL and an error when there is none. */
 fanout_window *fanout_session_window(fanout_session *session, uint32_t ssrc, int *error);
@@ -115,6 +141,13 @@ void fanout_table_append(fanout_registry *registry, fanout_table *table, const f
 /* Move the row out of its table. */
 void fanout_table_take(fanout_registry *registry, fanout_row *row, fanout_row *into);
 void fanout_row_free(fanout_row *row);
+/* The row neither is live nor catches up. */
+void fanout_row_stop(fanout_row *row);
+void fanout_stamps_clear(fanout_stamps *stamps);
+/* Forgets the oldest when there are FANOUT_STAMPED, or no memory for one more. */
+void fanout_stamps_add(fanout_stamps *stamps, uint32_t source, uint32_t sent);
+/* What `source` left as, else `otherwise`. */
+uint32_t fanout_stamps_find(const fanout_stamps *stamps, uint32_t source, uint32_t otherwise);
 
 static inline const uint8_t *fanout_row_extension(const fanout_row *row) {
     return row->extension_size <= FANOUT_INLINE_EXTENSION ? row->extension.inside : row->extension.outside;

@@ -20,10 +20,15 @@ enum {
     FANOUT_BUFFER = 256 * 1024,   /* octets of one sendmmsg call; stays in the processor's cache */
 };
 
+/* A peer's UDP address, or with the family AF_UNSPEC the number of a stream. */
 typedef union {
     struct sockaddr any;
     struct sockaddr_in v4;
     struct sockaddr_in6 v6;
+    struct {
+        sa_family_t family;
+        int64_t number;
+    } stream;
 } fanout_address;
 
 typedef union {

@@ -1,9 +1,11 @@
 """The fan-out: one packet in, one out to every viewer. The reference; a native twin has the same calls.
 
-A *session* is one peer: its outbound SRTP keys and its address. A *table* is one forwarded track, its
-*rows* are the tracks of viewers fed from it. All three are small positive integers to the caller, and
-every call but the constructor takes integers and buffers only. What belongs to a removed session, table
-or row is ignored (0, -1, False): removal may come from either end of a closing call.
+A *session* is one peer: its outbound SRTP keys and its address. A *table* is one forwarded track with what
+it sent of late, its *rows* are the tracks of viewers fed from it. All three are small positive integers to
+the caller, and every call but the constructor takes integers and buffers only. What belongs to a removed
+session, table or row is ignored (0, -1, False): removal may come from either end of a closing call.
+
+A row is stopped, or it catches up from the table's history (`replay`), or it is live: then `send` serves it.
 
 Rewritten per row: sequence number, timestamp, SSRC, payload type. Kept: marker and payload. Dropped: the
 source's header extensions, CSRCs and padding. Written: the mid (RFC 9143 §15), when its id is not 0.
@@ -18,112 +20,26 @@ from __future__ import annotations
 
 import os
 import socket
-from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
-from liveserver.core.errors import PeerError
-from liveserver.rtp import header
-from liveserver.rtp.flags import Flags
-from liveserver.rtp.srtp import IndexWindow, OutboundKeys
+from liveserver.rtp import header, rtcp
+from liveserver.rtp.flags import AUDIO, Flags
+from liveserver.rtp.history import History, Source, read
+from liveserver.rtp.replay import FAST_SPARE_BPS, Replay
+from liveserver.rtp.srtp import OutboundKeys
+from liveserver.rtp.stream import Stream
+from liveserver.rtp.tables import REPEATABLE, RTX_BURST_BYTES, Counters, Row, Session, Stats, Table
 
-MAX_SOURCES = 64  # SSRCs one session may ever send with; their windows are never forgotten
-_REPEATABLE = 1024  # packets a row without RTX can send again
+RTX_BYTES_PER_S = FAST_SPARE_BPS // 8
+MAX_PADDING = 32  # octets by which a packet is filled up to the size of its neighbours
+_STAMPED = 1024  # replayed frames whose timestamps are remembered for RTX
+STREAM = "tcp"  # as a host: the port is the number of a stream
+_STREAM_RETRY_NS = 10_000_000
 T = TypeVar("T")
+Address = tuple[str, int]
 _PACK = header.FIXED_HEADER.pack
-
-
-@dataclass(slots=True)
-class Stats:
-    """Packets since the start. `dropped`: the socket would not take it. `held`: the room's flags said no.
-
-    `refused`: malformed, or a sequence number that must not leave (again).
-    """
-
-    sent: int = 0
-    dropped: int = 0
-    held: int = 0
-    refused: int = 0
-
-
-class _Source(NamedTuple):
-    """What all rows take from one packet."""
-
-    marker: int  # 0x80 or 0
-    sequence: int
-    timestamp: int
-    payload: bytes
-    packet: bytes
-
-
-class _Session:
-    __slots__ = ("address", "keys", "rows", "windows")
-
-    def __init__(self, keys: OutboundKeys, address: tuple[str, int]):
-        self.keys = keys
-        self.address = address
-        self.rows: set[int] = set()
-        self.windows: dict[int, IndexWindow] = {}
-
-    def window(self, ssrc: int) -> IndexWindow:
-        """The SSRC's window, the same one when a row comes back with it."""
-        found = self.windows.get(ssrc)
-        if found is None:
-            if len(self.windows) >= MAX_SOURCES:
-                raise ValueError(f"a session sends with at most {MAX_SOURCES} SSRCs")
-            found = self.windows[ssrc] = IndexWindow()
-        return found
-
-
-class _Row:
-    __slots__ = (
-        "extension",
-        "fingerprints",
-        "first_octet",
-        "floor",
-        "last_sequence",
-        "last_timestamp",
-        "live",
-        "octets",
-        "packets",
-        "payload_type",
-        "protect",
-        "rtx_payload_type",
-        "rtx_ssrc",
-        "rtx_window",
-        "sequence_offset",
-        "session",
-        "ssrc",
-        "table",
-        "timestamp_offset",
-        "window",
-    )
-
-    def __init__(
-        self,
-        session: _Session,
-        ssrc: int,
-        payload_type: int,
-        rtx_ssrc: int,
-        rtx_payload_type: int,
-        extension: bytes,
-    ):
-        self.session = session
-        self.protect = session.keys.rtp.protect
-        self.table = 0
-        self.live = False
-        self.ssrc, self.payload_type = ssrc, payload_type
-        self.window = session.window(ssrc)
-        self.rtx_ssrc, self.rtx_payload_type = rtx_ssrc, rtx_payload_type
-        self.rtx_window = session.window(rtx_ssrc) if rtx_ssrc else None
-        # Without RTX: 64 bits of what each index protected, so that a repetition is the same to the bit.
-        self.fingerprints = None if rtx_ssrc else array("Q", bytes(8 * _REPEATABLE))
-        self.extension = extension
-        self.first_octet = 0x90 if extension else 0x80
-        self.sequence_offset = self.timestamp_offset = self.floor = 0
-        self.packets = self.octets = self.last_sequence = self.last_timestamp = 0
 
 
 class Fanout:
@@ -132,18 +48,22 @@ class Fanout:
     def __init__(self, fd: int, flags: Flags):
         self._socket = socket.socket(fileno=os.dup(fd))
         self._flags = flags
-        self._sessions: dict[int, _Session] = {}
-        self._tables: dict[int, dict[int, _Row]] = {}
-        self._rows: dict[int, _Row] = {}
+        self._sessions: dict[int, Session] = {}
+        self._tables: dict[int, Table] = {}
+        self._rows: dict[int, Row] = {}
+        self._replaying: dict[int, Row] = {}
+        self._streams: dict[int, Stream] = {}
         self._made = 0
         self.stats = Stats()
 
     def close(self) -> None:
         self._socket.close()
+        for stream in list(self._streams):
+            self.remove_stream(stream)
 
     def add_session(self, profile: int, key: bytes, salt: bytes, host: str, port: int) -> int:
         """One peer: outbound SRTP master key and salt (never the same twice), and where to send."""
-        session = _Session(OutboundKeys(profile, key, salt), self._address(host, port))
+        session = Session(OutboundKeys(profile, key, salt), self._address(host, port))
         return self._keep(self._sessions, session)
 
     def move_session(self, session: int, host: str, port: int) -> None:
@@ -159,13 +79,24 @@ class Fanout:
             for row in list(found.rows):
                 self.remove_row(row)
 
-    def add_table(self) -> int:
-        return self._keep(self._tables, {})
+    def add_table(self, room: int, kind: int) -> int:
+        """A track; `room` and `kind` are what `Flags` knows, asked before each row it is sent to."""
+        return self._keep(self._tables, Table(room, kind))
+
+    def clear_table(self, table: int) -> None:
+        """The track's source begins anew: what it sent before is forgotten, its rows wait, not live."""
+        found = self._tables.get(table)
+        if found is not None:
+            found.history = History()
+            for row in found.rows.values():
+                row.live, row.replay = False, None
 
     def remove_table(self, table: int) -> None:
         """The track is gone; its rows wait, not live, to be moved or removed."""
-        for row in self._tables.pop(table, {}).values():
-            row.table, row.live = 0, False
+        found = self._tables.pop(table, None)
+        if found is not None:
+            for row in found.rows.values():
+                row.table, row.live, row.replay = 0, False, None
 
     def add_row(
         self,
@@ -189,17 +120,25 @@ class Fanout:
         if ssrc in taken or rtx_ssrc in taken or ssrc == rtx_ssrc:
             raise ValueError("another row of the session sends with this SSRC")
         extension = header.extension_block({mid_extension: mid}) if mid_extension and mid else b""
-        made = _Row(owner, ssrc, payload_type, rtx_ssrc, rtx_payload_type, extension)
+        made = Row(owner, ssrc, payload_type, rtx_ssrc, rtx_payload_type, extension)
         row = self._keep(self._rows, made)
         owner.rows.add(row)
         self.move_row(row, table)
         return row
 
     def set_live(self, row: int, live: bool) -> None:
-        """Whether `send` serves the row."""
+        """Whether `send` serves the row; it does not catch up any more."""
         found = self._rows.get(row)
         if found is not None:
-            found.live = live and bool(found.table)
+            found.live, found.replay = live and bool(found.table), None
+
+    def is_live(self, row: int) -> bool:
+        found = self._rows.get(row)
+        return found is not None and found.live
+
+    def is_replaying(self, row: int) -> bool:
+        found = self._rows.get(row)
+        return found is not None and found.replay is not None
 
     def rebase(
         self,
@@ -216,113 +155,254 @@ class Fanout:
         would take numbers that lie before the epoch.
         """
         found = self._rows.get(row)
-        if found is not None:
-            found.sequence_offset, found.timestamp_offset = sequence_offset, timestamp_offset
-            found.payload_type, found.rtx_payload_type = payload_type, rtx_payload_type
+        if found is None:
+            return
+        found.sequence_offset, found.timestamp_offset = sequence_offset, timestamp_offset
+        found.payload_type, found.rtx_payload_type = payload_type, rtx_payload_type
+        found.stamps.clear()
+        found.floor, found.epoch_start = 0, -1
+        if first_sequence >= 0:
             first = (first_sequence + sequence_offset) & 0xFFFF
-            found.floor = max(0, found.window.guess(first)) if first_sequence >= 0 else 0
+            found.floor = max(0, found.window.guess(first))
+            table = self._tables.get(found.table)
+            found.epoch_start = table.history.number(first_sequence) if table is not None else -1
+
+    def replay(
+        self,
+        row: int,
+        first_sequence: int,
+        anchor_timestamp: int,
+        anchor_ns: int,
+        due_ns: int,
+        spare_bps: int,
+    ) -> None:
+        """Catch up from the history's packet `first_sequence` on, then go live; `pace` sends what is due.
+
+        `anchor_timestamp`, with the row's offset applied, arrived at `anchor_ns`; nothing leaves before
+        `due_ns` (`rtp.replay`).
+        """
+        found = self._rows.get(row)
+        table = self._tables.get(found.table) if found is not None else None
+        if found is None or table is None:
+            return
+        found.live = False
+        found.replay = Replay(
+            table.history,
+            table.history.number(first_sequence),
+            anchor_timestamp=anchor_timestamp,
+            anchor_ns=anchor_ns,
+            due_ns=due_ns,
+            spare_bps=spare_bps,
+            timestamp_offset=found.timestamp_offset,
+            last_timestamp=found.last_timestamp if found.packets else None,
+        )
+        self._replaying[row] = found
+
+    def pace(self, now_ns: int) -> tuple[int, list[int]]:
+        """Send each row that catches up the frame that is due: when the next one is (-1: none), and the rows
+        that fell too far behind, which wait now, not live."""
+        next_ns, lost = -1, []
+        for number, row in list(self._replaying.items()):
+            if row.replay is None:
+                del self._replaying[number]
+                continue
+            if row.replay.overrun:
+                row.replay = None
+                lost.append(number)
+                continue
+            self._send_replayed(row, row.replay, now_ns)
+            due_ns = row.replay.next_due_ns()
+            if due_ns is not None and (next_ns < 0 or due_ns < next_ns):
+                next_ns = due_ns
+        if self._flush_streams() and (next_ns < 0 or now_ns + _STREAM_RETRY_NS < next_ns):
+            next_ns = now_ns + _STREAM_RETRY_NS
+        return next_ns, lost
 
     def move_row(self, row: int, table: int) -> None:
         """Feed the row from another track."""
         found, target = self._rows.get(row), self._tables.get(table)
         if found is not None and target is not None:
-            self._tables.get(found.table, {}).pop(row, None)
-            target[row] = found
+            self._leave_table(row, found)
+            target.rows[row] = found
             found.table = table
 
     def remove_row(self, row: int) -> None:
         found = self._rows.pop(row, None)
         if found is not None:
-            self._tables.get(found.table, {}).pop(row, None)
+            self._leave_table(row, found)
             found.session.rows.discard(row)
 
-    def send(self, table: int, room: int, kind: int, packets: Sequence[bytes], now_ns: int) -> int:
+    def send(self, table: int, packets: Sequence[bytes], now_ns: int) -> int:
         """Plaintext RTP packets of the track, as they came, to every live row; how many packets left.
 
-        `room` and `kind` are what `Flags` knows; it is asked before each row.
+        They are kept for those who catch up, and for those who ask again.
         """
-        rows = self._tables.get(table)
-        if not rows:
+        found = self._tables.get(table)
+        if found is None:
             return 0
         sources = [source for packet in packets if (source := self._read(packet)) is not None]
-        allows = self._flags.allows
+        if not sources:
+            return 0
+        for row in found.rows.values():
+            if row.replay is not None and row.replay.may_go_live(
+                (sources[0].timestamp + row.timestamp_offset) & 0xFFFFFFFF
+            ):
+                row.live, row.replay = True, None
+        for source in sources:
+            found.history.add(source)
+        pads, no_pads = _padding(sources), [0] * len(sources)
         before = self.stats.sent
-        for row in rows.values():
+        for row in found.rows.values():
             if not row.live:
                 continue
-            if not allows(room, kind, now_ns):
+            if not self._flags.allows(found.room, found.kind, now_ns):
                 self.stats.held += len(sources)
                 continue
-            sequence_offset, timestamp_offset = row.sequence_offset, row.timestamp_offset
-            for source in sources:
-                sequence = (source.sequence + sequence_offset) & 0xFFFF
-                self._send_media(row, source, sequence, (source.timestamp + timestamp_offset) & 0xFFFFFFFF)
+            # What is padded cannot be repeated; sound need not be.
+            may_pad = row.fingerprints is None or found.kind == AUDIO
+            for source, pad in zip(sources, pads if may_pad else no_pads, strict=True):
+                sequence = (source.sequence + row.sequence_offset) & 0xFFFF
+                timestamp = (source.timestamp + row.timestamp_offset) & 0xFFFFFFFF
+                self._send_media(row, source, sequence, timestamp, now_ns, pad)
         return self.stats.sent - before
 
-    def send_row(self, row: int, room: int, kind: int, packet: bytes, timestamp: int, now_ns: int) -> int:
-        """One packet to one row, live or not, with this outgoing `timestamp`; its sequence number, or -1.
+    def retransmit(self, session: int, ssrc: int, sequences: Sequence[int], now_ns: int) -> int:
+        """Answer a NACK for the session's `ssrc` from the history (RFC 4588 §4); how many packets left.
 
-        A number that the socket would not take is used up all the same: a NACK repairs it.
+        Within the row's budget: RTX_BURST_BYTES at once, RTX_BYTES_PER_S in the long run. A row without RTX
+        repeats the packet itself, and only when it is the very one sent before.
         """
-        found = self._rows.get(row)
-        if found is None or not self._may_send(room, kind, now_ns):
-            return -1
-        source = self._read(packet)
-        if source is None:
-            return -1
-        sequence = (source.sequence + found.sequence_offset) & 0xFFFF
-        return sequence if self._send_media(found, source, sequence, timestamp) else -1
-
-    def send_rtx(
-        self, row: int, room: int, kind: int, packet: bytes, out_sequence: int, timestamp: int, now_ns: int
-    ) -> bool:
-        """Send again what left as `out_sequence` with `timestamp` (RFC 4588 §4); whether it left.
-
-        A row without RTX repeats the packet itself, and only when it is the very one sent before.
-        """
-        found = self._rows.get(row)
-        if found is None or not self._may_send(room, kind, now_ns):
-            return False
-        source = self._read(packet)
-        if source is None:
-            return False
-        if found.rtx_window is None:
-            return self._repeat(found, source, out_sequence, timestamp)
-        index = found.rtx_window.highest + 1
-        found.rtx_window.mark(index)
-        second = source.marker | found.rtx_payload_type
-        head = _PACK(found.first_octet, second, index & 0xFFFF, timestamp, found.rtx_ssrc) + found.extension
-        payload = out_sequence.to_bytes(2) + source.payload
-        return self._transmit(found.protect(found.rtx_ssrc, index, head, payload), found.session.address)
+        row = self._row_of(session, ssrc)
+        table = self._tables.get(row.table) if row is not None else None
+        if row is None or table is None:
+            return 0
+        earned = (now_ns - row.rtx_budget_ns) * RTX_BYTES_PER_S // 1_000_000_000
+        row.rtx_budget, row.rtx_budget_ns = min(RTX_BURST_BYTES, row.rtx_budget + earned), now_ns
+        sent = 0
+        for sequence in sequences:
+            number = table.history.number((sequence - row.sequence_offset) & 0xFFFF)
+            source = table.history.get(number)
+            if source is None or number < row.epoch_start:  # before it, another packet left under this number
+                row.rtx_unknown += 1
+                continue
+            if row.rtx_budget < len(source.packet):
+                row.rtx_capped += 1
+                break
+            if not self._may_send(table, now_ns):
+                continue
+            row.rtx_budget -= len(source.packet)
+            row.rtx += 1
+            # A packet that came too late for its frame's replay has the timestamp of that frame.
+            live = (source.timestamp + row.timestamp_offset) & 0xFFFFFFFF
+            sent += self._send_rtx(row, source, sequence, row.stamps.get(source.timestamp, live))
+        return sent
 
     def send_rtcp(self, session: int, plaintext: bytes) -> bool:
         """One compound packet to one peer. No flag holds it back: a BYE must leave a dark room too."""
         found = self._sessions.get(session)
         return found is not None and self._transmit(found.keys.protect_rtcp(plaintext), found.address)
 
-    def counters(self, row: int) -> tuple[int, int, int, int]:
-        """(packets, payload octets, newest sequence number, its timestamp) that left on the row's SSRC."""
+    def report(self, row: int, ntp: int, rtp_timestamp: int, cname: bytes) -> bool:
+        """Tell the viewer that the source's `rtp_timestamp` is the time `ntp` (RFC 3550 §6.4.1, §6.5.1)."""
         found = self._rows.get(row)
+        return found is not None and self._transmit(
+            found.session.keys.protect_rtcp(_report(found, ntp, rtp_timestamp, cname)), found.session.address
+        )
+
+    def report_table(
+        self, table: int, ntp: int, rtp_timestamp: int, cname: bytes, part: int, parts: int
+    ) -> int:
+        """`report` to those of the track's rows whose SSRC is `part` modulo `parts`; how many left."""
+        found = self._tables.get(table)
         if found is None:
-            return 0, 0, 0, 0
-        return found.packets, found.octets, found.last_sequence, found.last_timestamp
+            return 0
+        rows = [number for number, row in found.rows.items() if row.ssrc % parts == part]
+        return sum(self.report(number, ntp, rtp_timestamp, cname) for number in rows)
 
-    def _read(self, packet: bytes) -> _Source | None:
-        try:
-            parsed = header.parse(packet)
-        except PeerError:
+    def reported(
+        self, session: int, ssrc: int, fraction_lost: int, lost: int, highest: int, jitter: int, now_ns: int
+    ) -> None:
+        """A receiver's report block about one of the session's rows, for its counters."""
+        row = self._row_of(session, ssrc)
+        if row is not None:
+            row.reported = (now_ns, fraction_lost, lost, highest, jitter)
+
+    def estimated(self, session: int, bitrate_bps: int) -> None:
+        """The receiver's estimate of what its path carries (REMB)."""
+        found = self._sessions.get(session)
+        if found is not None:
+            found.bandwidth_bps = bitrate_bps
+
+    def bandwidth_bps(self, session: int) -> int:
+        """The newest estimate, 0 without one."""
+        found = self._sessions.get(session)
+        return found.bandwidth_bps if found is not None else 0
+
+    def add_stream(self, fd: int) -> int:
+        """A TCP connection, written to through a duplicate of `fd`; the address (STREAM, number) names it."""
+        return self._keep(self._streams, Stream(fd))
+
+    def remove_stream(self, stream: int) -> None:
+        found = self._streams.pop(stream, None)
+        if found is not None:
+            found.close()
+
+    def post(self, host: str, port: int, data: bytes) -> bool:
+        """Send octets as they are: STUN and DTLS. Whether they left."""
+        return self._transmit(data, self._address(host, port))
+
+    def counters(self, row: int) -> Counters:
+        found = self._rows.get(row)
+        return found.counters if found is not None else Counters()
+
+    def _read(self, packet: bytes) -> Source | None:
+        source = read(packet)
+        if source is None:
             self.stats.refused += 1
-            return None
-        marker = 0x80 if parsed.marker else 0
-        return _Source(marker, parsed.sequence, parsed.timestamp, parsed.payload, packet)
+        return source
 
-    def _may_send(self, room: int, kind: int, now_ns: int) -> bool:
-        if self._flags.allows(room, kind, now_ns):
+    def _flush_streams(self) -> bool:
+        """Send what waits for slow streams; whether something still does."""
+        waiting = [stream for stream in self._streams.values() if stream.waiting]
+        for stream in waiting:
+            stream.flush()
+        return any(stream.waiting for stream in waiting)
+
+    def _row_of(self, session: int, ssrc: int) -> Row | None:
+        """The session's row that sends with this SSRC."""
+        owner = self._sessions.get(session)
+        rows = (self._rows[number] for number in owner.rows) if owner is not None else iter(())
+        return next((row for row in rows if row.ssrc == ssrc), None)
+
+    def _leave_table(self, number: int, row: Row) -> None:
+        table = self._tables.get(row.table)
+        if table is not None:
+            table.rows.pop(number, None)
+        row.replay = None
+
+    def _may_send(self, table: Table, now_ns: int) -> bool:
+        if self._flags.allows(table.room, table.kind, now_ns):
             return True
         self.stats.held += 1
         return False
 
-    def _send_media(self, row: _Row, source: _Source, sequence: int, timestamp: int) -> bool:
+    def _send_replayed(self, row: Row, replay: Replay, now_ns: int) -> None:
+        popped = replay.pop(now_ns)
+        if popped is None:
+            return
+        frame, timestamp = popped
+        table = self._tables[row.table]
+        for source in frame.packets:
+            if self._may_send(table, now_ns):
+                sequence = (source.sequence + row.sequence_offset) & 0xFFFF
+                row.replayed += self._send_media(row, source, sequence, timestamp, now_ns, 0)
+        row.stamps[frame.packets[0].timestamp] = timestamp
+        if len(row.stamps) > _STAMPED:
+            del row.stamps[next(iter(row.stamps))]
+
+    def _send_media(
+        self, row: Row, source: Source, sequence: int, timestamp: int, now_ns: int, pad: int
+    ) -> bool:
         """Protect and send under a number not used before; False when it was refused."""
         window = row.window
         index = window.take(sequence, row.floor)
@@ -331,40 +411,65 @@ class Fanout:
             return False
         if index == window.highest:
             row.last_sequence, row.last_timestamp = sequence, timestamp
-        if row.fingerprints is not None:
-            row.fingerprints[index % _REPEATABLE] = _fingerprint(row, source, index, timestamp)
+        row.last_sent_ns = now_ns
+        payload = source.payload
         row.packets += 1
-        row.octets += len(source.payload)
+        row.octets += len(payload)
+        first_octet = row.first_octet
+        if row.fingerprints is not None:
+            row.fingerprints[index % REPEATABLE] = _fingerprint(row, source, index, timestamp, pad)
+        if pad:
+            first_octet |= 0x20
+            payload += bytes(pad - 1) + bytes((pad,))
         ssrc = row.ssrc
-        head = (
-            _PACK(row.first_octet, source.marker | row.payload_type, sequence, timestamp, ssrc)
-            + row.extension
-        )
-        self._transmit(row.protect(ssrc, index, head, source.payload), row.session.address)
+        head = _PACK(first_octet, source.marker | row.payload_type, sequence, timestamp, ssrc) + row.extension
+        self._transmit(row.protect(ssrc, index, head, payload), row.session.address)
         return True
 
-    def _repeat(self, row: _Row, source: _Source, sequence: int, timestamp: int) -> bool:
+    def _send_rtx(self, row: Row, source: Source, out_sequence: int, timestamp: int) -> bool:
+        if row.rtx_window is None:
+            return self._repeat(row, source, out_sequence, timestamp)
+        index = row.rtx_window.highest + 1
+        row.rtx_window.mark(index)
+        second = source.marker | row.rtx_payload_type
+        head = _PACK(row.first_octet, second, index & 0xFFFF, timestamp, row.rtx_ssrc) + row.extension
+        payload = out_sequence.to_bytes(2) + source.payload
+        return self._transmit(row.protect(row.rtx_ssrc, index, head, payload), row.session.address)
+
+    def _repeat(self, row: Row, source: Source, sequence: int, timestamp: int) -> bool:
         """Under the same index only the same octets may be protected again: compare before doing it."""
         index = row.window.guess(sequence)
         if row.fingerprints is None or index < 0:
             return False
-        if row.fingerprints[index % _REPEATABLE] != _fingerprint(row, source, index, timestamp):
+        if row.fingerprints[index % REPEATABLE] != _fingerprint(row, source, index, timestamp, 0):
             self.stats.refused += 1
             return False
         return self._transmit(_protected(row, source, index, timestamp), row.session.address)
 
-    def _transmit(self, data: bytes, address: tuple[str, int]) -> bool:
+    def _transmit(self, data: bytes, address: Address) -> bool:
         """Hand one datagram to the socket. What it would not take is lost, as on any path."""
+        if address[0] == STREAM:
+            stream = self._streams.get(address[1])
+            sent = stream is not None and stream.write(data)
+        else:
+            sent = self._send_datagram(data, address)
+        if sent:
+            self.stats.sent += 1
+        else:
+            self.stats.dropped += 1
+        return sent
+
+    def _send_datagram(self, data: bytes, address: Address) -> bool:
         try:
             self._socket.sendto(data, socket.MSG_DONTWAIT, address)
         except OSError:
-            self.stats.dropped += 1
             return False
-        self.stats.sent += 1
         return True
 
-    def _address(self, host: str, port: int) -> tuple[str, int]:
+    def _address(self, host: str, port: int) -> Address:
         """As the socket's family wants it; ValueError for a name: nothing is looked up on this path."""
+        if host == STREAM:
+            return host, port
         if ip_address(host).version == 4 and self._socket.family == socket.AF_INET6:
             host = f"::ffff:{host}"
         return host, port
@@ -375,12 +480,34 @@ class Fanout:
         return self._made
 
 
-def _protected(row: _Row, source: _Source, index: int, timestamp: int) -> bytes:
+def _padding(sources: list[Source]) -> list[int]:
+    """Octets of RTP padding for each packet, so that packets that leave together are of one size.
+
+    Then the kernel takes them as one message (UDP GSO): all but the last must be equal, none may be larger.
+    """
+    largest = max(len(source.payload) for source in sources)
+    pads = [largest - len(source.payload) for source in sources]
+    pads[-1] = 0
+    return [pad if pad <= MAX_PADDING else 0 for pad in pads]
+
+
+def _report(row: Row, ntp: int, rtp_timestamp: int, cname: bytes) -> bytes:
+    report = rtcp.SenderReport(
+        ssrc=row.ssrc,
+        ntp=ntp,
+        rtp_timestamp=(rtp_timestamp + row.timestamp_offset) & 0xFFFFFFFF,
+        packets=row.packets & 0xFFFFFFFF,
+        octets=row.octets & 0xFFFFFFFF,
+    )
+    return rtcp.build([report, rtcp.SourceDescription({row.ssrc: cname.decode()})])
+
+
+def _protected(row: Row, source: Source, index: int, timestamp: int) -> bytes:
     second = source.marker | row.payload_type
     head = _PACK(row.first_octet, second, index & 0xFFFF, timestamp, row.ssrc) + row.extension
     return row.protect(row.ssrc, index, head, source.payload)
 
 
-def _fingerprint(row: _Row, source: _Source, index: int, timestamp: int) -> int:
+def _fingerprint(row: Row, source: Source, index: int, timestamp: int, pad: int) -> int:
     """All that the packet under `index` is made of, as 64 bits; the hash of bytes is keyed per process."""
-    return hash((index, source.packet, timestamp, row.payload_type)) & 0xFFFFFFFFFFFFFFFF
+    return hash((index, source.packet, timestamp, row.payload_type, pad)) & 0xFFFFFFFFFFFFFFFF

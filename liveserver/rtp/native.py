@@ -1,4 +1,4 @@
-"""Which fan-out serves: the native one where it was built and finds OpenSSL, else the reference in Python.
+"""Which media plane serves: the native one where it was built and finds OpenSSL, else the reference.
 
 `python -m liveserver.rtp.native` says which, and why.
 """
@@ -9,7 +9,7 @@ import os
 import sys
 from importlib.util import find_spec
 
-from liveserver.rtp import fanout
+from liveserver.rtp import fanout, receiver
 from liveserver.rtp.flags import Flags
 
 _FORCED = "LIVESERVER_TEST_FANOUT"  # "python": the reference, as if the extension had not been built
@@ -17,6 +17,7 @@ _FORCED = "LIVESERVER_TEST_FANOUT"  # "python": the reference, as if the extensi
 IMPLEMENTATION = "python"
 REASON = f"{_FORCED} asks for it"  # why it is this one, in words
 _Fanout: type[fanout.Fanout] = fanout.Fanout
+_Receiver: type[receiver.Receiver] = receiver.Receiver
 
 if os.environ.get(_FORCED) == "python":
     pass
@@ -29,12 +30,17 @@ else:
         REASON = str(error)
     else:
         IMPLEMENTATION, REASON = "native", _fanout.VERSION
-        _Fanout = _fanout.Fanout
+        _Fanout, _Receiver = _fanout.Fanout, _fanout.Receiver
 
 
 def make_fanout(fd: int, flags: Flags) -> fanout.Fanout:
     """A fan-out that sends on a duplicate of `fd`; both twins have the reference's calls."""
     return _Fanout(fd, flags)
+
+
+def make_receiver(fd: int, sender: fanout.Fanout) -> receiver.Receiver:
+    """A receiver on a duplicate of `fd` that answers through `sender`, which `make_fanout` made."""
+    return _Receiver(fd, sender)
 
 
 if __name__ == "__main__":

@@ -1,70 +1,53 @@
-"""One track on its way to one viewer: catching up, live, repair.
+"""One track on its way to one viewer: what it is fed from, and under which numbers.
 
-A downlink owns its row in the fan-out's table. Its states: idle (no source) → waiting (no usable
-keyframe yet) → catching up (a `Replay` is sent) → live (the fan-out sends). Sequence numbers that leave
-are contiguous through all of them; an epoch is one stretch with the same offset to the source's numbers.
+A downlink owns its row in the fan-out's table. Its states: idle (no source) → waiting (no usable keyframe
+yet) → catching up (the fan-out replays its history) → live. Sequence numbers that leave are contiguous
+through all of them; an epoch is one stretch with the same offset to the source's numbers.
 """
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Mapping
 
 from liveserver.rtp.fanout import Fanout
-from liveserver.rtp.header import Packet
-from liveserver.rtp.replay import FAST_SPARE_BPS, Replay
-from liveserver.rtp.rtcp import SenderReport
-from liveserver.rtp.sequence import unwrap16
 from liveserver.sfu.answer import Outbound
+from liveserver.sfu.pacer import Pacer
 from liveserver.sfu.source_clock import TrackClock, ntp_from_ns
 from liveserver.sfu.uplink import Uplink
 
 _REPAIR_MIN_GAP_NS = 250_000_000
-_REMEMBERED = 1024  # replayed packets and frames whose rewritten timestamps are kept for RTX
-_RTX_BURST_BYTES = 250_000
-_RTX_BYTES_PER_S = FAST_SPARE_BPS // 8
 _AUDIO_STEP = 960  # 20 ms at 48 kHz: the least gap between two sources
-V = TypeVar("V")
 
 
 class Downlink:
-    """`outbound` is the viewer's m-line. `schedule(due_ns, callback)` runs a callback at a monotonic time."""
+    """`outbound` is the viewer's m-line; `cname` names the lesson in sender reports."""
 
     def __init__(
         self,
         fanout: Fanout,
+        pacer: Pacer,
         session: int,
         outbound: Outbound,
-        schedule: Callable[[int, Callable[[], None]], asyncio.TimerHandle],
         clock_ns: Callable[[], int],
         spare_bps: int,
+        cname: str,
     ):
         self.outbound = outbound
         self.source: Uplink | None = None
         self.row: int | None = None
-        self.counters: Counter[str] = Counter()
+        self.repairs = 0
         self._fanout = fanout
+        self._pacer = pacer
         self._session = session
-        self._schedule = schedule
         self._clock_ns = clock_ns
         self._spare_bps = spare_bps
-        self._timer: asyncio.TimerHandle | None = None
-        self._replay: Replay | None = None
-        self._replayed: OrderedDict[int, tuple[Packet, int]] = OrderedDict()
-        self._stamps: OrderedDict[int, int] = OrderedDict()  # source timestamp → the one it left with
+        self._cname = cname.encode()
         self._timeline: TrackClock | None = None  # the source clock the timestamps follow
-        self._is_live = False
         self._hold_until_ns = 0
         self._sequence_offset = 0
         self._timestamp_offset = 0
-        self._epoch_start = 0  # extended source sequence number the present offset began with
-        self._last_sent_ns = 0
         self._repaired_ns = 0
-        self._rtx_budget = float(_RTX_BURST_BYTES)
-        self._rtx_budget_ns = 0
 
     def can_show(self, uplink: Uplink) -> bool:
         """Whether the viewer has the track's codec."""
@@ -88,13 +71,13 @@ class Downlink:
                 self.outbound.mid_extension,
                 self.outbound.mid.encode(),
             )
+            self._pacer.owners[self.row] = self
         else:
             self._fanout.move_row(self.row, uplink.table)
         self.source = uplink
         uplink.downlinks.add(self)
-        uplink.catching_up.add(self)
         self._hold_until_ns = self._clock_ns() + hold_ns
-        self._begin(self._clock_ns())
+        self.begin(self._clock_ns())
 
     def detach(self) -> None:
         """No source: nothing is sent until the next `attach`."""
@@ -107,113 +90,78 @@ class Downlink:
         self.detach()
         if self.row is not None:
             self._fanout.remove_row(self.row)
+            del self._pacer.owners[self.row]
             self.row = None
 
     def source_restarted(self) -> None:
-        """The source's SSRC changed: its numbers start anew."""
-        self._stop_replay()
-        self._set_live(False)
+        """The source's SSRC changed: its numbers start anew, and the fan-out forgot the old ones."""
         if self.source is not None:
-            self.source.catching_up.add(self)
+            self.source.waiting.add(self)
 
-    def offer(self, packets: Sequence[Packet], now_ns: int) -> None:
-        """Live packets of the source, while this viewer is not live yet."""
-        if self._replay is None:
-            self._begin(now_ns)
-            return
-        first = packets[0]
-        timestamp = (first.timestamp + self._timestamp_offset) & 0xFFFFFFFF
-        if self._replay.may_go_live(timestamp):
-            self._go_live()
-            return
-        for packet in packets:
-            self._replay.add(packet)
-        if self._replay.overrun:
-            self.counters["overrun"] += 1
-            self._stop_replay()
-            self._begin(now_ns)
-            return
-        self._arm()
+    def begin(self, now_ns: int) -> None:
+        """Show the source from its newest keyframe on, or wait until there is one.
 
-    def restart(self, now_ns: int) -> None:
-        """What was held back may leave again: begin anew, from the cache, whatever was under way.
-
-        The numbers that would have left in the dark are not used up, and nothing of it is sent again.
+        The numbers of what did not leave (in the dark, say) are not used up, and nothing of it is sent again.
         """
-        if self.source is None:
+        source = self.source
+        if source is None or self.row is None:
             return
-        self._stop_replay()
-        self._set_live(False)
-        self.source.catching_up.add(self)
-        self._begin(now_ns)
+        self._fanout.set_live(self.row, False)
+        source.waiting.add(self)
+        if source.is_video:
+            self._begin_video(source, self.row, now_ns)
+        else:
+            self._begin_audio(source, self.row, now_ns)
+
+    def overran(self, now_ns: int) -> None:
+        """It fell so far behind that the cache moved on: begin anew."""
+        self.begin(now_ns)
 
     def repair(self, now_ns: int) -> None:
         """The viewer lost the picture (PLI or FIR): replay the cache, at most every 250 ms."""
-        if self.source is None or not self.source.is_video or self._replay is not None:
+        if self.source is None or self.row is None or not self.source.is_video:
             return
-        if now_ns - self._repaired_ns < _REPAIR_MIN_GAP_NS:
+        if self._fanout.is_replaying(self.row) or now_ns - self._repaired_ns < _REPAIR_MIN_GAP_NS:
             return
         self._repaired_ns = now_ns
-        self.counters["repairs"] += 1
+        self.repairs += 1
         if not self.source.cache.usable:
             self.source.want_keyframe()
             return
-        self.restart(now_ns)
+        self.begin(now_ns)
 
-    def retransmit(self, sequences: Sequence[int], now_ns: int) -> None:
-        """Answer a NACK from the cache (RFC 4588), within this viewer's budget."""
-        source = self.source
-        if source is None or self.row is None:
-            return
-        self._refill(now_ns)
-        for sequence in sequences:
-            found = self._replayed.get(sequence) or self._find_live(source, sequence)
-            if found is None:
-                self.counters["rtx_unknown"] += 1
-                continue
-            packet, timestamp = found
-            if self._rtx_budget < len(packet.data):
-                self.counters["rtx_capped"] += 1
-                return
-            self._rtx_budget -= len(packet.data)
-            self.counters["rtx"] += 1
-            self._fanout.send_rtx(
-                self.row, source.room, source.kind, packet.data, sequence, timestamp, now_ns
-            )
-
-    def report(self, wall_ns: int) -> SenderReport | None:
-        """A sender report whose times are this server's (RFC 3550 6.4.1), or None without a source."""
+    def report(self, wall_ns: int) -> None:
+        """Send a sender report in this server's time (RFC 3550 6.4.1), once there is something to say."""
         if self.source is None or self.row is None:
-            return None
+            return
         timestamp = self.source.clock.timestamp_at(wall_ns)
-        if timestamp is None:
-            return None
-        packets, octets, _, _ = self._fanout.counters(self.row)
-        return SenderReport(
-            ssrc=self.outbound.ssrc,
-            ntp=ntp_from_ns(wall_ns),
-            rtp_timestamp=(timestamp + self._timestamp_offset) & 0xFFFFFFFF,
-            packets=packets & 0xFFFFFFFF,
-            octets=octets & 0xFFFFFFFF,
-            reports=(),
-        )
+        if timestamp is not None:
+            self._fanout.report(self.row, ntp_from_ns(wall_ns), timestamp, self._cname)
 
     @property
     def is_live(self) -> bool:
-        return self._is_live
+        return self.row is not None and self._fanout.is_live(self.row)
 
-    def _begin(self, now_ns: int) -> None:
-        """Start showing the source as soon as it can be shown."""
-        source = self.source
-        if source is None or self.row is None:
-            return
-        if not source.is_video:
-            newest = source.cache.newest
-            if newest is not None:
-                packet, arrival_ns = newest
-                self._rebase(source, (packet.sequence + 1) & 0xFFFF, packet.timestamp, arrival_ns, now_ns)
-                self._go_live()
-            return
+    def describe(self) -> Mapping[str, object]:
+        """For /debug/rooms."""
+        counters = self._fanout.counters(self.row)._asdict() if self.row is not None else {}
+        return {
+            "mid": self.outbound.mid,
+            "track": self.source.track if self.source else None,
+            "live": self.is_live,
+            "repairs": self.repairs,
+            **counters,
+        }
+
+    def _begin_audio(self, source: Uplink, row: int, now_ns: int) -> None:
+        newest = source.cache.newest
+        if newest is not None:
+            packet, arrival_ns = newest
+            self._rebase(source, (packet.sequence + 1) & 0xFFFF, packet.timestamp, arrival_ns, now_ns)
+            self._fanout.set_live(row, True)
+            source.waiting.discard(self)
+
+    def _begin_video(self, source: Uplink, row: int, now_ns: int) -> None:
         group = source.cache.group() if source.cache.usable else []
         if not group:
             source.want_keyframe()
@@ -221,17 +169,11 @@ class Downlink:
         newest_packet, newest_ns = max(group, key=lambda entry: entry[1])
         first = group[0][0]
         self._rebase(source, first.sequence, newest_packet.timestamp, newest_ns, now_ns)
-        packets_sent, _, _, last_timestamp = self._fanout.counters(self.row)
-        self._replay = Replay(
-            (packet for packet, _ in group),
-            anchor_timestamp=(newest_packet.timestamp + self._timestamp_offset) & 0xFFFFFFFF,
-            anchor_ns=newest_ns,
-            now_ns=max(now_ns, self._hold_until_ns),
-            spare_bps=self._spare_bps,
-            timestamp_offset=self._timestamp_offset,
-            last_timestamp=last_timestamp if packets_sent else None,
-        )
-        self._arm()
+        anchor = (newest_packet.timestamp + self._timestamp_offset) & 0xFFFFFFFF
+        due_ns = max(now_ns, self._hold_until_ns)
+        self._fanout.replay(row, first.sequence, anchor, newest_ns, due_ns, self._spare_bps)
+        source.waiting.discard(self)
+        self._pacer.wake(due_ns)
 
     def _rebase(self, source: Uplink, sequence: int, timestamp: int, arrival_ns: int, now_ns: int) -> None:
         """Choose offsets so that source number `sequence` leaves as the next one, and time goes on.
@@ -241,95 +183,25 @@ class Downlink:
         """
         assert self.row is not None
         payload_type, rtx_payload_type = self.outbound.codecs[source.codec]
-        packets_sent, _, last_sequence, last_timestamp = self._fanout.counters(self.row)
-        if not packets_sent:
+        sent = self._fanout.counters(self.row)
+        if not sent.packets:
             self._sequence_offset = (secrets.randbits(15) - sequence) & 0xFFFF
             self._timestamp_offset = 0
         else:
-            self._sequence_offset = (last_sequence + 1 - sequence) & 0xFFFF
+            self._sequence_offset = (sent.last_sequence + 1 - sequence) & 0xFFFF
             if self._timeline is not source.clock:
-                elapsed = max(0, now_ns - self._last_sent_ns) * source.clock_rate // 1_000_000_000
-                ours = last_timestamp + max(elapsed, _AUDIO_STEP)
+                elapsed = max(0, now_ns - sent.last_sent_ns) * source.clock_rate // 1_000_000_000
+                ours = sent.last_timestamp + max(elapsed, _AUDIO_STEP)
                 theirs = timestamp + (now_ns - arrival_ns) * source.clock_rate // 1_000_000_000
                 self._timestamp_offset = (ours - theirs) & 0xFFFFFFFF
         self._timeline = source.clock
-        self._epoch_start = unwrap16(sequence, source.cache.highest)
-        self._replayed.clear()
-        self._stamps.clear()
         self._fanout.rebase(
             self.row, self._sequence_offset, self._timestamp_offset, payload_type, rtx_payload_type, sequence
         )
 
-    def _go_live(self) -> None:
-        self._stop_replay()
-        self._set_live(True)
-        if self.source is not None:
-            self.source.catching_up.discard(self)
-
-    def _set_live(self, live: bool) -> None:
-        if self.row is not None and live != self._is_live:
-            self._fanout.set_live(self.row, live)
-        if self._is_live and not live:
-            self._last_sent_ns = self._clock_ns()
-        self._is_live = live
-
     def _leave_source(self) -> None:
-        self._stop_replay()
-        self._set_live(False)
+        if self.row is not None:
+            self._fanout.set_live(self.row, False)
         if self.source is not None:
             self.source.downlinks.discard(self)
-            self.source.catching_up.discard(self)
-
-    def _arm(self) -> None:
-        if self._timer is None and self._replay is not None:
-            due_ns = self._replay.due_ns()
-            if due_ns is not None:
-                self._timer = self._schedule(due_ns, self._send_due)
-
-    def _send_due(self) -> None:
-        self._timer = None
-        source, replay = self.source, self._replay
-        if source is None or replay is None or self.row is None:
-            return
-        now_ns = self._clock_ns()
-        frame = replay.pop(now_ns)
-        if frame is not None:
-            packets, timestamp = frame
-            for packet in packets:
-                sent = self._fanout.send_row(
-                    self.row, source.room, source.kind, packet.data, timestamp, now_ns
-                )
-                if sent >= 0:
-                    _keep(self._replayed, sent, (packet, timestamp))
-            _keep(self._stamps, packets[0].timestamp, timestamp)
-            self._last_sent_ns = now_ns
-            self.counters["replayed"] += len(packets)
-        self._arm()
-
-    def _stop_replay(self) -> None:
-        self._replay = None
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _find_live(self, source: Uplink, sequence: int) -> tuple[Packet, int] | None:
-        original = (sequence - self._sequence_offset) & 0xFFFF
-        if unwrap16(original, source.cache.highest) < self._epoch_start:
-            return None  # it left under an earlier epoch's offset: another packet
-        packet = source.cache.get(original)
-        if packet is None:
-            return None
-        # A packet that came too late for its frame's replay has the timestamp of that frame.
-        live = (packet.timestamp + self._timestamp_offset) & 0xFFFFFFFF
-        return packet, self._stamps.get(packet.timestamp, live)
-
-    def _refill(self, now_ns: int) -> None:
-        earned = (now_ns - self._rtx_budget_ns) * _RTX_BYTES_PER_S / 1e9
-        self._rtx_budget = min(_RTX_BURST_BYTES, self._rtx_budget + earned)
-        self._rtx_budget_ns = now_ns
-
-
-def _keep(where: OrderedDict[int, V], key: int, value: V) -> None:
-    where[key] = value
-    if len(where) > _REMEMBERED:
-        where.popitem(last=False)
+            self.source.waiting.discard(self)

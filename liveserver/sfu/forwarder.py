@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from liveserver.clock import Clock
 from liveserver.core.errors import PeerError
@@ -12,6 +12,7 @@ from liveserver.rtp import native
 from liveserver.rtp.flags import Flags
 from liveserver.sfu.answer import IceCredentials, ServerSide, answer_publisher, answer_viewer
 from liveserver.sfu.front import Front, Kind
+from liveserver.sfu.pacer import Pacer
 from liveserver.sfu.peer import Peer, PeerEvents, Transport
 from liveserver.sfu.publisher import Publisher
 from liveserver.sfu.stage import Stage
@@ -20,7 +21,7 @@ from liveserver.sfu.webrtc import Certificate, parse_offer
 
 _ASK_EVERY_S = 0.02
 _TICK_S = 1.0
-_REPORT_EVERY_TICKS = 4  # a viewer gets sender reports this often, spread over the ticks
+_REPORT_PARTS = 4  # in each tick one part of the viewers gets sender reports
 _log = get_logger()
 
 
@@ -39,13 +40,14 @@ class Forwarder:
     ):
         self.front = front
         self.flags = flags
-        self.fanout = native.make_fanout(front.fd, flags)
+        self.fanout = front.fanout
         self.peers: dict[str, Peer] = {}
         self.stages: set[Stage] = set()
         self._clock = clock
         self._max_peers = max_peers
         self._peer_timeout_ns = int(peer_timeout_s * 1e9)
-        self._transport = Transport(front, self.fanout, Certificate.generateCertificate())
+        self._pacer = Pacer(self.fanout, clock.monotonic_ns, self._schedule)
+        self._transport = Transport(front, self._pacer, Certificate.generateCertificate())
         candidates = [(address, front.port) for address in addresses]
         self._server = ServerSide(self._transport.certificate.fingerprint, candidates)
         self._tasks: list[asyncio.Task[None]] = []
@@ -70,7 +72,7 @@ class Forwarder:
             peer.close("server_stopping")
         await asyncio.gather(*(peer.wait_closed() for peer in peers), return_exceptions=True)
         asyncio.get_running_loop().remove_reader(self.front.fd)
-        self.fanout.close()
+        self._pacer.stop()
         self.front.close()
 
     def publish(self, stage: Stage, sdp: str, events: PeerEvents) -> tuple[Publisher, str]:
@@ -91,10 +93,9 @@ class Forwarder:
         """Answer a WHEP offer. Raises PeerError sdp_… or no_common_codec; nothing is left behind then."""
         offer = parse_offer(sdp)
         ice = IceCredentials.new()
-        cname = f"lesson-{stage.room}"
-        answer = answer_viewer(offer, self._server, ice, cname)
+        answer = answer_viewer(offer, self._server, ice, stage.cname)
         self._admit()
-        viewer = Viewer(self._transport, ice, events, self._clock, cname, stage.add, stage.remove)
+        viewer = Viewer(self._transport, ice, events, self._clock, stage.cname, stage.add, stage.remove)
         viewer.agree(answer, is_firefox=offer.is_firefox)
         self._begin(viewer)
         viewer.start(offer, answer)
@@ -115,17 +116,20 @@ class Forwarder:
         now_ns = self._clock.monotonic_ns()
         publishers: set[Publisher] = set()
         for kind, endpoint, data in self.front.poll():
-            peer = endpoint.peer
+            peer = endpoint.owner
             assert isinstance(peer, Peer)
             try:
-                if kind is Kind.RTP:
-                    peer.receive_rtp(data, now_ns)
-                    if isinstance(peer, Publisher):
-                        publishers.add(peer)
-                elif kind is Kind.RTCP:
-                    peer.receive_rtcp(data, now_ns)
-                else:
+                if kind == Kind.DTLS:
                     peer.receive_dtls(data)
+                elif isinstance(peer, Viewer):
+                    if kind == Kind.PICTURE:
+                        peer.lost_picture(now_ns)
+                elif isinstance(peer, Publisher):
+                    if kind == Kind.RTP:
+                        peer.receive_rtp(data, now_ns)
+                        publishers.add(peer)
+                    elif kind == Kind.RTCP:
+                        peer.receive_rtcp(data, now_ns)
             except Exception:  # the boundary of a peer: its failure must not reach the others
                 _log.exception(Event.PEER_FAILED, peer=peer.id)
                 peer.close("internal")
@@ -135,6 +139,12 @@ class Forwarder:
             except Exception:  # as above: one lesson's failure must not reach the others
                 _log.exception(Event.PEER_FAILED, peer=publisher.id)
                 publisher.close("internal")
+        if publishers:
+            self._pacer.run()  # a frame that somebody waits for may be complete now
+
+    def _schedule(self, due_ns: int, callback: Callable[[], None]) -> asyncio.TimerHandle:
+        delay_s = max(0, due_ns - self._clock.monotonic_ns()) / 1e9
+        return asyncio.get_running_loop().call_later(delay_s, callback)
 
     async def _ask(self) -> None:
         while True:
@@ -151,15 +161,16 @@ class Forwarder:
             tick += 1
             now_ns = self._clock.monotonic_ns()
             wall_ns = self._clock.wall_ms() * 1_000_000
-            for index, peer in enumerate(list(self.peers.values())):
-                self._tend(peer, (index + tick) % _REPORT_EVERY_TICKS == 0, now_ns, wall_ns)
+            for peer in list(self.peers.values()):
+                self._tend(peer, now_ns)
+            for stage in self.stages:
+                for uplink in stage.sources:
+                    uplink.report_viewers(wall_ns, stage.cname, tick % _REPORT_PARTS, _REPORT_PARTS)
 
-    def _tend(self, peer: Peer, is_report_due: bool, now_ns: int, wall_ns: int) -> None:
+    def _tend(self, peer: Peer, now_ns: int) -> None:
         if peer.closed_reason is not None:
             self.peers.pop(peer.id, None)
         elif now_ns - peer.endpoint.heard_ns > self._peer_timeout_ns:
             peer.close("lost")
         elif isinstance(peer, Publisher):
             peer.report(now_ns)
-        elif isinstance(peer, Viewer) and is_report_due:
-            peer.report(wall_ns)

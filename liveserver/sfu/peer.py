@@ -8,10 +8,10 @@ from typing import Protocol
 
 from liveserver.core.errors import PeerError
 from liveserver.rtp.fanout import Fanout
-from liveserver.rtp.srtp import InboundSession
 from liveserver.sfu.answer import Answer, IceCredentials
-from liveserver.sfu.front import Address, Endpoint, Front
+from liveserver.sfu.front import Front
 from liveserver.sfu.offer import Offer
+from liveserver.sfu.pacer import Pacer
 from liveserver.sfu.webrtc import (
     Certificate,
     DataChannel,
@@ -41,18 +41,21 @@ class PeerEvents(Protocol):
 
 
 class Transport:
-    """What peers share: the port, the fan-out, the node's certificate."""
+    """What peers share: the port, the pace of those who catch up, the node's certificate."""
 
-    def __init__(self, front: Front, fanout: Fanout, certificate: Certificate):
+    def __init__(self, front: Front, pacer: Pacer, certificate: Certificate):
         self.front = front
-        self.fanout = fanout
+        self.fanout: Fanout = front.fanout
+        self.pacer = pacer
         self.certificate = certificate
 
 
 class Peer:
     """States: new → connected → closed, or new → closed. `session` is the fan-out's handle for its keys."""
 
-    def __init__(self, transport: Transport, ice: IceCredentials, events: PeerEvents, now_ns: int):
+    is_viewer = False
+
+    def __init__(self, transport: Transport, ice: IceCredentials, events: PeerEvents):
         self.id = secrets.token_urlsafe(12)
         self.etag = secrets.token_hex(8)
         self.session = 0
@@ -61,15 +64,14 @@ class Peer:
         self.remote_ufrag = ""
         self._transport = transport
         self._events = events
-        self.endpoint = Endpoint(self, ice, self._moved, now_ns)
-        self._pipe = DatagramPipe(lambda data: transport.front.send(self.endpoint, data))
+        self.endpoint = transport.front.add(self, ice)
+        self._pipe = DatagramPipe(self.endpoint.send)
         self._dtls = Dtls(self._pipe, transport.certificate)
         self._sctp: Sctp | None = None
         self._channel: DataChannel | None = None
         self._task: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._leaving: asyncio.Task[None] | None = None
-        transport.front.add(self.endpoint)
 
     def start(self, offer: Offer, answer: Answer) -> None:
         """Wait for the peer's ClientHello and go on from there."""
@@ -78,12 +80,6 @@ class Peer:
 
     def receive_dtls(self, data: bytes) -> None:
         self._pipe.push(data)
-
-    def receive_rtp(self, data: bytes, now_ns: int) -> None:
-        """RTP in the clear. A viewer sends none."""
-
-    def receive_rtcp(self, data: bytes, now_ns: int) -> None:
-        """RTCP in the clear, a compound or reduced-size packet (RFC 5506)."""
 
     def restart_ice(self) -> IceCredentials:
         """New credentials for the same session; the ETag changes with them (RFC 9725 4.3)."""
@@ -140,10 +136,12 @@ class Peer:
                 self._events.control_text,
                 self.close,
             )
-        self.endpoint.inbound = InboundSession(keys.profile, keys.inbound_key, keys.inbound_salt)
         host, port = self.endpoint.selected or ("0.0.0.0", 0)  # noqa: S104 - a placeholder, never bound
         self.session = self._transport.fanout.add_session(
             keys.profile, keys.outbound_key, keys.outbound_salt, host, port
+        )
+        self.endpoint.open(
+            keys.profile, keys.inbound_key, keys.inbound_salt, self.session, is_viewer=self.is_viewer
         )
         self._dtls.on("statechange", self._dtls_changed)
         self.is_connected = True
@@ -164,10 +162,6 @@ class Peer:
     def _dtls_changed(self) -> None:
         if self._dtls.state in ("closed", "failed"):
             self.close("left")
-
-    def _moved(self, address: Address) -> None:
-        if self.session:
-            self._transport.fanout.move_session(self.session, *address)
 
     async def _shut_down(self) -> None:
         task = self._task

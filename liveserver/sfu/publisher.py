@@ -34,7 +34,7 @@ class Publisher(Peer):
         on_ready: Callable[[Publisher], None],
         on_gone: Callable[[Publisher], None],
     ):
-        super().__init__(transport, ice, events, clock.monotonic_ns())
+        super().__init__(transport, ice, events)
         self.uplinks: list[Uplink] = []
         self._clock = clock
         self._room = room
@@ -72,14 +72,15 @@ class Publisher(Peer):
         return next((uplink for uplink in self.uplinks if uplink.track == track), None)
 
     def receive_rtp(self, data: bytes, now_ns: int) -> None:
+        """A packet in the clear."""
         try:
             packet = header.parse(data)
         except PeerError:
-            self._transport.front.counters["rtp_malformed"] += 1
+            self._transport.front.count("rtp_malformed")
             return
         found = self._by_ssrc.get(packet.ssrc) or self._identify(packet)
         if found is None:
-            self._transport.front.counters["unknown_ssrc"] += 1
+            self._transport.front.count("unknown_ssrc")
             return
         uplink, is_rtx = found
         wall_ns = self._clock.wall_ms() * 1_000_000
@@ -89,7 +90,7 @@ class Publisher(Peer):
                 uplink.receive(original, now_ns, wall_ns, repaired=True)
             return
         if packet.payload_type != self._inbound[uplink.mid].codec.payload_type:
-            self._transport.front.counters["unknown_payload_type"] += 1
+            self._transport.front.count("unknown_payload_type")
             return
         if uplink.ssrc != packet.ssrc:
             if uplink.ssrc is not None and now_ns - uplink.heard_ns < SSRC_SILENCE_NS:
@@ -100,10 +101,11 @@ class Publisher(Peer):
         uplink.receive(packet, now_ns, wall_ns)
 
     def receive_rtcp(self, data: bytes, now_ns: int) -> None:
+        """A compound or reduced-size packet (RFC 5506) in the clear."""
         try:
             packets = rtcp.parse(data)
         except PeerError:
-            self._transport.front.counters["rtcp_malformed"] += 1
+            self._transport.front.count("rtcp_malformed")
             return
         for packet in packets:
             if isinstance(packet, rtcp.SenderReport):

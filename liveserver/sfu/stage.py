@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from liveserver.rtp.flags import ALL, Flags
 from liveserver.sfu.publisher import Publisher
@@ -16,6 +16,7 @@ class Stage:
 
     def __init__(self, room: int, flags: Flags):
         self.room = room
+        self.cname = f"lesson-{room}"  # one clock for all its tracks (RFC 3550 6.5.1)
         self.publisher: Publisher | None = None
         self.viewers: set[Viewer] = set()
         self.screen_is_shared = False
@@ -43,6 +44,11 @@ class Stage:
 
     def remove(self, viewer: Viewer) -> None:
         self.viewers.discard(viewer)
+
+    @property
+    def sources(self) -> Sequence[Uplink]:
+        """Every track that viewers are shown."""
+        return self.publisher.uplinks if self.publisher is not None else ()
 
     def share_screen(self, is_shared: bool) -> None:
         """Whether viewers with one video get the screen instead of the camera."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from typing import Protocol
 
 from liveserver.rtp import flags
@@ -12,7 +11,7 @@ from liveserver.rtp.fanout import Fanout
 from liveserver.rtp.header import Packet
 from liveserver.rtp.rtcp import ReportBlock, SenderReport
 from liveserver.rtp.sequence import LossDetector, ReceiveStatistics
-from liveserver.sfu.source_clock import PublisherClock, TrackClock
+from liveserver.sfu.source_clock import PublisherClock, TrackClock, ntp_from_ns
 
 KEYFRAME_CADENCE_NS = 2_000_000_000
 _KEYFRAME_MIN_GAP_NS = 500_000_000  # never more than two requests a second, whatever the storm
@@ -29,7 +28,7 @@ class Tap(Protocol):
 class Subscriber(Protocol):
     """One viewer's end of a track, as its source sees it."""
 
-    def offer(self, packets: Sequence[Packet], now_ns: int) -> None: ...
+    def begin(self, now_ns: int) -> None: ...
 
     def source_restarted(self) -> None: ...
 
@@ -50,10 +49,10 @@ class Uplink:
         self.kind = flags.VIDEO if self.is_video else flags.AUDIO
         self.clock_rate = 90000 if self.is_video else 48000
         self.room = room
-        self.table = fanout.add_table()
+        self.table = fanout.add_table(room, self.kind)
         self.ssrc: int | None = None
         self.downlinks: set[Subscriber] = set()
-        self.catching_up: set[Subscriber] = set()
+        self.waiting: set[Subscriber] = set()  # for a picture to begin with
         self.taps: list[Tap] = []
         self.counters: Counter[str] = Counter()
         self.heard_ns = 0
@@ -77,6 +76,7 @@ class Uplink:
         """The track's packets carry `ssrc` from now on; what was known of an earlier one is void."""
         if self.ssrc is not None:
             self._reset()
+            self._fanout.clear_table(self.table)
             for downlink in self.downlinks:
                 downlink.source_restarted()
         self.ssrc = ssrc
@@ -106,9 +106,9 @@ class Uplink:
         if not packets:
             return
         self._pending = []
-        for downlink in list(self.catching_up):
-            downlink.offer(packets, now_ns)
-        self._fanout.send(self.table, self.room, self.kind, [packet.data for packet in packets], now_ns)
+        self._fanout.send(self.table, [packet.data for packet in packets], now_ns)
+        for downlink in list(self.waiting):
+            downlink.begin(now_ns)
 
     def reported(self, report: SenderReport, now_ns: int, wall_ns: int) -> None:
         """The publisher's sender report of this track."""
@@ -116,6 +116,14 @@ class Uplink:
         self.clock.reported(report.ntp, report.rtp_timestamp, wall_ns)
         for tap in self.taps:
             tap.report(report.ntp, report.rtp_timestamp)
+
+    def report_viewers(self, wall_ns: int, cname: str, part: int, parts: int) -> None:
+        """Sender reports to one part of the viewers, in this server's time (RFC 3550 6.4.1)."""
+        timestamp = self.clock.timestamp_at(wall_ns)
+        if timestamp is not None:
+            self._fanout.report_table(
+                self.table, ntp_from_ns(wall_ns), timestamp, cname.encode(), part, parts
+            )
 
     def report_block(self, now_ns: int) -> ReportBlock | None:
         """What we tell the publisher of this track (RFC 3550 6.4.1), or None before its first packet."""

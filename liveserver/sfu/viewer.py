@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 from collections.abc import Callable, Mapping, Sequence
 
 from liveserver.clock import Clock
-from liveserver.core.errors import PeerError
 from liveserver.rtp import rtcp
 from liveserver.rtp.replay import FAST_SPARE_BPS, SLOW_SPARE_BPS
 from liveserver.sfu.answer import Answer, IceCredentials
@@ -19,7 +17,12 @@ FIREFOX_HOLD_NS = 75_000_000  # Firefox drops what comes right after DTLS
 
 
 class Viewer(Peer):
-    """Watches what the stage shows it. `on_ready` is called once media may flow to it."""
+    """Watches what the stage shows it. `on_ready` is called once media may flow to it.
+
+    Its reports and requests for packets end in the front; only a lost picture reaches it.
+    """
+
+    is_viewer = True
 
     def __init__(
         self,
@@ -31,9 +34,8 @@ class Viewer(Peer):
         on_ready: Callable[[Viewer], None],
         on_gone: Callable[[Viewer], None],
     ):
-        super().__init__(transport, ice, events, clock.monotonic_ns())
+        super().__init__(transport, ice, events)
         self.hold_ns = 0
-        self.fraction_lost = 0.0
         self._clock = clock
         self._cname = cname
         self._on_ready = on_ready
@@ -61,14 +63,12 @@ class Viewer(Peer):
     def refresh(self, now_ns: int) -> None:
         """Media was held back and may flow again: start from the cache."""
         for downlink in self._downlinks():
-            downlink.restart(now_ns)
+            downlink.begin(now_ns)
 
     def report(self, wall_ns: int) -> None:
-        """Send the sender reports of all downlinks in one compound packet."""
-        parts = [report for d in self._downlinks() if (report := d.report(wall_ns)) is not None]
-        if parts and self.session:
-            names = rtcp.SourceDescription({part.ssrc: self._cname for part in parts})
-            self._transport.fanout.send_rtcp(self.session, rtcp.build([*parts, names]))
+        """Send the sender reports of all downlinks."""
+        for downlink in self._downlinks():
+            downlink.report(wall_ns)
 
     def say_bye(self) -> None:
         """SRTCP BYE for every stream (RFC 3550 6.6)."""
@@ -77,23 +77,10 @@ class Viewer(Peer):
             farewell: list[rtcp.Rtcp] = [rtcp.ReceiverReport(ssrcs[0], ()), rtcp.Bye(tuple(ssrcs))]
             self._transport.fanout.send_rtcp(self.session, rtcp.build(farewell))
 
-    def receive_rtcp(self, data: bytes, now_ns: int) -> None:
-        try:
-            packets = rtcp.parse(data)
-        except PeerError:
-            self._transport.front.counters["rtcp_malformed"] += 1
-            return
-        for packet in packets:
-            if isinstance(packet, rtcp.Nack):
-                downlink = self._find(packet.media_ssrc)
-                if downlink is not None:
-                    downlink.retransmit(packet.sequences, now_ns)
-            elif isinstance(packet, (rtcp.PictureLoss, rtcp.FullIntraRequest)):
-                for downlink in self.videos:
-                    downlink.repair(now_ns)
-            elif isinstance(packet, (rtcp.ReceiverReport, rtcp.SenderReport)):
-                for block in packet.reports:
-                    self.fraction_lost = block.fraction_lost / 256
+    def lost_picture(self, now_ns: int) -> None:
+        """It asked for a new picture (PLI or FIR)."""
+        for downlink in self.videos:
+            downlink.repair(now_ns)
 
     def _media_connected(self) -> None:
         assert self._answer is not None
@@ -101,11 +88,12 @@ class Viewer(Peer):
         for outbound in self._answer.outbound:
             downlink = Downlink(
                 self._transport.fanout,
+                self._transport.pacer,
                 self.session,
                 outbound,
-                self._schedule,
                 self._clock.monotonic_ns,
                 spare_bps,
+                self._cname,
             )
             if outbound.kind == "audio" and self.audio is None:
                 self.audio = downlink
@@ -132,27 +120,16 @@ class Viewer(Peer):
             self._shown[downlink.outbound.mid] = uplink
             self._events.unsupported(uplink.codec)
 
-    def _schedule(self, due_ns: int, callback: Callable[[], None]) -> asyncio.TimerHandle:
-        delay_s = max(0, due_ns - self._clock.monotonic_ns()) / 1e9
-        return asyncio.get_running_loop().call_later(delay_s, callback)
-
     def _downlinks(self) -> list[Downlink]:
         return ([self.audio] if self.audio else []) + self.videos
-
-    def _find(self, ssrc: int) -> Downlink | None:
-        return next((d for d in self._downlinks() if d.outbound.ssrc == ssrc), None)
 
     def describe(self) -> Mapping[str, object]:
         """For /debug/rooms."""
         return {
             "peer": self.id,
             "connected": self.is_connected,
-            "lost": round(self.fraction_lost, 3),
-            "downlinks": [
-                {"mid": d.outbound.mid, "track": d.source.track if d.source else None, "live": d.is_live}
-                | dict(d.counters)
-                for d in self._downlinks()
-            ],
+            "bandwidth_bps": self._transport.fanout.bandwidth_bps(self.session),
+            "downlinks": [downlink.describe() for downlink in self._downlinks()],
         }
 
 

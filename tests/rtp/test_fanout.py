@@ -12,9 +12,10 @@ import pytest
 
 from liveserver.core.errors import PeerError
 from liveserver.rtp import header, rtcp, srtp
-from liveserver.rtp.fanout import MAX_SOURCES, Fanout
+from liveserver.rtp.fanout import STREAM, Fanout
 from liveserver.rtp.flags import AUDIO, VIDEO, Flags
 from liveserver.rtp.srtp import InboundSession, Profile
+from liveserver.rtp.tables import MAX_SOURCES, RTX_BURST_BYTES, Counters
 
 GCM, CM = Profile.AEAD_AES_128_GCM, Profile.AES128_CM_HMAC_SHA1_80
 KEYS = {profile: (bytes(range(16)), bytes(range(64, 64 + srtp.KEY_SIZES[profile][1]))) for profile in Profile}
@@ -60,13 +61,15 @@ class Stage:
         self.flags = Flags(8)
         self.flags.renew(ROOM, LEASE_NS)
         self.fanout = implementation(self.socket.fileno(), self.flags)
-        self.table = self.fanout.add_table()
+        self.table = self.fanout.add_table(ROOM, VIDEO)
         self.viewers: list[Viewer] = []
+        self.sessions: dict[Viewer, int] = {}
 
     def viewer(self, profile: Profile = GCM) -> tuple[Viewer, int]:
         made = Viewer(profile)
         self.viewers.append(made)
-        return made, self.fanout.add_session(profile, *made.keys, *made.address)
+        session = self.sessions[made] = self.fanout.add_session(profile, *made.keys, *made.address)
+        return made, session
 
     def row(
         self, profile: Profile = GCM, *, rtx: bool = True, mid: bytes = b"1", live: bool = True
@@ -79,8 +82,12 @@ class Stage:
         self.fanout.set_live(row, live)
         return made, row
 
-    def send(self, *numbers: int, kind: int = VIDEO) -> int:
-        return self.fanout.send(self.table, ROOM, kind, [source(number) for number in numbers], NOW_NS)
+    def send(self, *numbers: int) -> int:
+        return self.fanout.send(self.table, [source(number) for number in numbers], NOW_NS)
+
+    def ask(self, viewer: Viewer, *sequences: int, now_ns: int = NOW_NS) -> int:
+        """A NACK for the viewer's SSRC."""
+        return self.fanout.retransmit(self.sessions[viewer], SSRC, list(sequences), now_ns)
 
     def close(self) -> None:
         self.fanout.close()
@@ -121,7 +128,7 @@ class TestRewriting:
     def test_what_the_source_adds_to_its_header_stays_behind(self, stage):
         viewer, _ = stage.row()
         adorned = source(1, csrcs=(1, 2), extensions={1: b"theirs", 4: b"0", 7: b"level"}, padding=8)
-        stage.fanout.send(stage.table, ROOM, VIDEO, [adorned], NOW_NS)
+        stage.fanout.send(stage.table, [adorned], NOW_NS)
         (packet,) = viewer.received()
         assert (packet.payload, packet.padding, packet.data[0] & 0x0F) == (b"media 1", 0, 0)
         assert (packet.extension(4), packet.extension(1), packet.extension(7)) == (b"1", None, None)
@@ -160,10 +167,10 @@ class TestRows:
 
     def test_a_moved_row_is_fed_from_the_other_track(self, stage):
         viewer, row = stage.row()
-        other = stage.fanout.add_table()
+        other = stage.fanout.add_table(ROOM, VIDEO)
         stage.fanout.move_row(row, other)
         assert stage.send(1) == 0
-        stage.fanout.send(other, ROOM, VIDEO, [source(2)], NOW_NS)
+        stage.fanout.send(other, [source(2)], NOW_NS)
         assert viewer.sequences() == [2]
 
     def test_rows_outlive_their_table_and_wait(self, stage):
@@ -171,7 +178,7 @@ class TestRows:
         stage.fanout.remove_table(stage.table)
         stage.fanout.set_live(row, True)
         assert stage.send(1) == 0
-        stage.table = stage.fanout.add_table()
+        stage.table = stage.fanout.add_table(ROOM, VIDEO)
         stage.fanout.move_row(row, stage.table)
         assert stage.send(2) == 0
         stage.fanout.set_live(row, True)
@@ -204,9 +211,14 @@ class TestRows:
         stage.fanout.remove_table(99)
         stage.fanout.remove_session(99)
         stage.fanout.move_session(99, "127.0.0.1", 9)
-        assert stage.fanout.send_row(row, ROOM, VIDEO, source(1), 0, NOW_NS) == -1
-        assert not stage.fanout.send_rtx(row, ROOM, VIDEO, source(1), 1, 0, NOW_NS)
-        assert stage.fanout.counters(row) == (0, 0, 0, 0)
+        stage.fanout.clear_table(99)
+        stage.fanout.replay(row, 1, 0, 0, 0, 1000)
+        stage.fanout.remove_stream(99)
+        assert stage.fanout.pace(NOW_NS) == (-1, [])
+        assert stage.ask(viewer, 1) == stage.fanout.report_table(99, 1, 1, b"x", 0, 1) == 0
+        assert not stage.fanout.report(row, 1, 1, b"x")
+        assert not stage.fanout.is_live(row) and not stage.fanout.is_replaying(row)
+        assert stage.fanout.counters(row) == Counters()
         assert stage.send(1) == 0 and viewer.datagrams() == []
 
     @pytest.mark.parametrize(("ssrc", "rtx_ssrc"), [(SSRC, 9), (9, SSRC), (RTX_SSRC, 9), (9, 9)])
@@ -253,8 +265,9 @@ class TestFlags:
         stage.send(1)
         stage.flags.darken(ROOM, VIDEO | AUDIO)
         assert stage.send(2, 3) == 0
-        assert stage.fanout.send_row(row, ROOM, VIDEO, source(4), 0, NOW_NS) == -1
-        assert not stage.fanout.send_rtx(row, ROOM, VIDEO, source(1), 1, 3600, NOW_NS)
+        stage.fanout.replay(row, 3, 0, 0, NOW_NS, 1000)
+        stage.fanout.pace(NOW_NS)
+        assert stage.ask(viewer, 1) == 0
         assert stage.fanout.stats.held == 4 and len(viewer.datagrams()) == 1
         assert stage.fanout.send_rtcp(session, rtcp.Bye((SSRC,)).build())
         assert rtcp.parse(viewer.session.unprotect_rtcp(viewer.datagrams()[0])) == [rtcp.Bye((SSRC,))]
@@ -262,34 +275,264 @@ class TestFlags:
     def test_each_kind_is_held_by_itself(self, stage):
         stage.row()
         stage.flags.hold(ROOM, VIDEO)
-        assert stage.send(1, kind=VIDEO) == 0
-        assert stage.send(1, kind=AUDIO) == 1
+        assert stage.send(1) == 0
+        stage.table = stage.fanout.add_table(ROOM, AUDIO)
+        stage.row()
+        assert stage.send(1) == 1
 
     def test_a_room_whose_lease_ran_out_is_dark(self, stage):
         stage.row()
-        assert stage.fanout.send(stage.table, ROOM, VIDEO, [source(1)], LEASE_NS) == 0
+        assert stage.fanout.send(stage.table, [source(1)], LEASE_NS) == 0
 
 
-class TestOneRow:
-    def test_carries_the_timestamp_it_is_given_live_or_not(self, stage):
-        viewer, row = stage.row(live=False)
-        stage.fanout.rebase(row, 10, 0, 102, 103)
-        assert stage.fanout.send_row(row, ROOM, VIDEO, source(1), 777, NOW_NS) == 11
-        assert [(p.sequence, p.timestamp) for p in viewer.received()] == [(11, 777)]
-
-    def test_counters_are_what_a_sender_report_needs(self, stage):
+class TestCounters:
+    def test_they_are_what_a_sender_report_needs(self, stage):
         _, row = stage.row()
-        assert stage.fanout.counters(row) == (0, 0, 0, 0)
+        assert stage.fanout.counters(row) == Counters()
         stage.send(1, 2, 4, 3)
-        assert stage.fanout.counters(row) == (4, 4 * len(b"media 1"), 4, 4 * 3600)
+        assert stage.fanout.counters(row)[:5] == (4, 4 * len(b"media 1"), 4, 4 * 3600, NOW_NS)
+
+    def test_what_a_viewer_reports_is_kept_by_row(self, stage):
+        viewer, row = stage.row()
+        session = stage.sessions[viewer]
+        stage.fanout.reported(session, SSRC, 64, -3, 70_000, 9, 77)
+        stage.fanout.reported(session, SSRC + 7, 1, 1, 1, 1, 1)
+        counters = stage.fanout.counters(row)
+        assert (counters.reported_ns, counters.fraction_lost, counters.lost) == (77, 64, -3)
+        assert (counters.highest_sequence, counters.jitter) == (70_000, 9)
+
+    def test_the_estimate_of_a_path_is_its_session_s(self, stage):
+        viewer, _ = stage.row()
+        stage.fanout.estimated(stage.sessions[viewer], 3_000_000_000)
+        assert stage.fanout.bandwidth_bps(stage.sessions[viewer]) == 3_000_000_000
+        assert stage.fanout.bandwidth_bps(99) == 0
+
+
+class TestReports:
+    def reports(self, viewer: Viewer) -> list[rtcp.Rtcp]:
+        return [part for data in viewer.datagrams() if header.is_rtcp(data)
+                for part in rtcp.parse(viewer.session.unprotect_rtcp(data))]  # fmt: skip
+
+    @pytest.mark.parametrize("cname", [b"", b"a", b"ab", b"abc", b"lesson", b"x" * 255])
+    def test_a_report_ties_the_row_s_timestamps_to_the_time(self, stage, cname):
+        viewer, row = stage.row()
+        stage.fanout.rebase(row, 0, 1000, 102, 103)
+        stage.send(1, 2)
+        assert stage.fanout.report(row, 2**63 + 5, 0xFFFFFFFF, cname)
+        octets = 2 * len(b"media 1")
+        assert self.reports(viewer) == [
+            rtcp.SenderReport(SSRC, 2**63 + 5, 999, 2, octets),
+            rtcp.SourceDescription({SSRC: cname.decode()}),
+        ]
+
+    def test_a_table_s_rows_are_told_in_parts(self, stage):
+        viewers = [stage.row()[0] for _ in range(3)]
+        assert stage.fanout.report_table(stage.table, 1, 2, b"x", SSRC % 4, 4) == 3
+        assert stage.fanout.report_table(stage.table, 1, 2, b"x", (SSRC + 1) % 4, 4) == 0
+        assert [len(self.reports(viewer)) for viewer in viewers] == [2, 2, 2]
+
+
+class TestCatchingUp:
+    """A row is fed from the history, frame by frame, and then goes live without a gap."""
+
+    MS = 1_000_000
+
+    def play(self, stage: Stage, *numbers: int, marker: bool = True) -> None:
+        stage.fanout.send(stage.table, [source(n, marker=marker) for n in numbers], NOW_NS)
+
+    def begin(self, stage: Stage, first: int, *, due_ns: int = NOW_NS, spare_bps: int = 12_000_000) -> int:
+        """A row that catches up from `first`; the newest packet has just come."""
+        viewer, row = stage.row(live=False)
+        self.viewer = viewer
+        stage.flags.renew(ROOM, 2**62)
+        stage.fanout.rebase(row, 100, 0, 102, 103, first)
+        stage.fanout.replay(row, first, 5 * 3600, NOW_NS, due_ns, spare_bps)
+        return row
+
+    def run(self, stage: Stage, until_ns: int) -> list[int]:
+        """Pace whenever something is due; the moments."""
+        moments, due_ns = [], stage.fanout.pace(0)[0]
+        while 0 <= due_ns <= until_ns:
+            moments.append(due_ns)
+            due_ns = stage.fanout.pace(due_ns)[0]
+        return moments
+
+    def test_frames_leave_one_by_one_on_the_live_clock(self, stage):
+        self.play(stage, 1, 2, 3, 4, 5)
+        row = self.begin(stage, 1)
+        assert stage.fanout.is_replaying(row) and not stage.fanout.is_live(row)
+        moments = self.run(stage, NOW_NS + 1000 * self.MS)
+        assert moments == [NOW_NS + n * 10 * self.MS for n in range(5)]
+        packets = self.viewer.received()
+        assert [packet.sequence for packet in packets] == [101, 102, 103, 104, 105]
+        assert [packet.timestamp for packet in packets] == [5 * 3600 + n * 900 for n in range(5)]
+        assert stage.fanout.counters(row).replayed == 5
+
+    def test_nothing_leaves_before_it_is_due(self, stage):
+        self.play(stage, 1)
+        self.begin(stage, 1, due_ns=NOW_NS + 75)
+        assert stage.fanout.pace(NOW_NS + 74) == (NOW_NS + 75, [])
+        assert self.viewer.datagrams() == []
+
+    def test_it_goes_live_with_the_first_packet_after_all_has_left(self, stage):
+        self.play(stage, 1, 2)
+        row = self.begin(stage, 1)
+        self.run(stage, NOW_NS + 1000 * self.MS)
+        assert stage.send(20) == 1 and stage.fanout.is_live(row) and not stage.fanout.is_replaying(row)
+        assert [packet.sequence for packet in self.viewer.received()] == [101, 102, 120]
+
+    def test_not_with_a_timestamp_that_would_go_back(self, stage):
+        self.play(stage, 1, 2)
+        row = self.begin(stage, 1)
+        self.run(stage, NOW_NS + 1000 * self.MS)
+        self.play(stage, 3)  # its own timestamp lies before the live clock's
+        assert not stage.fanout.is_live(row)
+
+    def test_live_frames_join_what_waits(self, stage):
+        self.play(stage, 1, 2)
+        row = self.begin(stage, 1)
+        stage.fanout.pace(NOW_NS)
+        assert stage.send(3) == 0
+        self.run(stage, NOW_NS + 1000 * self.MS)
+        assert not stage.fanout.is_live(row)
+        assert self.viewer.sequences() == [101, 102, 103]
+
+    def test_a_frame_waits_for_its_last_packet(self, stage):
+        stage.fanout.send(stage.table, [source(1, marker=False)], NOW_NS)
+        self.begin(stage, 1)
+        assert stage.fanout.pace(NOW_NS) == (-1, [])
+        self.play(stage, 2)
+        assert len(self.run(stage, NOW_NS + 1000 * self.MS)) == 2
+
+    def test_one_that_falls_too_far_behind_is_named_and_waits(self, stage):
+        self.play(stage, 1)
+        row = self.begin(stage, 1)
+        for first in range(2, 1100, 100):
+            self.play(stage, *range(first, first + 100))
+        assert stage.fanout.pace(NOW_NS) == (-1, [row])
+        assert not stage.fanout.is_replaying(row)
+        assert stage.fanout.pace(NOW_NS) == (-1, [])
+
+    def test_a_source_that_begins_anew_ends_it(self, stage):
+        self.play(stage, 1, 2)
+        row = self.begin(stage, 1)
+        stage.fanout.clear_table(stage.table)
+        assert not stage.fanout.is_replaying(row)
+        assert (stage.fanout.pace(NOW_NS), stage.send(1)) == ((-1, []), 0)
+
+    def test_the_flags_are_asked_for_each_frame(self, stage):
+        self.play(stage, 1, 2)
+        self.begin(stage, 1)
+        stage.fanout.pace(NOW_NS)
+        stage.flags.darken(ROOM, VIDEO)
+        self.run(stage, NOW_NS + 1000 * self.MS)
+        assert self.viewer.sequences() == [101]
+        assert stage.fanout.stats.held == 1
+
+    def test_a_replayed_packet_comes_again_with_the_timestamp_it_left_with(self, stage):
+        self.play(stage, 1, 2, 3)
+        self.begin(stage, 1)
+        self.run(stage, NOW_NS + 1000 * self.MS)
+        sent = {packet.sequence: packet.timestamp for packet in self.viewer.received()}
+        assert stage.ask(self.viewer, 102) == 1
+        assert self.viewer.received()[0].timestamp == sent[102]
+
+
+class TestFillingUp:
+    """Packets that leave together are made one size by RTP padding, where that takes little."""
+
+    def sizes(self, stage: Stage, *sizes: int, **row: object) -> list[tuple[int, int]]:
+        viewer, _ = stage.row(**row)
+        packets = [source(n, payload=bytes(size)) for n, size in enumerate(sizes)]
+        assert stage.fanout.send(stage.table, packets, NOW_NS) == len(sizes)
+        return [(len(packet.payload), packet.padding) for packet in viewer.received()]
+
+    def test_all_but_the_last_are_filled_up_to_the_largest(self, stage):
+        assert self.sizes(stage, 99, 100, 80, 90) == [(99, 1), (100, 0), (80, 20), (90, 0)]
+
+    def test_not_when_it_takes_much(self, stage):
+        assert self.sizes(stage, 50, 100) == [(50, 0), (100, 0)]
+
+    def test_not_where_the_packet_itself_may_have_to_come_again(self, stage):
+        assert self.sizes(stage, 99, 100, rtx=False) == [(99, 0), (100, 0)]
+
+    def test_but_for_sound(self, stage):
+        stage.table = stage.fanout.add_table(ROOM, AUDIO)
+        assert self.sizes(stage, 99, 100, rtx=False) == [(99, 1), (100, 0)]
+        viewer = stage.viewers[-1]
+        assert stage.ask(viewer, 0) == 0  # other octets under the same number
+        assert stage.ask(viewer, 1) == 1
+
+    def test_padding_is_no_payload_to_a_sender_report(self, stage):
+        _, row = stage.row()
+        stage.fanout.send(stage.table, [source(1, payload=bytes(9)), source(2, payload=bytes(10))], NOW_NS)
+        assert stage.fanout.counters(row).octets == 19
+
+
+class TestStreams:
+    """ICE-TCP: packets behind their lengths (RFC 4571), dropped whole when the peer does not read."""
+
+    @pytest.fixture
+    def ends(self) -> Iterator[tuple[socket.socket, socket.socket]]:
+        listener = socket.create_server(("127.0.0.1", 0))
+        theirs = socket.create_connection(listener.getsockname())
+        ours, _ = listener.accept()
+        theirs.settimeout(5)
+        yield ours, theirs
+        for one in (listener, theirs, ours):
+            one.close()
+
+    def frames(self, data: bytes) -> list[bytes]:
+        found = []
+        while data:
+            size = int.from_bytes(data[:2])
+            found.append(data[2 : 2 + size])
+            data = data[2 + size :]
+        return found
+
+    def test_media_reports_and_octets_leave_on_the_stream(self, stage, ends):
+        ours, theirs = ends
+        viewer, row = stage.row()
+        stream = stage.fanout.add_stream(ours.fileno())
+        stage.fanout.move_session(stage.sessions[viewer], STREAM, stream)
+        assert stage.send(1, 2) == 2
+        assert stage.fanout.post(STREAM, stream, b"stun")
+        assert stage.fanout.report(row, 1, 1, b"x")
+        frames = self.frames(theirs.recv(5000))
+        assert [header.parse(viewer.session.unprotect(data)).sequence for data in frames[:2]] == [1, 2]
+        assert frames[2] == b"stun" and header.is_rtcp(frames[3]) and len(frames) == 4
+        assert viewer.datagrams() == []
+
+    def test_who_does_not_read_loses_packets_whole(self, stage, ends):
+        ours, theirs = ends
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        stream = stage.fanout.add_stream(ours.fileno())
+        taken = [n for n in range(5000) if stage.fanout.post(STREAM, stream, n.to_bytes(2) + bytes(1000))]
+        assert stage.fanout.stats.dropped == 5000 - len(taken) > 0
+        assert stage.fanout.pace(NOW_NS) == (NOW_NS + 10_000_000, [])
+        data = bytearray()
+        while len(data) < len(taken) * 1004:
+            data += theirs.recv(1 << 20)
+            stage.fanout.pace(NOW_NS)
+        assert [int.from_bytes(frame[:2]) for frame in self.frames(bytes(data))] == taken
+        assert stage.fanout.pace(NOW_NS) == (-1, [])
+
+    def test_a_broken_or_removed_stream_drops(self, stage, ends):
+        ours, theirs = ends
+        stream = stage.fanout.add_stream(ours.fileno())
+        theirs.close()
+        ours.shutdown(socket.SHUT_RDWR)
+        assert not stage.fanout.post(STREAM, stream, b"gone")
+        stage.fanout.remove_stream(stream)
+        assert not stage.fanout.post(STREAM, stream, b"gone")
+        assert stage.fanout.stats.dropped == 2
 
 
 class TestRetransmission:
     def test_goes_out_on_its_own_ssrc_with_the_original_number_first(self, stage):
-        viewer, row = stage.row()
+        viewer, _ = stage.row()
         stage.send(300, 301)
-        assert stage.fanout.send_rtx(row, ROOM, VIDEO, source(301), 301, 301 * 3600, NOW_NS)
-        assert stage.fanout.send_rtx(row, ROOM, VIDEO, source(300), 300, 300 * 3600, NOW_NS)
+        assert stage.ask(viewer, 301, 300) == 2
         first, second = viewer.received()[2:]
         assert (first.ssrc, first.payload_type, first.timestamp, first.marker) == (
             RTX_SSRC,
@@ -304,35 +547,55 @@ class TestRetransmission:
         viewer, session = stage.viewer()
         theirs = libsrtp(GCM, b"".join(viewer.keys), False)
         row = stage.fanout.add_row(stage.table, session, SSRC, 102, RTX_SSRC, 103, 0, b"")
+        stage.fanout.set_live(row, True)
+        stage.flags.renew(ROOM, 2**62)
+        stage.send(1)
+        viewer.datagrams()
         stage.fanout.move_session(session, "255.255.255.255", 9)  # what the system refuses is used up as well
         for number in range(65530):
             if number == 65400:
                 stage.fanout.move_session(session, *viewer.address)
-            stage.fanout.send_rtx(row, ROOM, VIDEO, source(1), 1, 3600, NOW_NS)
+            stage.ask(viewer, 1, now_ns=NOW_NS + number * 1_000_000)
         for wire in viewer.datagrams():
             theirs.unprotect(wire)
         for expected in range(65530, 65600):
-            assert stage.fanout.send_rtx(row, ROOM, VIDEO, source(1), 1, 3600, NOW_NS)
+            assert stage.ask(viewer, 1, now_ns=NOW_NS + expected * 1_000_000) == 1
             (wire,) = viewer.datagrams()
             assert header.parse(theirs.unprotect(wire)).sequence == expected & 0xFFFF
 
     def test_does_not_count_as_media(self, stage):
-        _, row = stage.row()
+        viewer, row = stage.row()
         stage.send(1)
         before = stage.fanout.counters(row)
-        stage.fanout.send_rtx(row, ROOM, VIDEO, source(1), 1, 3600, NOW_NS)
-        assert stage.fanout.counters(row) == before
+        assert stage.ask(viewer, 1) == 1
+        assert stage.fanout.counters(row) == before._replace(rtx=1)
+
+    def test_what_is_not_kept_is_unknown(self, stage):
+        viewer, row = stage.row()
+        stage.send(1, 2)
+        assert stage.ask(viewer, 3, 30_000, 65_000) == 0
+        stage.send(1 + 1024)  # takes the place of the first
+        assert stage.ask(viewer, 1) == 0
+        assert stage.fanout.counters(row).rtx_unknown == 4
+
+    def test_a_storm_is_held_to_the_budget(self, stage):
+        viewer, row = stage.row()
+        viewer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 21)
+        stage.flags.renew(ROOM, 2**62)
+        packet = source(1, payload=bytes(988))  # 1,000 octets
+        stage.fanout.send(stage.table, [packet], NOW_NS)
+        answered = sum(stage.ask(viewer, *[1] * 10) for _ in range(100))
+        assert answered == RTX_BURST_BYTES // 1000
+        assert stage.fanout.counters(row).rtx_capped == 100 - answered // 10
+        assert stage.ask(viewer, 1, 1, now_ns=NOW_NS + 1_000_000) == 1  # 1.5 kB a millisecond
 
     @pytest.mark.parametrize("profile", [GCM, CM])
     def test_without_rtx_the_very_same_octets_go_out_again(self, stage, profile):
-        viewer, row = stage.row(profile, rtx=False)
+        viewer, _ = stage.row(profile, rtx=False)
         for number in range(65530, 65540):
             stage.send(number)
         sent = viewer.datagrams()
-        for number in (65531, 65539):  # on either side of the wrap
-            packet = source(number)
-            timestamp = header.parse(packet).timestamp
-            assert stage.fanout.send_rtx(row, ROOM, VIDEO, packet, number & 0xFFFF, timestamp, NOW_NS)
+        assert stage.ask(viewer, 65531, 65539 & 0xFFFF) == 2  # on either side of the wrap
         assert viewer.datagrams() == [sent[1], sent[9]]
 
 
@@ -340,10 +603,10 @@ class TestNoNonceIsUsedTwice:
     """With GCM, two different packets under one index would give the authentication key away."""
 
     def test_a_number_that_left_does_not_leave_again(self, stage):
-        viewer, row = stage.row()
+        viewer, _ = stage.row()
         stage.send(1, 2, 3)
         assert stage.send(2) == 0
-        assert stage.fanout.send_row(row, ROOM, VIDEO, source(3, payload=b"other"), 5, NOW_NS) == -1
+        assert stage.fanout.send(stage.table, [source(3, payload=b"other")], NOW_NS) == 0
         assert viewer.sequences() == [1, 2, 3] and stage.fanout.stats.refused == 2
 
     def test_nor_after_offsets_that_go_back(self, stage):
@@ -366,34 +629,27 @@ class TestNoNonceIsUsedTwice:
             row = stage.fanout.add_row(stage.table, session, SSRC, 102, RTX_SSRC, 103, 0, b"")
             stage.fanout.set_live(row, True)
             stage.send(1, 2) if expected == [1, 2] else stage.send(1, 2, 3)
-            stage.fanout.send_rtx(row, ROOM, VIDEO, source(1), 1, 3600, NOW_NS)
+            stage.ask(viewer, 1)
             packets = viewer.received()
             assert [p.sequence for p in packets if p.ssrc == SSRC] == expected
             stage.fanout.remove_row(row)
         assert [p.sequence for p in packets if p.ssrc == RTX_SSRC] == [1]
 
-    @pytest.mark.parametrize(
-        ("packet", "number", "timestamp"),
-        [
-            (source(2, payload=b"other"), 2, 7200),
-            (source(2, marker=True), 2, 7200),
-            (source(2), 2, 7201),
-            (source(2), 3, 7200),
-            (source(2), 4, 7200),
-        ],
-    )
-    def test_without_rtx_only_what_left_under_the_number_is_repeated(self, stage, packet, number, timestamp):
+    def test_without_rtx_only_what_left_under_the_number_is_repeated(self, stage):
         viewer, row = stage.row(rtx=False)
         stage.send(1, 2, 3)
+        stage.fanout.rebase(row, 1, 0, 102, 0)  # number 2 is the source's packet 1 now
         viewer.datagrams()
-        assert not stage.fanout.send_rtx(row, ROOM, VIDEO, packet, number, timestamp, NOW_NS)
-        assert viewer.datagrams() == []
+        assert stage.ask(viewer, 2) == 0
+        stage.fanout.rebase(row, 0, 1, 102, 0)  # and packet 2 has another timestamp
+        assert stage.ask(viewer, 2) == 0
+        assert viewer.datagrams() == [] and stage.fanout.stats.refused == 2
 
     def test_without_rtx_nothing_is_repeated_under_another_payload_type(self, stage):
-        _, row = stage.row(rtx=False)
+        viewer, row = stage.row(rtx=False)
         stage.send(1)
         stage.fanout.rebase(row, 0, 0, 120, 0)
-        assert not stage.fanout.send_rtx(row, ROOM, VIDEO, source(1), 1, 3600, NOW_NS)
+        assert stage.ask(viewer, 1) == 0
 
 
 class TestEpochs:
@@ -414,7 +670,7 @@ class TestEpochs:
 class TestFailures:
     def test_a_malformed_packet_is_counted_and_the_others_leave(self, stage):
         viewer, _ = stage.row()
-        sent = stage.fanout.send(stage.table, ROOM, VIDEO, [source(1), b"\x80junk", source(2)], NOW_NS)
+        sent = stage.fanout.send(stage.table, [source(1), b"\x80junk", source(2)], NOW_NS)
         assert (sent, stage.fanout.stats.refused) == (2, 1)
         assert viewer.sequences() == [1, 2]
 
@@ -431,11 +687,10 @@ class TestFailures:
         assert viewer.sequences() == last.sequences() == [1, 2] and broken.datagrams() == []
 
     def test_hostile_packets_are_forwarded_or_refused(self, stage, corpus):
-        viewer, row = stage.row()
+        viewer, _ = stage.row()
         for data in corpus("rtp") + corpus("rtcp"):
-            stage.fanout.send(stage.table, ROOM, VIDEO, [data], NOW_NS)
-            stage.fanout.send_row(row, ROOM, VIDEO, data, 1, NOW_NS)
-            stage.fanout.send_rtx(row, ROOM, VIDEO, data, 1, 1, NOW_NS)
+            stage.fanout.send(stage.table, [data], NOW_NS)
+            stage.ask(viewer, int.from_bytes(data[2:4]))
             for wire in viewer.datagrams():
                 with pytest.raises(PeerError):
                     viewer.session.unprotect(wire[:-1] + bytes((wire[-1] ^ 1,)))

@@ -79,7 +79,7 @@ class TestSegmentation:
 
     def test_packets_of_any_sizes_arrive_as_they_are_and_in_order(self, stage):
         viewers = [stage.row()[0] for _ in range(3)]
-        sent = stage.fanout.send(stage.table, ROOM, VIDEO, self.packets(1), NOW_NS)
+        sent = stage.fanout.send(stage.table, self.packets(1), NOW_NS)
         assert sent == 3 * len(self.SIZES)
         for viewer in viewers:
             packets = viewer.received()
@@ -90,7 +90,7 @@ class TestSegmentation:
         viewer, _ = stage.row()
         viewer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         packets = [source(n, payload=bytes(1100)) for n in range(150)]
-        assert stage.fanout.send(stage.table, ROOM, VIDEO, packets, NOW_NS) == 150
+        assert stage.fanout.send(stage.table, packets, NOW_NS) == 150
         received = viewer.sequences()
         assert received == list(range(len(received))) and len(received) > 100  # small buffers lose the end
 
@@ -104,10 +104,10 @@ class TestSegmentation:
         if not stage.fanout.segments:
             pytest.skip("this kernel has no UDP GSO")
         stage.socket.setsockopt(socket.SOL_SOCKET, _SO_NO_CHECK, 1)
-        assert stage.fanout.send(stage.table, ROOM, VIDEO, self.packets(1), NOW_NS) == len(self.SIZES)
+        assert stage.fanout.send(stage.table, self.packets(1), NOW_NS) == len(self.SIZES)
         assert not stage.fanout.segments and stage.fanout.stats.dropped == 0
         stage.socket.setsockopt(socket.SOL_SOCKET, _SO_NO_CHECK, 0)
-        assert stage.fanout.send(stage.table, ROOM, VIDEO, self.packets(10), NOW_NS) == len(self.SIZES)
+        assert stage.fanout.send(stage.table, self.packets(10), NOW_NS) == len(self.SIZES)
         assert not stage.fanout.segments
         assert viewer.sequences() == list(range(1, 19))
 
@@ -123,7 +123,7 @@ class TestSegmentation:
     def test_what_no_datagram_can_hold_is_dropped(self, stage):
         viewer, _ = stage.row()
         packets = [source(1), source(2, payload=bytes(65530)), source(3, payload=bytes(65480)), source(4)]
-        assert stage.fanout.send(stage.table, ROOM, VIDEO, packets, NOW_NS) == 2
+        assert stage.fanout.send(stage.table, packets, NOW_NS) == 2
         assert viewer.sequences() == [1, 4] and stage.fanout.stats.dropped == 2
 
 
@@ -141,7 +141,7 @@ class TestOneThread:
     def send(self, stage: Stage, attempt: int) -> int:
         first = attempt * self.PACKETS
         packets = [source(first + n, payload=bytes(1100)) for n in range(self.PACKETS)]
-        return stage.fanout.send(stage.table, ROOM, VIDEO, packets, NOW_NS)
+        return stage.fanout.send(stage.table, packets, NOW_NS)
 
     def while_sending(self, stage: Stage, attempt: int, act: Callable[[], None]) -> int:
         """Send from another thread and `act` once a call is refused because of it; how much was sent."""
@@ -187,14 +187,14 @@ class TestArguments:
         stage.row()
         for wrong in (None, "text", memoryview(source(1)), 7):
             with pytest.raises(TypeError):
-                stage.fanout.send(stage.table, ROOM, VIDEO, [wrong], NOW_NS)
+                stage.fanout.send(stage.table, [wrong], NOW_NS)
             with pytest.raises(TypeError):
-                stage.fanout.send_row(1, ROOM, VIDEO, wrong, 0, NOW_NS)
+                stage.fanout.post("127.0.0.1", 9, wrong)
         assert stage.send(1) == 1
 
     def test_a_room_that_the_flags_lack_is_an_index_error(self, stage):
         with pytest.raises(IndexError):
-            stage.fanout.send(stage.table, 8, VIDEO, [source(1)], NOW_NS)
+            stage.fanout.add_table(8, VIDEO)
 
     @pytest.mark.parametrize(
         ("profile", "key", "salt"), [(2, 16, 12), (7, 16, 14), (7, 15, 12), (1, 16, 12), (1, 17, 14)]

@@ -129,7 +129,7 @@ class Twins(RuleBasedStateMachine):
     @initialize(profiles=st.lists(st.sampled_from(list(Profile)), min_size=1, max_size=3), rtx=st.booleans())
     def begin(self, profiles, rtx):
         """Something to send to from the first step on."""
-        self.made(self.tables, "add_table")
+        self.made(self.tables, "add_table", 0, VIDEO)
         for number, profile in enumerate(profiles):
             self.add_session(profile, number)
             self.add_row(0, number, 7, 8 if rtx else 0, 1, b"0")
@@ -154,9 +154,9 @@ class Twins(RuleBasedStateMachine):
     def remove_session(self, session):
         self.same("remove_session", self.one_of(self.sessions, session))
 
-    @rule()
-    def add_table(self):
-        self.made(self.tables, "add_table")
+    @rule(room=st.integers(0, ROOMS - 1), kind=KINDS)
+    def add_table(self, room, kind):
+        self.made(self.tables, "add_table", room, kind)
 
     @rule(table=ANY)
     def remove_table(self, table):
@@ -188,40 +188,72 @@ class Twins(RuleBasedStateMachine):
 
     @rule(
         table=EARLY,
-        kind=KINDS,
         now_ns=NOWS,
         numbers=st.lists(st.tuples(NUMBERS, SIZES, ADORNMENTS), max_size=20),
         step=NUMBERS,
         broken=st.sampled_from([*BROKEN, None, None]),
     )
-    def send(self, table, kind, now_ns, numbers, step, broken):
+    def send(self, table, now_ns, numbers, step, broken):
         packets = [self.packet(*described) for described in numbers]
         if broken is not None:
             packets.insert(len(packets) // 2, broken)
-        self.same("send", self.one_of(self.tables, table), 0, kind, packets, now_ns)
+        self.same("send", self.one_of(self.tables, table), packets, now_ns)
         self.source_number += step
 
     @rule(table=EARLY, count=st.integers(1, 70), size=SIZES)
     def send_frame(self, table, count, size):
         """As most are: one packet after the other, of one size but for the last."""
         packets = [self.packet(n, size if n < count - 1 else size // 2, {}) for n in range(count)]
-        self.same("send", self.one_of(self.tables, table), 1, VIDEO, packets, NOW_NS)
+        self.same("send", self.one_of(self.tables, table), packets, NOW_NS)
         self.source_number += count
 
-    @rule(row=EARLY, kind=KINDS, number=NUMBERS, size=SIZES, timestamp=st.integers(0, 0xFFFFFFFF))
-    def send_row(self, row, kind, number, size, timestamp):
-        packet = self.packet(number, size, {})
-        self.same("send_row", self.one_of(self.rows, row), 0, kind, packet, timestamp, NOW_NS)
-
-    @rule(row=EARLY, kind=KINDS, which=ANY, ours=OFFSETS, theirs=OFFSETS, now_ns=NOWS)
-    def send_rtx(self, row, kind, which, ours, theirs, now_ns):
-        """Often the very packet that left with these offsets; without RTX only that may leave again."""
-        packet = self.packets[which % len(self.packets)] if self.packets else b"\x80"
-        number, timestamp = int.from_bytes(packet[2:4]), int.from_bytes(packet[4:8])
+    @rule(
+        row=EARLY,
+        back=NUMBERS,
+        anchor=OFFSETS,
+        late=st.sampled_from([0, 0, 5, 10**7]),
+        spare=st.sampled_from([1000, 3_000_000, 12_000_000, 10**9]),
+    )
+    def replay(self, row, back, anchor, late, spare):
+        first = (self.source_number - back) & 0xFFFF
         pair = self.one_of(self.rows, row)
-        moved = (number + ours) & 0xFFFF, (timestamp + theirs) & 0xFFFFFFFF
-        self.same("send_rtx", pair, 0, kind, packet, *moved, now_ns)
-        self.same("send_rtx", pair, 0, kind, packet, number, timestamp, now_ns)
+        self.same("replay", pair, first, anchor & 0xFFFFFFFF, NOW_NS, NOW_NS + late, spare)
+
+    @rule(wait=st.sampled_from([0, 0, 10**6, 10**7, 10**9]))
+    def pace(self, wait):
+        ours, theirs = self.both("pace", NOW_NS + wait)
+        assert ours[0] == theirs[0]
+        names = dict(self.rows)
+        assert [names[row] for row in ours[1]] == theirs[1]
+
+    @rule(table=EARLY)
+    def clear_table(self, table):
+        self.same("clear_table", self.one_of(self.tables, table))
+
+    @rule(
+        session=EARLY,
+        ssrc=SSRCS,
+        sequences=st.lists(st.tuples(NUMBERS, OFFSETS), max_size=12),
+        now_ns=st.sampled_from([NOW_NS, NOW_NS, 3 * NOW_NS, 10**8, 10**12]),
+    )
+    def retransmit(self, session, ssrc, sequences, now_ns):
+        """Often what left with these offsets; without RTX only that may leave again."""
+        asked = [(self.source_number - back + offset) & 0xFFFF for back, offset in sequences]
+        self.same("retransmit", self.one_of(self.sessions, session), ssrc, asked, now_ns)
+
+    @rule(row=EARLY, table=EARLY, name=st.sampled_from([b"", b"lesson", b"x" * 255]), part=st.integers(0, 2))
+    def report(self, row, table, name, part):
+        self.same("report", self.one_of(self.rows, row), 2**40 + 7, 0xFFFFFFF0, name)
+        self.same("report_table", self.one_of(self.tables, table), 2**40, 90, name, part, 3)
+
+    @rule(session=EARLY, ssrc=SSRCS, lost=st.integers(-(2**23), 2**23 - 1))
+    def reported(self, session, ssrc, lost):
+        self.same("reported", self.one_of(self.sessions, session), ssrc, lost & 0xFF, lost, 5, 6, 7)
+
+    @rule(viewer=st.integers(0, VIEWERS), data=st.binary(max_size=50))
+    def post(self, viewer, data):
+        addresses = [side.address(viewer) for side in self.sides]
+        self.same("post", Pair([a[0] for a in addresses]), Pair([a[1] for a in addresses]), data)
 
     @rule(session=ANY, size=st.integers(0, 40))
     def send_rtcp(self, session, size):
@@ -246,7 +278,8 @@ class Twins(RuleBasedStateMachine):
     def counts_are_equal(self):
         assert self.sides[0].fanout.stats == self.sides[1].fanout.stats
         for row in self.rows:
-            self.same("counters", Pair(row))
+            for call in ("counters", "is_live", "is_replaying"):
+                self.same(call, Pair(row))
 
 
 class Pair(tuple[Any, Any]):

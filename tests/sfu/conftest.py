@@ -13,9 +13,16 @@ from tests.sfu.hall import Hall
 FUZZ = Path(__file__).parents[2] / "../shared/data/fuzz"
 
 
-@pytest.fixture
-def hall() -> Iterator[Hall]:
-    made = Hall()
+@pytest.fixture(params=["python", "native"])
+def hall(request: pytest.FixtureRequest) -> Iterator[Hall]:
+    """With the reference, then with its native twin where that was built."""
+    if request.param == "python":
+        made = Hall()
+    else:
+        twin = pytest.importorskip(
+            "liveserver.rtp._fanout", reason="the native media plane is not built", exc_type=ImportError
+        )
+        made = Hall(twin.Fanout, twin.Receiver)
     yield made
     made.close()
 

@@ -18,10 +18,14 @@ from liveserver.rtp import header, rtcp
 from liveserver.rtp.fanout import Fanout
 from liveserver.rtp.flags import Flags
 from liveserver.rtp.header import Packet
+from liveserver.rtp.receiver import Receiver
 from liveserver.rtp.replay import FAST_SPARE_BPS
 from liveserver.rtp.srtp import InboundSession, Profile
+from liveserver.rtp.tables import Counters
 from liveserver.sfu.answer import Outbound
 from liveserver.sfu.downlink import Downlink
+from liveserver.sfu.front import Front
+from liveserver.sfu.pacer import Pacer
 from liveserver.sfu.source_clock import PublisherClock
 from liveserver.sfu.uplink import Uplink
 
@@ -83,19 +87,31 @@ class Timeline(Clock):
 class Hall:
     """One room with its fan-out; `source()` is a track of the instructor, `seat()` a viewer's track."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        make_fanout: Callable[[int, Flags], Fanout] = Fanout,
+        make_receiver: Callable[[int, Fanout], Receiver] = Receiver,
+    ) -> None:
         self.clock = Timeline()
         self.flags = Flags(4)
         self.flags.renew(ROOM, 2**63)
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         self.socket.bind(("127.0.0.1", 0))
-        self.fanout = Fanout(self.socket.fileno(), self.flags)
+        self.front = Front(
+            self.socket,
+            self.flags,
+            self.clock.monotonic_ns,
+            make_fanout=make_fanout,
+            make_receiver=make_receiver,
+        )
+        self.fanout = self.front.fanout
+        self.pacer = Pacer(self.fanout, self.clock.monotonic_ns, self.clock.schedule)
         self.publisher_clock = PublisherClock()
         self._seats: list[Seat] = []
 
     def source(self, track: str = "camera", codec: str = "h264", **numbers: int) -> Source:
         uplink = Uplink(self.fanout, ROOM, track, "1", codec, self.publisher_clock)
-        return Source(uplink, self.clock, **numbers)
+        return Source(uplink, self.clock, self.pacer, **numbers)
 
     def seat(self, **how: object) -> Seat:
         made = Seat(self, **how)  # type: ignore[arg-type]
@@ -103,8 +119,7 @@ class Hall:
         return made
 
     def close(self) -> None:
-        self.fanout.close()
-        self.socket.close()
+        self.front.close()
         for seat in self._seats:
             seat.socket.close()
 
@@ -116,6 +131,7 @@ class Source:
         self,
         uplink: Uplink,
         clock: Timeline,
+        pacer: Pacer,
         *,
         ssrc: int = 4242,
         sequence: int = 65_500,
@@ -123,6 +139,7 @@ class Source:
     ):
         self.uplink = uplink
         self.clock = clock
+        self.pacer = pacer
         self.ssrc = ssrc
         self.sequence = sequence
         self.timestamp = timestamp
@@ -159,6 +176,7 @@ class Source:
                 header.parse(packet), self.clock.now_ns, self.clock.wall_ns, repaired=repaired
             )
         self.uplink.flush(self.clock.now_ns)
+        self.pacer.run()
 
     def frame(self, **how: object) -> list[bytes]:
         packets = self.make(**how)  # type: ignore[arg-type]
@@ -212,11 +230,26 @@ class Seat:
         rate = 90_000 if kind == "video" else 48_000
         self.outbound = Outbound(kind, "1", ssrc, rtx_ssrc, kept, rate, 4)
         self.downlink = Downlink(
-            hall.fanout, self.session, self.outbound, hall.clock.schedule, hall.clock.monotonic_ns, spare_bps
+            hall.fanout,
+            hall.pacer,
+            self.session,
+            self.outbound,
+            hall.clock.monotonic_ns,
+            spare_bps,
+            "lesson",
         )
         self.media: list[Packet] = []
         self.rtx: list[Packet] = []
         self.rtcp: list[rtcp.Rtcp] = []
+
+    @property
+    def counters(self) -> Counters:
+        assert self.downlink.row is not None
+        return self.hall.fanout.counters(self.downlink.row)
+
+    def ask(self, sequences: list[int]) -> None:
+        """A NACK."""
+        self.hall.fanout.retransmit(self.session, self.outbound.ssrc, sequences, self.hall.clock.now_ns)
 
     def datagrams(self) -> Iterator[bytes]:
         while True:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import secrets
 import socket
-from collections.abc import Callable
 
 from liveserver.rtp import header, rtcp
 from liveserver.rtp.header import Packet
 from liveserver.rtp.srtp import InboundSession
 from liveserver.sfu.answer import IceCredentials, ServerSide, answer_publisher, answer_viewer
-from liveserver.sfu.front import Front
 from liveserver.sfu.peer import Peer, Transport
 from liveserver.sfu.publisher import Publisher
 from liveserver.sfu.stage import Stage
 from liveserver.sfu.viewer import Viewer
 from liveserver.sfu.webrtc import Certificate, DataChannel, parse_offer
-from tests.sfu.hall import GCM, ROOM, Hall, Timer
+from tests.sfu.hall import GCM, ROOM, Hall
 
 SERVER = ServerSide("AA:BB", [("192.0.2.1", 5000)])
 
@@ -39,15 +37,6 @@ class Told:
 
     def closed(self, reason: str) -> None:
         self.closed_reasons.append(reason)
-
-
-class TimedViewer(Viewer):
-    """A viewer whose replays are timed by the hall's clock."""
-
-    schedule: Callable[[int, Callable[[], None]], Timer]
-
-    def _schedule(self, due_ns: int, callback: Callable[[], None]) -> Timer:  # type: ignore[override]
-        return self.schedule(due_ns, callback)
 
 
 class Ear:
@@ -81,8 +70,8 @@ class Studio:
 
     def __init__(self, hall: Hall, certificate: Certificate):
         self.hall = hall
-        self.front = Front(hall.socket.dup(), hall.clock.monotonic_ns)
-        self.transport = Transport(self.front, hall.fanout, certificate)
+        self.front = hall.front
+        self.transport = Transport(self.front, hall.pacer, certificate)
         self.stage = Stage(ROOM, hall.flags)
         self.told: dict[Peer, Told] = {}
         self.ears: list[Ear] = []
@@ -101,13 +90,10 @@ class Studio:
             peer.session, peer.is_connected = ear.session, True
         return peer, ear
 
-    def viewer(self, sdp: str) -> tuple[TimedViewer, Ear]:
+    def viewer(self, sdp: str) -> tuple[Viewer, Ear]:
         told, ear = Told(), Ear(self.hall)
         ice = IceCredentials.new()
-        peer = TimedViewer(
-            self.transport, ice, told, self.hall.clock, "lesson", self.stage.add, self.stage.remove
-        )
-        peer.schedule = self.hall.clock.schedule
+        peer = Viewer(self.transport, ice, told, self.hall.clock, "lesson", self.stage.add, self.stage.remove)
         offer = parse_offer(sdp)
         peer.agree(answer_viewer(offer, SERVER, ice, "lesson"), is_firefox=offer.is_firefox)
         self.told[peer] = told
@@ -117,7 +103,6 @@ class Studio:
         return peer, ear
 
     def close(self) -> None:
-        self.front.close()
         for ear in self.ears:
             ear.socket.close()
 
@@ -154,6 +139,7 @@ class Sender:
     def receive(self, data: bytes) -> None:
         self.peer.receive_rtp(data, self.hall.clock.now_ns)
         self.peer.flush(self.hall.clock.now_ns)
+        self.hall.pacer.run()
 
 
 KEYFRAME = b"\x18\x00\x02\x67\x42\x00\x02\x68\xce"

@@ -65,7 +65,7 @@ class TestDark:
     def test_no_retransmission_of_what_was_sent_before(self, hall, camera, seat, darken):
         numbers = [packet.sequence for packet in seat.media]
         darken(hall)
-        seat.downlink.retransmit(numbers, hall.clock.now_ns)
+        seat.ask(numbers)
         assert seat.drop() == 0
 
     def test_a_repair_sends_nothing(self, hall, camera, seat, darken):
@@ -116,7 +116,7 @@ class TestLightAgain:
         darken(hall)
         camera.play(20)
         light(hall)
-        seat.downlink.restart(hall.clock.now_ns)
+        seat.downlink.begin(hall.clock.now_ns)
         camera.play(10)
         seat.look()
         assert tags(seat.media[shown:])[0] == "c0.0"
@@ -130,7 +130,7 @@ class TestLightAgain:
         seat.downlink.repair(hall.clock.now_ns)
         camera.play(3)
         light(hall)
-        seat.downlink.restart(hall.clock.now_ns)
+        seat.downlink.begin(hall.clock.now_ns)
         hall.clock.advance(0)
         assert tags(seat.look())[:3] == ["c0.0", "c0.1", "c0.2"]
 
@@ -143,7 +143,7 @@ class TestLightAgain:
         seat.downlink.attach(camera.uplink)
         camera.play(20)
         light(hall)
-        seat.downlink.restart(hall.clock.now_ns)
+        seat.downlink.begin(hall.clock.now_ns)
         camera.play(15)
         seat.look()
         assert seat.downlink.is_live
@@ -167,7 +167,7 @@ class TestLightAgain:
             hall.clock.advance(1000)
         microphone.play(2)
         light(hall)
-        ear.downlink.restart(hall.clock.now_ns)
+        ear.downlink.begin(hall.clock.now_ns)
         microphone.play(10)
         before, *after = ear.media[-1], *ear.look()
         assert len(after) >= 9
@@ -184,8 +184,8 @@ class TestLightAgain:
         darken(hall)
         microphone.play(50)
         light(hall)
-        ear.downlink.restart(hall.clock.now_ns)
+        ear.downlink.begin(hall.clock.now_ns)
         microphone.play(2)
         ear.look()
-        ear.downlink.retransmit([(last + n) & 0xFFFF for n in range(3, 60)], hall.clock.now_ns)
+        ear.ask([(last + n) & 0xFFFF for n in range(3, 60)])
         assert ear.drop() == 0

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from liveserver.rtp import header
+from liveserver.rtp import header, rtcp
 from liveserver.rtp.header import Packet
 from tests.sfu.hall import (
     FRAME_TICKS,
@@ -207,7 +207,7 @@ class TestRetransmission:
         seat.look()
         camera.frame()
         wanted = seat.look()[1]
-        seat.downlink.retransmit([wanted.sequence], hall.clock.now_ns)
+        seat.ask([wanted.sequence])
         seat.look()
         (again,) = seat.rtx
         assert lost(again) == (wanted.sequence, bytes(wanted.payload))
@@ -217,7 +217,7 @@ class TestRetransmission:
     def test_a_replayed_packet_comes_again_with_the_timestamp_it_had(self, hall, camera):
         seat = live(hall, camera)
         replayed = seat.look()[:20]
-        seat.downlink.retransmit([packet.sequence for packet in replayed], hall.clock.now_ns)
+        seat.ask([packet.sequence for packet in replayed])
         seat.look()
         assert [(*lost(p), p.timestamp) for p in seat.rtx] == [
             (p.sequence, bytes(p.payload), p.timestamp) for p in replayed
@@ -236,7 +236,7 @@ class TestRetransmission:
         seat.look()
         shown = {p.timestamp for p in seat.media if bytes(p.payload).endswith((b"|c3.0", b"|c3.2"))}
         before = next(p for p in seat.media if bytes(p.payload).endswith(b"|c3.0"))
-        seat.downlink.retransmit([(before.sequence + 1) & 0xFFFF], hall.clock.now_ns)
+        seat.ask([(before.sequence + 1) & 0xFFFF])
         seat.look()
         late = [p.timestamp for p in seat.media + seat.rtx if bytes(p.payload).endswith(b"|c3.1")]
         assert len(shown) == 1
@@ -246,7 +246,7 @@ class TestRetransmission:
         seat = live(hall, camera)
         wanted = seat.look()[-1].sequence
         for _ in range(5):
-            seat.downlink.retransmit([wanted], hall.clock.now_ns)
+            seat.ask([wanted])
         seat.look()
         numbers = [packet.sequence for packet in seat.rtx]
         assert [ahead(b, a, 16) for a, b in pairwise(numbers)] == [1] * 4
@@ -256,29 +256,29 @@ class TestRetransmission:
         hall.clock.advance(0)
         raw = list(seat.datagrams())
         sequence = header.parse(raw[1]).sequence
-        seat.downlink.retransmit([sequence], hall.clock.now_ns)
+        seat.ask([sequence])
         assert list(seat.datagrams()) == [raw[1]]
 
     def test_numbers_never_sent_are_ignored_and_counted(self, hall, camera):
         seat = live(hall, camera)
         last = seat.look()[-1].sequence
-        seat.downlink.retransmit([(last + n) & 0xFFFF for n in (1, 500, 30_000, 40_000)], hall.clock.now_ns)
+        seat.ask([(last + n) & 0xFFFF for n in (1, 500, 30_000, 40_000)])
         seat.look()
         assert seat.rtx == []
-        assert seat.downlink.counters["rtx_unknown"] == 4
+        assert seat.counters.rtx_unknown == 4
 
     def test_a_storm_of_requests_is_held_to_the_budget(self, hall, camera):
         seat = live(hall, camera)
         numbers = [packet.sequence for packet in seat.look()]
         for _ in range(60):
-            seat.downlink.retransmit(numbers, hall.clock.now_ns)
+            seat.ask(numbers)
         seat.look()
         sent = sum(len(packet.data) for packet in seat.rtx)
         assert 100_000 < sent < 300_000
-        assert seat.downlink.counters["rtx_capped"] > 0
+        assert seat.counters.rtx_capped > 0
         hall.clock.advance(100)
         before = len(seat.rtx)
-        seat.downlink.retransmit(numbers[:5], hall.clock.now_ns)
+        seat.ask(numbers[:5])
         seat.look()
         assert len(seat.rtx) == before + 5
 
@@ -289,7 +289,7 @@ class TestRetransmission:
         screen.play(5, key_every=100)
         seat.downlink.attach(screen.uplink)
         screen.play(5)
-        seat.downlink.retransmit([packet.sequence for packet in old], hall.clock.now_ns)
+        seat.ask([packet.sequence for packet in old])
         seat.look()
         assert seat.rtx == []
 
@@ -325,10 +325,10 @@ class TestRepair:
                 seat.downlink.repair(hall.clock.now_ns)
             camera.frame()
             hall.clock.advance(40)
-        assert seat.downlink.counters["repairs"] == 1
+        assert seat.downlink.repairs == 1
         camera.play(5)
         seat.downlink.repair(hall.clock.now_ns)
-        assert seat.downlink.counters["repairs"] == 2
+        assert seat.downlink.repairs == 2
 
     def test_while_catching_up_nothing_starts_anew(self, hall, camera):
         seat = joined(hall, camera)
@@ -452,9 +452,9 @@ class TestSwitching:
         seat.downlink.close()
         camera.play(5)
         seat.downlink.repair(hall.clock.now_ns)
-        seat.downlink.retransmit([1], hall.clock.now_ns)
+        seat.ask([1])
         assert seat.look() == []
-        assert camera.uplink.downlinks == camera.uplink.catching_up == set()
+        assert camera.uplink.downlinks == camera.uplink.waiting == set()
 
     def test_closing_in_the_middle_of_a_replay_stops_it(self, hall, camera):
         seat = joined(hall, camera)
@@ -469,13 +469,15 @@ class TestReports:
     def test_a_report_ties_our_clock_to_the_viewer_s_timestamps(self, hall, camera):
         seat = live(hall, camera)
         packets = seat.look()
-        report = seat.downlink.report(hall.clock.wall_ns)
-        assert report is not None
+        seat.downlink.report(hall.clock.wall_ns)
+        seat.look()
+        (report,) = (packet for packet in seat.rtcp if isinstance(packet, rtcp.SenderReport))
         assert (report.ssrc, report.packets) == (seat.outbound.ssrc, len(packets))
         assert abs(ahead(report.rtp_timestamp, camera.timestamp & 0xFFFFFFFF)) <= FRAME_TICKS
 
     def test_without_a_source_there_is_nothing_to_report(self, hall, camera):
         seat = hall.seat()
-        assert seat.downlink.report(hall.clock.wall_ns) is None
+        seat.downlink.report(hall.clock.wall_ns)
         seat.downlink.attach(hall.source().uplink)
-        assert seat.downlink.report(hall.clock.wall_ns) is None
+        seat.downlink.report(hall.clock.wall_ns)
+        assert seat.look() == seat.rtcp == []

@@ -11,9 +11,9 @@ import pytest
 
 from liveserver.clock import Clock
 from liveserver.core.errors import PeerError
-from liveserver.rtp import header
+from liveserver.rtp import header, stun
 from liveserver.rtp.flags import Flags
-from liveserver.rtp.srtp import InboundSession, OutboundKeys
+from liveserver.rtp.srtp import OutboundKeys
 from liveserver.sfu.forwarder import Forwarder
 from liveserver.sfu.front import Front
 from liveserver.sfu.publisher import Publisher
@@ -27,7 +27,7 @@ def make() -> Forwarder:
     clock, flags = Clock(), Flags(4)
     for room in range(4):
         flags.renew(room, 2**63)
-    front = Front.bind("127.0.0.1", 0, clock.monotonic_ns)
+    front = Front.bind("127.0.0.1", 0, flags, clock.monotonic_ns)
     return Forwarder(front, flags, clock, ["127.0.0.1"], max_peers=20)
 
 
@@ -56,10 +56,10 @@ class Instructor:
         key, salt = secrets.token_bytes(16), secrets.token_bytes(12)
         self._keys = OutboundKeys(GCM, key, salt)
         endpoint = self.peer.endpoint
-        endpoint.inbound = InboundSession(GCM, key, salt)
-        endpoint.selected = self._socket.getsockname()
-        forwarder.front._by_address[endpoint.selected] = endpoint
-        endpoint.addresses.append(endpoint.selected)
+        ice = endpoint.ice
+        check = stun.binding_request(bytes(12), f"{ice.ufrag}:x", ice.pwd.encode(), use_candidate=True)
+        self._socket.send(check)
+        endpoint.open(GCM, key, salt, 0, is_viewer=False)
         self._sequence = 0
 
     @property

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 import pytest
 
-from liveserver.rtp import rtcp
+from liveserver.core.errors import PeerError
+from liveserver.rtp import feedback, rtcp
+from liveserver.sfu.viewer import Viewer
 from tests.sfu.hall import Hall
 from tests.sfu.peers import KEYFRAME, Ear, Sender, Studio
 from tests.sfu.sdp import AUDIO, VIDEO, VP8_ONLY, offer
@@ -33,6 +36,12 @@ class Lesson(Studio):
             self.camera.send(start + b"camera")
             self.screen.send(start + b"screen")
             self.hall.clock.advance(40)
+
+    def hears(self, viewer: Viewer, data: bytes) -> None:
+        """What the viewer says by RTCP, in the clear."""
+        now_ns = self.hall.clock.now_ns
+        if feedback.fold(self.hall.fanout, viewer.session, data, now_ns):
+            viewer.lost_picture(now_ns)
 
     def sees(self, ear: Ear) -> set[bytes]:
         """What came in the last frames: b"sound", b"camera", b"screen"."""
@@ -127,7 +136,7 @@ class TestRequests:
         video = viewer.videos[0].outbound
         wanted = [packet for packet in ear.media if packet.ssrc == video.ssrc][-1]
         ear.media.clear()
-        viewer.receive_rtcp(rtcp.build([rtcp.Nack(9, video.ssrc, (wanted.sequence,))]), hall.clock.now_ns)
+        lesson.hears(viewer, rtcp.build([rtcp.Nack(9, video.ssrc, (wanted.sequence,))]))
         ear.look()
         assert [packet.ssrc for packet in ear.media] == [video.rtx_ssrc]
 
@@ -139,7 +148,7 @@ class TestRequests:
         ssrc = other.videos[0].outbound.ssrc
         wanted = other_ear.media[-1].sequence
         other_ear.media.clear()
-        viewer.receive_rtcp(rtcp.build([rtcp.Nack(9, ssrc, (wanted,))]), hall.clock.now_ns)
+        lesson.hears(viewer, rtcp.build([rtcp.Nack(9, ssrc, (wanted,))]))
         ear.look()
         other_ear.look()
         assert other_ear.media == []
@@ -151,7 +160,7 @@ class TestRequests:
         ear.media.clear()
         ssrc = viewer.videos[0].outbound.ssrc
         asked = rtcp.PictureLoss(9, ssrc) if request_of == "pli" else rtcp.FullIntraRequest(9, ((ssrc, 1),))
-        viewer.receive_rtcp(rtcp.build([asked]), hall.clock.now_ns)
+        lesson.hears(viewer, rtcp.build([asked]))
         hall.clock.advance(0)
         ear.look()
         assert bytes(ear.media[0].payload).startswith(KEYFRAME)
@@ -159,20 +168,26 @@ class TestRequests:
     def test_what_is_lost_on_the_way_is_noted(self, lesson, hall):
         viewer, _ = lesson.viewer(watching(VIDEO))
         block = rtcp.ReportBlock(viewer.videos[0].outbound.ssrc, 64, 10, 5, 0, 0, 0)
-        viewer.receive_rtcp(rtcp.build([rtcp.ReceiverReport(9, (block,))]), hall.clock.now_ns)
-        assert viewer.fraction_lost == 0.25
+        lesson.hears(viewer, rtcp.build([rtcp.ReceiverReport(9, (block,))]))
+        counters = hall.fanout.counters(viewer.videos[0].row)
+        assert (counters.fraction_lost, counters.lost, counters.highest_sequence) == (64, 10, 5)
+
+    def test_the_estimate_of_its_path_is_noted(self, lesson, hall):
+        viewer, _ = lesson.viewer(watching(VIDEO))
+        lesson.hears(viewer, rtcp.build([rtcp.Remb(9, 2_000_000, (viewer.videos[0].outbound.ssrc,))]))
+        assert hall.fanout.bandwidth_bps(viewer.session) == 2_000_000
 
     @pytest.mark.parametrize("folder", ["rtp", "rtcp", "srtp"])
     def test_the_corpora_in_the_clear(self, lesson, hall, corpus, folder):
         viewer, ear = lesson.viewer(watching(AUDIO, VIDEO))
         for data in corpus(folder).values():
-            viewer.receive_rtp(data, hall.clock.now_ns)
-            viewer.receive_rtcp(data, hall.clock.now_ns)
+            with contextlib.suppress(PeerError):
+                lesson.hears(viewer, data)
         assert lesson.sees(ear) == {b"sound", b"camera"}
 
 
 class TestReports:
-    def test_sender_reports_of_all_tracks_in_one_packet_under_one_name(self, lesson, hall):
+    def test_sender_reports_of_all_tracks_under_one_name(self, lesson, hall):
         viewer, ear = lesson.viewer(watching(AUDIO, VIDEO))
         lesson.play(10)
         ear.look()
@@ -180,8 +195,8 @@ class TestReports:
         found = ear.look()
         reports = [packet for packet in found if isinstance(packet, rtcp.SenderReport)]
         assert {r.ssrc for r in reports} == {viewer.audio.outbound.ssrc, viewer.videos[0].outbound.ssrc}
-        names = next(packet for packet in found if isinstance(packet, rtcp.SourceDescription))
-        assert set(names.cnames.values()) == {"lesson"}
+        names = [packet for packet in found if isinstance(packet, rtcp.SourceDescription)]
+        assert {name for packet in names for name in packet.cnames.values()} == {"lesson"}
 
     def test_they_come_with_the_first_packets(self, lesson):
         _, ear = lesson.viewer(watching(AUDIO, VIDEO))
