@@ -12,7 +12,10 @@ from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).parent
 RTP = Path("liveserver", "rtp")
-NATIVE_PARTS = ("core", "crypto", "history", "replay", "send", "stream", "tables", "wire")
+NATIVE_PARTS = (
+    "core", "crypto", "feedback", "history", "map", "peers", "receive", "replay", "send", "stream", "stun",
+    "tables", "wire",
+)  # fmt: skip
 
 
 class Optional(build_ext):
@@ -39,7 +42,7 @@ def extensions() -> list[Extension]:
     native = Extension(
         "liveserver.rtp._fanout",
         [str(RTP / "_fanout.pyx"), *parts],
-        depends=headers,
+        depends=[*headers, str(RTP / "_receiver.pxi")],
         include_dirs=[str(RTP)],
         define_macros=[("_GNU_SOURCE", None)],
         extra_compile_args=["-std=gnu11", "-O2", "-fvisibility=hidden"],

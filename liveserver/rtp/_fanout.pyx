@@ -1,9 +1,10 @@
 # cython: language_level=3
-"""The native twin of `liveserver.rtp.fanout.Fanout`: the same calls, rules and errors.
+"""The native twins of `fanout.Fanout` and, in `_receiver.pxi`, `receiver.Receiver`: the same calls and rules.
 
 This file only turns arguments into integers and buffers; what happens to them is in `_fanout_send.c` (the
-loop), `_fanout_core.c` and `_fanout_tables.c` (who is served), `_fanout_wire.c` (the socket) and
-`_fanout_crypto.c` (OpenSSL). `send` runs without the GIL. Nothing else may be called meanwhile: RuntimeError.
+loop), `_fanout_core.c` and `_fanout_tables.c` (who is served), `_fanout_history.c` and `_fanout_replay.c`
+(catching up), `_fanout_wire.c` and `_fanout_stream.c` (the sockets) and `_fanout_crypto.c` (OpenSSL). `send`
+and `pace` run without the GIL. Nothing else may be called meanwhile: RuntimeError.
 
 ImportError when there is no OpenSSL 3 to be found, with the reason; the reference serves then.
 """
@@ -44,6 +45,7 @@ cdef extern from "<netinet/in.h>" nogil:
         in6_addr sin6_addr
         uint32_t sin6_scope_id
     uint16_t htons(uint16_t)
+    uint16_t ntohs(uint16_t)
 
 
 cdef extern from "_fanout_core.h" nogil:
@@ -578,3 +580,6 @@ def protect(int profile, bytes key not None, bytes salt not None, bytes authenti
     if not done:
         raise MemoryError
     return out[:size]
+
+
+include "_receiver.pxi"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from liveserver.rtp import rtcp
 from liveserver.rtp.fanout import Fanout
 
+MAX_BITRATE_BPS = 1 << 40  # the format can say much more than any path carries
+
 
 def fold(fanout: Fanout, session: int, data: bytes, now_ns: int) -> bool:
     """Take in a compound packet in the clear; whether the viewer has lost a picture (PLI, FIR).
@@ -31,5 +33,5 @@ def fold(fanout: Fanout, session: int, data: bytes, now_ns: int) -> bool:
                         now_ns,
                     )
             case rtcp.Remb():
-                fanout.estimated(session, packet.bitrate_bps)
+                fanout.estimated(session, min(packet.bitrate_bps, MAX_BITRATE_BPS))
     return wants_picture

@@ -126,8 +126,8 @@ class TestBoundaries:
         session = forwarder.fanout.add_session(GCM, bytes(16), bytes(12), "127.0.0.1", 9)
         row = forwarder.fanout.add_row(broken.table, session, 5, 111, 0, 0, 0, b"")
         forwarder.fanout.set_live(row, True)
-        # A kind that no flags know: what no peer can bring about, but a mistake of ours could.
-        broken.peer.uplinks[0].kind = None
+        # What no peer can bring about, but a mistake of ours could.
+        broken.peer.uplinks[0].flush = None
         for _ in range(5):
             broken.send()
             sound.send()
