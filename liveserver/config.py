@@ -165,6 +165,15 @@ class RecorderConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class TranscodeConfig:
+    """Processes that make the codec some viewers lack: one per lesson, while such a viewer is there."""
+
+    max_lessons: int = field(default=2, metadata=_between(0, 64))
+    max_kbps: int = field(default=2_500, metadata=_between(150, 20_000))
+    linger: Duration = Duration(5_000)
+
+
+@dataclass(frozen=True, slots=True)
 class TokensConfig:
     """How long what the server signs may be used."""
 
@@ -189,6 +198,7 @@ class Config:
     control: ControlConfig = ControlConfig()
     rooms: RoomsConfig = RoomsConfig()
     recorder: RecorderConfig = RecorderConfig()
+    transcode: TranscodeConfig = TranscodeConfig()
     tokens: TokensConfig = TokensConfig()
 
     @property

@@ -104,6 +104,11 @@ class ViewerEnd:
         self._lacking.add(kind)
         self._tell_lacking(kind)
 
+    def notice(self, code: str) -> None:
+        if code == "transcode_back":
+            self._lacking.clear()
+        self._say(messages.notice_message(code))
+
     def closed(self, reason: str) -> None:
         self._connection.gone(reason)
 
@@ -142,6 +147,9 @@ class PublisherEnd:
         """Publishers are not listened to on a data channel."""
 
     def unsupported(self, kind: str) -> None:
+        """Never told of a publisher."""
+
+    def notice(self, code: str) -> None:
         """Never told of a publisher."""
 
     def closed(self, reason: str) -> None:

@@ -34,6 +34,7 @@ from liveserver.rooms import Rooms
 from liveserver.rtp.flags import Flags
 from liveserver.sfu.forwarder import Forwarder
 from liveserver.sfu.front import Front
+from liveserver.sfu.transcode import Transcodes
 from liveserver.start import Ready, StartError
 from liveserver.store import Store, StoreError, open_store
 from liveserver.tokens import Tokens
@@ -112,6 +113,15 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
     forwarder = Forwarder(front, flags, clock, config.rtc.advertise or own_addresses(config.rtc.host))
     forwarder.start()
     stack.push_async_callback(forwarder.stop)
+    transcodes = Transcodes(
+        forwarder.fanout,
+        clock,
+        maximum=config.transcode.max_lessons,
+        max_bitrate_bps=config.transcode.max_kbps * 1000,
+        linger_ns=config.transcode.linger.ns,
+    )
+    stack.push_async_callback(transcodes.stop)
+    metrics.watch("transcode", transcodes.numbers)
     rooms = Rooms(
         store,
         bus,
@@ -119,6 +129,7 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
         forwarder,
         recordings,
         clock,
+        transcodes=transcodes,
         max_lessons=config.rooms.max_lessons,
         max_viewers=config.rooms.max_viewers,
     )

@@ -30,6 +30,7 @@ from liveserver.room import Carrier, Room
 from liveserver.sessions import Answer, Patched, Sessions
 from liveserver.sfu.forwarder import Forwarder
 from liveserver.sfu.stage import Stage
+from liveserver.sfu.transcode import Transcodes
 from liveserver.store import ChatLine, Lesson, Store
 from liveserver.tokens import Claims
 
@@ -52,6 +53,7 @@ class Rooms:
         recordings: Recordings,
         clock: Clock,
         *,
+        transcodes: Transcodes | None = None,
         max_lessons: int = 256,
         max_viewers: int = 1_000,
     ):
@@ -60,6 +62,7 @@ class Rooms:
         self._guard = guard
         self._forwarder = forwarder
         self._recordings = recordings
+        self._transcodes = transcodes
         self._clock = clock
         self._max_lessons = max_lessons
         self._max_viewers = max_viewers
@@ -287,7 +290,8 @@ class Rooms:
             raise PeerError("lesson_full", "this server has too many lessons", status=503, retry_after_s=30)
         history = await self._store.chat(lesson.id, CHAT_HISTORY)
         row = self._free_rows.pop()
-        stage = Stage(row, self._forwarder.flags)
+        transcode = self._transcodes.of(lesson.id) if self._transcodes is not None else None
+        stage = Stage(row, self._forwarder.flags, transcode)
         self._guard.know(lesson.id)
         self._guard.open(lesson.id, row)
         self._forwarder.flags.hold(row, 0)

@@ -26,6 +26,7 @@ class Told:
 
     def __init__(self) -> None:
         self.unsupported_codecs: list[str] = []
+        self.notices: list[str] = []
         self.closed_reasons: list[str] = []
 
     def connected(self) -> None: ...
@@ -36,6 +37,9 @@ class Told:
 
     def unsupported(self, kind: str) -> None:
         self.unsupported_codecs.append(kind)
+
+    def notice(self, code: str) -> None:
+        self.notices.append(code)
 
     def closed(self, reason: str) -> None:
         self.closed_reasons.append(reason)
