@@ -11,12 +11,13 @@ from liveserver.log import Event, get_logger
 from liveserver.rtp import native
 from liveserver.rtp.flags import Flags
 from liveserver.sfu.answer import IceCredentials, ServerSide, answer_publisher, answer_viewer
+from liveserver.sfu.dtls import Certificate
 from liveserver.sfu.front import Front, Kind
 from liveserver.sfu.peer import Peer, PeerEvents, Transport
 from liveserver.sfu.publisher import Publisher
 from liveserver.sfu.stage import Stage
 from liveserver.sfu.viewer import Viewer
-from liveserver.sfu.webrtc import Certificate, parse_offer
+from liveserver.sfu.webrtc import parse_offer
 
 _ASK_EVERY_S = 0.02
 _TICK_S = 1.0
@@ -45,7 +46,7 @@ class Forwarder:
         self._clock = clock
         self._max_peers = max_peers
         self._peer_timeout_ns = int(peer_timeout_s * 1e9)
-        self._transport = Transport(front, self.fanout, Certificate.generateCertificate())
+        self._transport = Transport(front, self.fanout, Certificate.generate())
         candidates = [(address, front.port) for address in addresses]
         self._server = ServerSide(self._transport.certificate.fingerprint, candidates)
         self._tasks: list[asyncio.Task[None]] = []

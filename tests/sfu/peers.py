@@ -10,12 +10,13 @@ from liveserver.rtp import header, rtcp
 from liveserver.rtp.header import Packet
 from liveserver.rtp.srtp import InboundSession
 from liveserver.sfu.answer import IceCredentials, ServerSide, answer_publisher, answer_viewer
+from liveserver.sfu.dtls import Certificate
 from liveserver.sfu.front import Front
 from liveserver.sfu.peer import Peer, Transport
 from liveserver.sfu.publisher import Publisher
 from liveserver.sfu.stage import Stage
 from liveserver.sfu.viewer import Viewer
-from liveserver.sfu.webrtc import Certificate, DataChannel, parse_offer
+from liveserver.sfu.webrtc import DataChannel, parse_offer
 from tests.sfu.hall import GCM, ROOM, Hall, Timer
 
 SERVER = ServerSide("AA:BB", [("192.0.2.1", 5000)])
