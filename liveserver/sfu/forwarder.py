@@ -15,9 +15,9 @@ from liveserver.sfu.dtls import Certificate
 from liveserver.sfu.front import Front, Kind
 from liveserver.sfu.peer import Peer, PeerEvents, Transport
 from liveserver.sfu.publisher import Publisher
+from liveserver.sfu.sdp import parse_offer
 from liveserver.sfu.stage import Stage
 from liveserver.sfu.viewer import Viewer
-from liveserver.sfu.webrtc import parse_offer
 
 _ASK_EVERY_S = 0.02
 _TICK_S = 1.0

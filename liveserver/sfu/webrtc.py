@@ -1,9 +1,9 @@
-"""The only file that knows aiortc: SCTP and SDP parsing over a transport of ours.
+"""The only file that knows aiortc: its SCTP over a transport of ours.
 
-aiortc's RTCPeerConnection, receivers and senders decode, encode and queue without bounds, so none of
-them is used, and its DTLS transport costs a task and a queue per peer (`sfu.dtls` is ours). What is used:
-`aiortc.sdp` to read an offer, `RTCSctpTransport` for the data channel, with the bounds it lacks
-(RELIABILITY section 0, items 1 and 2).
+aiortc's RTCPeerConnection, receivers and senders decode, encode and queue without bounds, its DTLS
+transport has a task and a queue per peer, its SDP reader takes a millisecond: `sfu.dtls` and `sfu.sdp` are
+ours. What is used is `RTCSctpTransport` for the data channel, with the bounds it lacks (RELIABILITY
+section 0, items 1 and 2).
 """
 
 from __future__ import annotations
@@ -13,14 +13,9 @@ import contextlib
 from collections.abc import Callable, Coroutine
 from typing import Any, cast
 
-from aiortc import sdp as aiortc_sdp
 from aiortc.rtcdatachannel import RTCDataChannel
 from aiortc.rtcdtlstransport import RTCDtlsTransport
 from aiortc.rtcsctptransport import Chunk, RTCSctpCapabilities, RTCSctpTransport
-
-from liveserver.core.errors import PeerError
-from liveserver.sfu.offer import Codec, Offer, OfferedMedia, check_size
-from liveserver.sfu.sieve import sieve
 
 MAX_REASSEMBLY_BYTES = 256 * 1024
 MAX_MESSAGE_BYTES = 64 * 1024
@@ -172,74 +167,3 @@ def open_sctp(
     sctp.on("datachannel", opened)
     sctp.begin(port, max_message_bytes)
     return sctp
-
-
-def parse_offer(sdp: str) -> Offer:
-    """Read an SDP offer; raises PeerError sdp_too_large (413), sdp_malformed (400), sdp_unsupported (422)."""
-    check_size(sdp)
-    kept = sieve(sdp)
-    try:
-        described = aiortc_sdp.SessionDescription.parse(kept)
-        media = tuple(_media(line, index) for index, line in enumerate(described.media))
-        bundled = frozenset(str(x) for g in described.group if g.semantic == "BUNDLE" for x in g.items)
-    except (
-        ValueError,
-        AssertionError,
-        KeyError,
-        IndexError,
-        TypeError,
-        AttributeError,
-        StopIteration,
-    ) as error:
-        raise PeerError("sdp_malformed", f"not a readable SDP offer ({type(error).__name__})") from error
-    if not described.media:
-        raise PeerError("sdp_malformed", "the offer has no m-lines")
-    if len({line.mid for line in media}) != len(media):
-        raise PeerError("sdp_malformed", "two m-lines share a mid")
-    if len(media) > 1 and not bundled.issuperset(line.mid for line in media):
-        raise PeerError("sdp_unsupported", "all m-lines must be in one BUNDLE group", status=422)
-    first = described.media[0]
-    if first.ice is None or not first.ice.usernameFragment or not first.ice.password:
-        raise PeerError("sdp_malformed", "ice-ufrag or ice-pwd is missing")
-    if first.dtls is None or not first.dtls.fingerprints:
-        raise PeerError("sdp_unsupported", "a=fingerprint and a=setup are required (DTLS-SRTP)", status=422)
-    if first.dtls.role == "server":
-        raise PeerError("sdp_unsupported", "this server is always a=setup:passive", status=422)
-    return Offer(
-        media=media,
-        ice_ufrag=first.ice.usernameFragment,
-        ice_pwd=first.ice.password,
-        fingerprints=tuple((f.algorithm, f.value) for f in first.dtls.fingerprints),
-        bundled=bundled,
-        is_firefox="mozilla" in (described.origin or "").lower(),
-    )
-
-
-def _media(line: Any, index: int) -> OfferedMedia:
-    repairs: dict[int, int] = {}
-    for group in line.ssrc_group:
-        if group.semantic == "FID" and len(group.items) == 2:
-            repairs[group.items[1]] = group.items[0]
-    capabilities = line.sctpCapabilities
-    return OfferedMedia(
-        kind=line.kind,
-        mid=line.rtp.muxId or str(index),
-        direction=line.direction or "sendrecv",
-        codecs=tuple(_codec(codec) for codec in line.rtp.codecs),
-        extensions={x.uri: x.id for x in line.rtp.headerExtensions if 0 < x.id < 15},
-        ssrcs=tuple(x.ssrc for x in line.ssrc if x.ssrc not in repairs),
-        repairs=repairs,
-        sctp_port=line.sctp_port or next(iter(line.sctpmap), 0),
-        max_message_bytes=capabilities.maxMessageSize if capabilities else MAX_MESSAGE_BYTES,
-    )
-
-
-def _codec(codec: Any) -> Codec:
-    return Codec(
-        payload_type=codec.payloadType,
-        name=codec.mimeType.split("/", 1)[1].lower(),
-        clock_rate=codec.clockRate,
-        channels=codec.channels or 1,
-        parameters=dict(codec.parameters),
-        feedback=frozenset(" ".join(filter(None, (f.type, f.parameter))) for f in codec.rtcpFeedback),
-    )

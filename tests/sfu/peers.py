@@ -14,9 +14,10 @@ from liveserver.sfu.dtls import Certificate
 from liveserver.sfu.front import Front
 from liveserver.sfu.peer import Peer, Transport
 from liveserver.sfu.publisher import Publisher
+from liveserver.sfu.sdp import parse_offer
 from liveserver.sfu.stage import Stage
 from liveserver.sfu.viewer import Viewer
-from liveserver.sfu.webrtc import DataChannel, parse_offer
+from liveserver.sfu.webrtc import DataChannel
 from tests.sfu.hall import GCM, ROOM, Hall, Timer
 
 SERVER = ServerSide("AA:BB", [("192.0.2.1", 5000)])
