@@ -38,6 +38,7 @@ from liveserver.sfu.transcode import Transcodes
 from liveserver.start import Ready, StartError
 from liveserver.store import Store, StoreError, open_store
 from liveserver.tokens import Tokens
+from liveserver.turn import Turn
 from recorder.client import RecorderClient
 
 _log = get_logger()
@@ -96,7 +97,7 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
     tls_context(config.http)  # a missing certificate is said before anything starts
     clock, metrics, bus = Clock(), Metrics(), MemoryBus()
     stack.callback(bus.close)
-    tokens = Tokens.load_or_create(config.key_file)
+    tokens, turn = Tokens.load_or_create(config.key_file), Turn.of(config.rtc)
     store = await open_store(config.store, clock.wall_ms)
     stack.push_async_callback(store.close)
     empty = await store.ledger_size() == 0
@@ -146,7 +147,7 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
             "guard": await _guard_answers(guard),
         }
 
-    services = Services(config, tokens, metrics, clock, rooms, store, control.listener.url, checks)
+    services = Services(config, tokens, metrics, clock, rooms, store, control.listener.url, checks, turn)
     http = config.http
     public = await listen(public_app(services), http.host, http.port, http, metrics)
     stack.push_async_callback(public.close)
