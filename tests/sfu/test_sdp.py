@@ -97,11 +97,11 @@ class TestMemory:
 
     def test_it_is_bounded(self):
         for number in range(300):
-            parse_offer(offer(VP8_ONLY + f"a=fmtp:96 x-google-start-bitrate={number}\r\n"))
+            parse_offer(offer(VP8_ONLY + f"a=fmtp:96 x-google-start-bitrate={number}\n"))
         assert sdp._codecs.cache_info().currsize <= sdp._REMEMBERED
 
     def test_a_bomb_is_not_kept(self):
         sdp._codecs.cache_clear()
-        parse_offer(offer(VP8_ONLY + "".join(f"a=fmtp:{n} a=1\r\n" for n in range(1500))))
-        parse_offer(offer(VP8_ONLY + "a=fmtp:96 " + "a" * 40_000 + "\r\n"))
+        parse_offer(offer(VP8_ONLY + "".join(f"a=fmtp:{n} a=1\n" for n in range(1500))))
+        parse_offer(offer(VP8_ONLY + "a=fmtp:96 " + "a" * 40_000 + "\n"))
         assert sdp._codecs.cache_info().currsize == 0
