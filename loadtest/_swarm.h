@@ -27,6 +27,7 @@ enum {
     SWARM_GAPS = 512,     /* missing packets of a stream that are asked for */
     SWARM_DATAGRAM = 1500,
     SWARM_RING = 4096,    /* datagrams that wait for Python */
+    SWARM_EARLY = 64,     /* packets that came before the keys were there */
     SWARM_FRAMES = 4096,  /* pictures whose way is followed; 160 s at 25 a second */
     SWARM_BUCKETS = 1280, /* of a latency histogram: 32 to each power of two nanoseconds */
 };
@@ -77,9 +78,18 @@ typedef struct {
     uint32_t picture_timestamp;
 } swarm_stream;
 
+/* A packet that overtook the end of the handshake, which Python is still busy with. */
+typedef struct {
+    uint64_t at_ns;
+    size_t size;
+    uint8_t data[SWARM_DATAGRAM];
+} swarm_early;
+
 typedef struct {
     int fd, number;
     bool keyed, publishes;
+    swarm_early *early;
+    unsigned early_count;
     fanout_cipher rtp_in, rtcp_in, rtp_out, rtcp_out;
     uint32_t ssrc, rtcp_index;
     uint8_t by_type[128]; /* 0: not agreed, else 1 + 2 x stream + is RTX */

@@ -74,6 +74,7 @@ static void free_viewer(swarm_viewer *viewer) {
     fanout_cipher_close(&viewer->rtcp_in);
     fanout_cipher_close(&viewer->rtp_out);
     fanout_cipher_close(&viewer->rtcp_out);
+    free(viewer->early);
     free(viewer);
 }
 
@@ -123,6 +124,14 @@ int swarm_add(swarm *self, int fd) {
     return number;
 }
 
+/* RFC 5761 4: RTCP by the second octet. */
+static void open_media(swarm *self, swarm_viewer *viewer, uint8_t *data, size_t size, uint64_t at_ns) {
+    if (data[1] >= 192 && data[1] <= 223)
+        swarm_rtcp(self, viewer, data, size, at_ns);
+    else
+        swarm_rtp(self, viewer, data, size, at_ns);
+}
+
 static int agree(swarm_viewer *viewer, int profile, const swarm_keys keys[4], const uint8_t types[128],
                  const uint32_t clock_rates[SWARM_STREAMS]) {
     fanout_cipher *ciphers[] = {&viewer->rtp_in, &viewer->rtcp_in, &viewer->rtp_out, &viewer->rtcp_out};
@@ -145,6 +154,28 @@ static int agree(swarm_viewer *viewer, int profile, const swarm_keys keys[4], co
     return 0;
 }
 
+/* A browser reads the handshake's end and the packets behind it in turn: so they are not lost here either. */
+static void keep_early(swarm_viewer *viewer, const uint8_t *data, size_t size, uint64_t at_ns) {
+    if (viewer->early == NULL)
+        viewer->early = malloc(SWARM_EARLY * sizeof *viewer->early);
+    if (viewer->early == NULL || viewer->early_count == SWARM_EARLY || size > SWARM_DATAGRAM) {
+        viewer->counts.early++;
+        return;
+    }
+    swarm_early *kept = &viewer->early[viewer->early_count++];
+    kept->at_ns = at_ns;
+    kept->size = size;
+    memcpy(kept->data, data, size);
+}
+
+static void open_early(swarm *self, swarm_viewer *viewer) {
+    for (unsigned n = 0; n < viewer->early_count; n++)
+        open_media(self, viewer, viewer->early[n].data, viewer->early[n].size, viewer->early[n].at_ns);
+    free(viewer->early);
+    viewer->early = NULL;
+    viewer->early_count = 0;
+}
+
 int swarm_start(swarm *self, int number, int profile, const swarm_keys keys[4], uint32_t ssrc,
                 const uint8_t types[128], const uint32_t clock_rates[SWARM_STREAMS], bool publishes) {
     pthread_mutex_lock(&self->lock);
@@ -157,6 +188,7 @@ int swarm_start(swarm *self, int number, int profile, const swarm_keys keys[4], 
         /* Reports of viewers that joined together are spread over the second. */
         viewer->report_due_ns = swarm_now_ns() + (uint64_t)number % 50 * TICK_NS;
         viewer->keyed = true;
+        open_early(self, viewer);
     }
     pthread_mutex_unlock(&self->lock);
     return result;
@@ -264,7 +296,7 @@ bool swarm_take(swarm *self, swarm_event *into) {
     return found;
 }
 
-/* One datagram. RFC 7983: by its first octet; RFC 5761 4: RTCP by its second. */
+/* One datagram. RFC 7983: by its first octet. */
 static void receive(swarm *self, swarm_viewer *viewer, uint8_t *data, size_t size, uint64_t at_ns,
                     const struct sockaddr_storage *from, socklen_t from_size) {
     self->counts.packets++;
@@ -273,12 +305,10 @@ static void receive(swarm *self, swarm_viewer *viewer, uint8_t *data, size_t siz
             swarm_put(self, viewer->number, SWARM_CONTROL, from, from_size, data, size);
         else
             viewer->counts.malformed++;
-    } else if (!viewer->keyed)
-        viewer->counts.early++;
-    else if (data[1] >= 192 && data[1] <= 223)
-        swarm_rtcp(self, viewer, data, size, at_ns);
+    } else if (viewer->keyed)
+        open_media(self, viewer, data, size, at_ns);
     else
-        swarm_rtp(self, viewer, data, size, at_ns);
+        keep_early(viewer, data, size, at_ns);
 }
 
 /* One message: joined datagrams of one size but for the last, where the kernel joined them (UDP GRO). */

@@ -115,7 +115,7 @@ def summarise(visits: Sequence[Visit], measured: Measured | None, wanted: int) -
 
 
 def _steady(measured: Measured) -> Report:
-    summed = {name: sum(one[name] for one in measured.counts) for name in _SUMMED}
+    summed = {name: sum(one[name] for one in measured.counts) for name in _SUMMED if name != "missing"}
     count, seconds = max(1, len(measured.counts)), measured.seconds
     cpu_s = max(1e-9, measured.process_cpu_s)
     return {
