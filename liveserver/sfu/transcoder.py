@@ -35,7 +35,9 @@ READY_NS = 15_000_000_000  # a busy machine starts a Python process within secon
 SILENCE_NS = 5_000_000_000  # fed for so long without an answer, it hangs
 STEADY_NS = 60_000_000_000  # having run so long, its next failure counts as the first
 BACKOFF_S = (0.0, 0.5, 1.0, 2.0, 5.0)  # before each further start; then it is given up
-MAX_BYTES_PER_S = 4_000_000  # what the process may send: many times two pictures at the greatest bit rate
+# What the process may send: more than camera and screen need at the greatest bit rate there is to configure.
+MAX_BYTES_PER_S = 8_000_000
+MAX_PARTS_PER_S = 10_000  # messages and packets
 _READ_BYTES = 65_536
 _SECOND_NS = 1_000_000_000
 # Nothing of the node's environment, where secrets may be, but what finds Python and its libraries.
@@ -84,7 +86,7 @@ class Transcoder:
         self._skipping: set[str] = set()  # tracks that wait for their next keyframe
         self._unanswered: dict[str, int] = {}  # track → when it was fed first since its last picture
         self._started_ns = self._clock.monotonic_ns()
-        self._second_ns = self._second_bytes = 0
+        self._second_ns = self._second_bytes = self._second_parts = 0
 
     async def run(self) -> None:
         """Until `close`, or until the process failed too often."""
@@ -234,20 +236,23 @@ class Transcoder:
             self._end("its end of the socket is closed")
             return
         try:
-            self._account(len(data))
-            for message in self._decoder.feed(data):
+            messages = self._decoder.feed(data)
+            parts = sum(len(m.payloads) if isinstance(m, Picture) else 1 for m in messages)
+            self._account(len(data), parts)
+            for message in messages:
                 self._heard(message)
         except WireError as error:
             asyncio.get_running_loop().remove_reader(link.fileno())
             self._end(f"it sends what it should not: {error}")
 
-    def _account(self, size: int) -> None:
+    def _account(self, size: int, parts: int) -> None:
         """Raises `WireError` when it sends more than any picture needs."""
         now_ns = self._clock.monotonic_ns()
         if now_ns - self._second_ns >= _SECOND_NS:
-            self._second_ns, self._second_bytes = now_ns, 0
+            self._second_ns, self._second_bytes, self._second_parts = now_ns, 0, 0
         self._second_bytes += size
-        if self._second_bytes > MAX_BYTES_PER_S:
+        self._second_parts += parts
+        if self._second_bytes > MAX_BYTES_PER_S or self._second_parts > MAX_PARTS_PER_S:
             raise WireError("too much")
 
     def _heard(self, message: ToNode | ToProcess) -> None:

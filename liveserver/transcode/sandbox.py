@@ -67,6 +67,7 @@ _X32 = 0x40000000
 def confine() -> None:
     """Tie this process to its parent and take everything from it but the socket it has."""
     sandbox.confine(nice=NICE)
+    os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])  # whatever it may have inherited
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
