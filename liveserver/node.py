@@ -133,6 +133,7 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
         transcodes=transcodes,
         max_lessons=config.rooms.max_lessons,
         max_viewers=config.rooms.max_viewers,
+        max_joining=config.rooms.max_joining,
     )
     await rooms.start()
     stack.push_async_callback(rooms.stop)
