@@ -188,11 +188,10 @@ class Transcoder:
 
     def _end(self, why: str) -> None:
         self.is_ready = False
-        process = self._process
-        if process is not None and process.returncode is None:
-            self._why = self._why or why
+        if self._process is not None and not self._why:  # once: what is killed need not be killed again
+            self._why = why
             with contextlib.suppress(ProcessLookupError):
-                process.kill()
+                self._process.kill()
 
     # --- the socket ---
 
