@@ -58,6 +58,25 @@ def publishing(
         yield client
 
 
+@pytest.fixture(scope="module")
+def hasty_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server whose transcodes do not linger long."""
+    server = Server(
+        tmp_path_factory.mktemp("hasty"), LIVESERVER_TEST_HOOKS="true", LIVESERVER_TRANSCODE_LINGER="300ms"
+    )
+    server.start()
+    yield server
+    assert server.stop() == 0
+    assert not server.left_behind(), "a process of the server outlived it"
+
+
+@pytest.fixture
+def server(hasty_server: Server) -> Iterator[Server]:
+    yield hasty_server
+    assert hasty_server.running, f"the server ended:\n{hasty_server.log_end()}"
+    assert hasty_server.tracebacks() == []
+
+
 @pytest.fixture
 async def alone(server: Server) -> AsyncIterator[None]:
     """No transcode of an earlier test lingers."""
