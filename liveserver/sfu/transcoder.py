@@ -135,7 +135,7 @@ class Transcoder:
                 if self._closing.is_set():
                     self._end("closed")
                 code = await process.wait()
-                self._why = self._why or f"exit code {code}"
+                self._why = f"{self._why}, exit code {code}" if self._why else f"exit code {code}"
             finally:
                 if process.returncode is None:
                     process.kill()

@@ -26,7 +26,8 @@ _MAX_SOURCE_PIXELS = 4096 * 2304
 _RATE_TICKS = 270_000  # the source's bit rate is measured over 3 s
 _RATE_STEP = 1.25  # the encoder begins anew, at a keyframe, once its rate is off by this factor
 _RATE_DECAY = 0.8  # a picture that stands still for a moment does not cost the next movement its bits
-_FIRST_BITS_PER_PIXEL = 1.5  # a second, until the source has been measured: 350 kbit/s at 640 x 360
+_FIRST_BITS_PER_PIXEL = 2.0  # a second, until the source has been measured: 460 kbit/s at 640 x 360
+_USUAL_FPS = 25  # what the bit rate is spread over; another frame rate takes a little more or less
 _TIME_BASE = Fraction(1, 90_000)
 _OTHER = {"h264": "vp8", "vp8": "h264"}
 
@@ -185,7 +186,7 @@ def _encoder(codec: str, width: int, height: int, bitrate_bps: int) -> av.VideoC
     encoder = av.CodecContext.create({"h264": "libx264", "vp8": "libvpx"}[codec], "w")
     assert isinstance(encoder, av.VideoCodecContext)
     encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
-    encoder.time_base, encoder.framerate = _TIME_BASE, Fraction(30)
+    encoder.time_base, encoder.framerate = _TIME_BASE, Fraction(_USUAL_FPS)
     encoder.bit_rate, encoder.thread_count, encoder.gop_size = bitrate_bps, 1, 100_000
     budget = {"maxrate": str(bitrate_bps), "bufsize": str(bitrate_bps // 2)}
     if codec == "h264":

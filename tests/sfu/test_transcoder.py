@@ -203,7 +203,7 @@ class TestAProcessThatMisbehaves:
         bench.clock.now_ns += READY_NS + 1
         transcoder.watch(bench.clock.now_ns)
         await bench.heard.until(lambda h: h.interruptions)
-        assert bench.heard.interruptions == ["it did not become ready"]
+        assert bench.heard.interruptions == ["it did not become ready, exit code -9"]
 
     async def test_one_that_is_fed_and_says_nothing_is_ended(self, bench):
         transcoder = bench.python(f"link.sendall({READY!r})\ntime.sleep(60)")
@@ -214,7 +214,7 @@ class TestAProcessThatMisbehaves:
         bench.clock.now_ns += SILENCE_NS + 1
         transcoder.watch(bench.clock.now_ns)
         await bench.heard.until(lambda h: h.interruptions)
-        assert bench.heard.interruptions == ["it is fed and sends nothing"]
+        assert bench.heard.interruptions == ["it is fed and sends nothing, exit code -9"]
 
     async def test_one_that_reads_nothing_loses_frames_up_to_a_keyframe_and_holds_nobody_up(self, bench):
         transcoder = bench.python(f"link.sendall({READY!r})\ntime.sleep(60)")

@@ -24,6 +24,7 @@ from liveserver.transcode.wire import (
 from tests.drivers.server import REPOSITORY
 from tests.transcode.media import Camera, numbers
 
+FUZZ = REPOSITORY / "../shared/data/fuzz"
 OTHER = {"h264": "vp8", "vp8": "h264"}
 
 
@@ -123,6 +124,25 @@ class TestTheProcess:
     def test_ends_when_what_comes_makes_no_sense(self, process, stream):
         process.link.sendall(stream)
         assert process.process.wait(10) == 2
+
+
+class TestHostileFrames:
+    """Files that broke decoders elsewhere: the process may say that it is lost, and goes on."""
+
+    @pytest.mark.parametrize("folder", ["h264", "rtp", "mp4", "image"])
+    @pytest.mark.parametrize("codec", ["h264", "vp8"])
+    def test_the_corpora(self, process, folder, codec):
+        if not (FUZZ / folder).is_dir():
+            pytest.skip(f"no corpus ../shared/data/fuzz/{folder} beside the checkout")
+        files = [path for path in sorted((FUZZ / folder).iterdir()) if 0 < path.stat().st_size < 500_000]
+        assert files
+        for number, path in enumerate(files):
+            process.ask(Frame("screen", codec, True, 1, number * 3600, path.read_bytes()))
+        camera = Camera(codec)
+        process.ask(*camera.take(1))
+        while not isinstance(message := process.next(), Picture) or message.track != "camera":
+            assert isinstance(message, Lost | Picture)
+        assert numbers([message], OTHER[codec]) == [0]
 
 
 class TestWhatItDeniesItself:
