@@ -28,7 +28,7 @@ _CIPHERS = (
     b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
     b"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA"
 )
-_DIGESTS = {"sha-256": hashes.SHA256(), "sha-384": hashes.SHA384(), "sha-512": hashes.SHA512()}
+_DIGESTS = {"sha-256": "sha256", "sha-384": "sha384", "sha-512": "sha512"}  # RFC 8122 5 → OpenSSL
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Certificate:
         self, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate, profiles: Iterable[bytes]
     ):
         self.context = _context(key, certificate, b":".join(profiles))
-        self.fingerprint = _printed(certificate.fingerprint(hashes.SHA256()))
+        self.fingerprint = certificate.fingerprint(hashes.SHA256()).hex(":").upper()
         """SHA-256 of the certificate, as `a=fingerprint` prints it."""
 
     @classmethod
@@ -209,18 +209,14 @@ class Dtls:
 
     def _is_expected_peer(self) -> bool:
         """At least one fingerprint in a known digest, and each of those is right (RFC 8122 5)."""
-        certificate = self._ssl.get_peer_certificate(as_cryptography=True)
-        known = [
-            (_DIGESTS[name.lower()], value) for name, value in self._fingerprints if name.lower() in _DIGESTS
+        certificate = self._ssl.get_peer_certificate()
+        known = [(_DIGESTS.get(name.lower()), value) for name, value in self._fingerprints]
+        checked = [
+            hmac.compare_digest(certificate.digest(name), value.upper().encode())
+            for name, value in known
+            if certificate is not None and name is not None
         ]
-        return (
-            certificate is not None
-            and bool(known)
-            and all(
-                hmac.compare_digest(_printed(certificate.fingerprint(digest)), value.upper())
-                for digest, value in known
-            )
-        )
+        return bool(checked) and all(checked)
 
     def _keys(self) -> SrtpKeys | None:
         profile = _PROFILES.get(self._ssl.get_selected_srtp_profile())
@@ -265,10 +261,6 @@ def _context(key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate, pro
     context.set_cipher_list(_CIPHERS)
     context.set_tlsext_use_srtp(profiles)
     return context
-
-
-def _printed(digest: bytes) -> str:
-    return digest.hex(":").upper()
 
 
 def _records(datagram: bytes) -> Iterator[bytes]:

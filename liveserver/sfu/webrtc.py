@@ -50,9 +50,16 @@ class Sctp(RTCSctpTransport):
     end where they are called: no task per packet and message.
     """
 
-    def __init__(self, send: Callable[[bytes], None], port: int, on_breach: Callable[[str], None]):
+    def __init__(
+        self,
+        send: Callable[[bytes], None],
+        port: int,
+        on_breach: Callable[[str], None],
+        on_channel: Callable[[RTCDataChannel], None] = lambda channel: None,
+    ):
         super().__init__(cast(RTCDtlsTransport, Lower(send)), port)
         self._on_breach = on_breach
+        self._on_channel = on_channel
         self._inbound_streams_max = MAX_STREAMS
         self._advertised_rwnd = MAX_REASSEMBLY_BYTES
         self._patience: asyncio.TimerHandle | None = None
@@ -98,6 +105,12 @@ class Sctp(RTCSctpTransport):
         # aiortc makes a task of each flush it does not await; a future that is done needs none.
         _run_to_end(super()._data_channel_flush())
         return self._flushed
+
+    def emit(self, event: str, *args: Any, **kwargs: Any) -> bool:
+        """What aiortc tells its listeners: that the peer has opened a channel."""
+        if event == "datachannel":
+            self._on_channel(args[0])
+        return True
 
     async def _receive(self, stream_id: int, pp_id: int, data: bytes) -> None:
         if len(data) > MAX_MESSAGE_BYTES:
@@ -157,13 +170,12 @@ def open_sctp(
     on_breach: Callable[[str], None],
 ) -> Sctp:
     """An SCTP association that reports the channel labelled `control` and its messages."""
-    sctp = Sctp(send, port, on_breach)
 
     def opened(channel: RTCDataChannel) -> None:
         if channel.label == "control":
             channel.on("message", on_text)
             on_control(DataChannel(channel))
 
-    sctp.on("datachannel", opened)
+    sctp = Sctp(send, port, on_breach, opened)
     sctp.begin(port, max_message_bytes)
     return sctp
