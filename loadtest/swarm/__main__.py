@@ -57,6 +57,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--whip", metavar="URL", help="where to (default: the URL with whip for whep)")
     parser.add_argument("--equal-packets", action="store_true", help="of that lesson, all of one size")
     parser.add_argument("--janus", type=int, metavar="ID", help="the URL is Janus', ID its mountpoint")
+    parser.add_argument("--server-pid", type=int, metavar="PID", help="measure its CPU time and memory too")
     parser.add_argument("--json", action="store_true", help="print one JSON line")
     given = parser.parse_args(arguments)
     if given.viewers < 1 or given.rate <= 0 or given.seconds <= 0 or not 0 <= given.loss < 1:
@@ -110,7 +111,7 @@ class Bar:
 
 async def run(given: argparse.Namespace, tokens: Sequence[str | None]) -> int:
     bar = Bar()
-    plan = Plan(given.viewers, given.seconds, given.rate, given.settle)
+    plan = Plan(given.viewers, given.seconds, given.rate, given.settle, given.server_pid)
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(
             aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=64))

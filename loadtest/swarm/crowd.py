@@ -13,7 +13,8 @@ import aiohttp
 from loadtest.swarm.dtls import PROFILE_NAMES, HandshakeError
 from loadtest.swarm.hub import Hub
 from loadtest.swarm.peer import Peer, UnreachableError
-from loadtest.swarm.report import Measured, Visit, difference
+from loadtest.swarm.processes import usage
+from loadtest.swarm.report import Measured, Server, Visit, difference
 from loadtest.swarm.sdp import Ours, Theirs, UnsuitableError
 from loadtest.swarm.whep import RefusedError
 
@@ -33,12 +34,16 @@ class Signalling(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`rate` joins a second; `settle_s` between the last of them and the measurement of `seconds`."""
+    """`rate` joins a second; `settle_s` between the last of them and the measurement of `seconds`.
+
+    `server_pid` is the server's first process where it runs on this machine.
+    """
 
     viewers: int
     seconds: float
     rate: float
     settle_s: float = 2.0
+    server_pid: int | None = None
 
 
 class Viewer:
@@ -99,6 +104,7 @@ class Crowd:
         self._hub, self._plan, self._tell = hub, plan, tell
         self._viewers = [Viewer(hub, open_session(number)) for number in range(plan.viewers)]
         self.measured: Measured | None = None
+        self._at_first = usage(plan.server_pid) if plan.server_pid else None
 
     @property
     def visits(self) -> Sequence[Visit]:
@@ -155,6 +161,8 @@ class Crowd:
         native = self._hub.native
         native.measure(True)
         before = {viewer: dict(viewer.counts()) for viewer in self._viewers if viewer.is_there}
+        pid = self._plan.server_pid
+        server = usage(pid) if pid else None
         began_s, cpu_s, loop = time.monotonic(), time.process_time(), native.loop()
         await self._stay("measuring", self._plan.seconds)
         native.measure(False)
@@ -166,6 +174,7 @@ class Crowd:
             pictures=native.pictures(),
             native_cpu_s=(after["cpu_ns"] - loop["cpu_ns"]) / 1e9,
             process_cpu_s=cpu_s,
+            server=Server(self._at_first, server, usage(pid)) if pid and server and self._at_first else None,
         )
 
     async def _leave(self) -> None:

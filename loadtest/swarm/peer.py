@@ -120,10 +120,16 @@ class Peer:
                 self._leave("closed by the server")
 
     def keep_alive(self, now_s: float) -> None:
-        """Ask for consent when it is due; without an answer for 30 s there is none (RFC 7675)."""
+        """Ask for consent when it is due; without an answer for 30 s there is none (RFC 7675).
+
+        Until the handshake is done a check goes out every time, as browsers do: some servers take up a
+        nomination with the second one only.
+        """
         if self._address is None or self.gone.is_set():
             return
-        if now_s - self._consented_s > _CONSENT_LOST_S:
+        if not self.secured_s:
+            self._send(self._new_check())
+        elif now_s - self._consented_s > _CONSENT_LOST_S:
             self._leave("consent expired")
         elif now_s >= self._consent_due_s:
             self._schedule_consent(now_s)

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from loadtest.swarm.processes import Usage
+
 Report = dict[str, Any]
 _QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
 _SUMMED = (
@@ -37,6 +39,29 @@ class Visit:
 
 
 @dataclass(frozen=True, slots=True)
+class Server:
+    """Its processes before the first join, when all were there, and after the measurement."""
+
+    first: Usage
+    before: Usage
+    after: Usage
+
+    def report(self, packets: int, viewers: int) -> Report:
+        """CPU time over the measurement, for each packet that arrived; memory since before the first join."""
+        spent = {name: at - self.before.cpu_s.get(name, 0.0) for name, at in self.after.cpu_s.items()}
+        grown = sum(self.after.resident.values()) - sum(self.first.resident.values())
+        return {
+            "server_cpu_s": round(sum(spent.values()), 3),
+            "server_cpu_s_of": {name: round(cpu_s, 3) for name, cpu_s in spent.items()},
+            "server_us_per_packet": round(sum(spent.values()) * 1e6 / max(1, packets), 3),
+            "server_us_per_packet_of": {
+                name: round(cpu_s * 1e6 / max(1, packets), 3) for name, cpu_s in spent.items()
+            },
+            "server_kib_per_viewer": round(grown / 1024 / max(1, viewers), 1),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
     """Of the time all viewers were there. `counts` are differences, one for each viewer that stayed."""
 
@@ -46,6 +71,7 @@ class Measured:
     pictures: Sequence[tuple[int, int, int, int, int]]
     native_cpu_s: float
     process_cpu_s: float
+    server: Server | None = None
 
 
 def quantiles(values: Iterable[float]) -> dict[str, float] | None:
@@ -118,6 +144,7 @@ def _steady(measured: Measured) -> Report:
     summed = {name: sum(one[name] for one in measured.counts) for name in _SUMMED if name != "missing"}
     count, seconds = max(1, len(measured.counts)), measured.seconds
     cpu_s = max(1e-9, measured.process_cpu_s)
+    server = measured.server.report(summed["packets"], count) if measured.server else {}
     return {
         "viewers": len(measured.counts),
         "seconds": round(seconds, 3),
@@ -133,6 +160,7 @@ def _steady(measured: Measured) -> Report:
         "swarm_native_cpu_s": round(measured.native_cpu_s, 3),
         "swarm_us_per_packet": round(measured.process_cpu_s * 1e6 / max(1, summed["packets"]), 3),
         "swarm_viewers_per_core": int(count * seconds / cpu_s),
+        **server,
     }
 
 
