@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import struct
 from collections.abc import Callable, Coroutine
 from typing import Any, cast
 
@@ -74,7 +75,7 @@ class Sctp(RTCSctpTransport):
         """One SCTP packet from the peer."""
         try:
             _run_to_end(self._handle_data(packet))
-        except (ValueError, AssertionError, KeyError, IndexError, TypeError, AttributeError):
+        except (ValueError, AssertionError, LookupError, TypeError, AttributeError, struct.error):
             self._on_breach("sctp_malformed")
         if self._advertised_rwnd < 0 or len(self._inbound_streams) > MAX_STREAMS:
             self._on_breach("sctp_flood")

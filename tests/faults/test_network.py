@@ -1,4 +1,4 @@
-"""A learner on a bad network: what he sees, and that nobody else notices (REL-N1 to N5, N8 to N10, table 1.2).
+"""A learner on a bad network: what he sees, and that nobody else notices (REL-N1 to N10, table 1.2).
 
 Scaled to seconds unless RELIABILITY=full. The bounds are those of table 1.2 with room for a machine that is
 shared: what a page without a bad network suffers in the same seconds is not held against the bad one.
