@@ -21,6 +21,7 @@ from OpenSSL import SSL
 
 MAX_RECORD_BYTES = 16 * 1024
 MAX_DATAGRAM_BYTES = 1200  # what passes any path; records are sent together up to this size
+MAX_DATAGRAMS_A_SECOND = 1_000  # from one peer; the largest message takes 60, a talkative learner ten
 _RECORD_HEADER_BYTES = 13  # RFC 6347 4.1; its last two bytes are the length of what follows
 _VALID = datetime.timedelta(days=3650)  # made anew at each start, and trusted by its fingerprint alone
 _LABEL = b"EXTRACTOR-dtls_srtp"
@@ -113,12 +114,16 @@ class Dtls:
         self._ssl.set_accept_state()
         self._ssl.set_ciphertext_mtu(MAX_DATAGRAM_BYTES)
         self._repeat: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
+        self._second = 0
+        self._in_this_second = 0
+        self.dropped = 0
         self.is_secured = False
         self.is_closed = False
 
     def receive(self, datagram: bytes) -> None:
-        """One datagram (first byte 20-63) from the validated address."""
-        if self.is_closed:
+        """One datagram (first byte 20-63) from the validated address; dropped beyond the bound per second."""
+        if self.is_closed or not self._is_within_bound():
             return
         if not self.is_secured:
             self._ssl.bio_write(datagram)
@@ -149,6 +154,17 @@ class Dtls:
         except SSL.Error:  # not far enough to be shut down
             return
         self._flush()
+
+    def _is_within_bound(self) -> bool:
+        """Whether there is time for another datagram of this peer: one who floods slows nobody else."""
+        second = int(self._loop.time())
+        if second != self._second:
+            self._second, self._in_this_second = second, 0
+        self._in_this_second += 1
+        if self._in_this_second <= MAX_DATAGRAMS_A_SECOND:
+            return True
+        self.dropped += 1
+        return False
 
     def _shake_hands(self) -> None:
         try:
@@ -232,7 +248,7 @@ class Dtls:
         if self._repeat is None and not self.is_closed:
             wait_s = self._ssl.DTLSv1_get_timeout()
             if wait_s is not None:
-                self._repeat = asyncio.get_running_loop().call_later(wait_s, self._repeat_flight)
+                self._repeat = self._loop.call_later(wait_s, self._repeat_flight)
 
     def _repeat_flight(self) -> None:
         self._repeat = None

@@ -212,6 +212,21 @@ class TestSession:
         assert client.owner.packets == [b"still here"]
         assert client.owner.reasons == []
 
+    async def test_a_flood_is_dropped_and_the_session_lives_on(self, node, monkeypatch):
+        client = Client(node)
+        client.shake_hands()
+        client.ssl.do_handshake()
+        monkeypatch.setattr(dtls, "MAX_DATAGRAMS_A_SECOND", 50)
+        for _ in range(200):  # more than two seconds' worth, should a second end meanwhile
+            client.ssl.send(b"flood")
+            client.session.receive(client.written())
+        assert client.session.dropped >= 50
+        assert len(client.owner.packets) == 200 - client.session.dropped
+        client.session._second = 0  # the next second
+        client.ssl.send(b"after")
+        client.session.receive(client.written())
+        assert client.owner.packets[-1] == b"after"
+
     async def test_a_client_that_takes_leave_ends_it(self, node):
         client = Client(node)
         client.shake_hands()
