@@ -28,6 +28,7 @@ from liveserver.transcode import wire
 LINGER_NS = 5_000_000_000  # a reload of the page must not start the process anew
 _TICK_S = 0.1
 _PAYLOAD_TYPE = 96  # the fan-out writes each viewer's own
+_log = get_logger()
 
 
 class Lane:
@@ -367,5 +368,9 @@ class Transcodes:
             await asyncio.sleep(_TICK_S)
             now_ns = self.clock.monotonic_ns()
             for transcode in list(self._running):
-                transcode.tick(now_ns)
+                try:
+                    transcode.tick(now_ns)
+                except Exception:  # one lesson's failure must not stop the others' beat
+                    _log.exception(Event.TRANSCODE_FAILED)
+                    transcode.close()
         self._beat = None

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from liveserver.clock import Clock
+from liveserver.log import Event, get_logger
 from liveserver.transcode.wire import (
     Decoder,
     Forget,
@@ -40,6 +41,7 @@ MAX_BYTES_PER_S = 8_000_000
 MAX_PARTS_PER_S = 10_000  # messages and packets
 _READ_BYTES = 65_536
 _SECOND_NS = 1_000_000_000
+_log = get_logger()
 # Nothing of the node's environment, where secrets may be, but what finds Python and its libraries.
 _ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
 
@@ -243,6 +245,10 @@ class Transcoder:
         except WireError as error:
             asyncio.get_running_loop().remove_reader(link.fileno())
             self._end(f"it sends what it should not: {error}")
+        except Exception:  # the boundary of a process: what it sent must not reach beyond its lesson
+            _log.exception(Event.TRANSCODE_FAILED, pid=self.pid)
+            asyncio.get_running_loop().remove_reader(link.fileno())
+            self._end("what it sent could not be used")
 
     def _account(self, size: int, parts: int) -> None:
         """Raises `WireError` when it sends more than any picture needs."""
