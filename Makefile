@@ -14,7 +14,8 @@ RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --disable-pip-version-check
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
-NATIVE := $(wildcard liveserver/rtp/_fanout.pyx liveserver/rtp/_receiver.pxi liveserver/rtp/_fanout_*.[ch])
+NATIVE := $(filter-out loadtest/_swarm.c,$(wildcard liveserver/rtp/_fanout.pyx liveserver/rtp/_receiver.pxi \
+    liveserver/rtp/_fanout_*.[ch] loadtest/_swarm.pyx loadtest/_swarm*.[ch]))
 NODE_MODULES := tests/node_modules/.installed
 
 .PHONY: help install demo test lint test-tools clean

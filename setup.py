@@ -1,4 +1,4 @@
-"""The optional part of the build: the native fan-out. Everything else is in pyproject.toml.
+"""The optional parts of the build: the native media plane and `loadtest.swarm`'s half.
 
 Without Cython, a compiler or Python's headers the server is installed all the same and runs on
 `liveserver/rtp/fanout.py`, slower. `python -m liveserver.rtp.native` says which one serves, and why.
@@ -12,7 +12,8 @@ from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).parent
 RTP = Path("liveserver", "rtp")
-NATIVE_PARTS = (
+LOADTEST = Path("loadtest")
+FANOUT_PARTS = (
     "core", "crypto", "feedback", "history", "map", "peers", "receive", "replay", "send", "stream", "stun",
     "tables", "wire",
 )  # fmt: skip
@@ -37,21 +38,37 @@ def extensions() -> list[Extension]:
     except ImportError:
         sys.stderr.write("Cython is not installed; the Python fan-out will serve.\n")
         return []
-    parts = [str(RTP / f"_fanout_{part}.c") for part in NATIVE_PARTS]
-    headers = sorted(str(path.relative_to(ROOT)) for path in (ROOT / RTP).glob("_fanout_*.h"))
-    native = Extension(
-        "liveserver.rtp._fanout",
-        [str(RTP / "_fanout.pyx"), *parts],
-        depends=[*headers, str(RTP / "_receiver.pxi")],
-        include_dirs=[str(RTP)],
+    fanout_parts = [str(RTP / f"_fanout_{part}.c") for part in FANOUT_PARTS]
+    # The load test knows nothing of the server but its ciphers, compiled in once more.
+    swarm_parts = [str(LOADTEST / f"_swarm_{part}.c") for part in ("core", "receive", "rtcp")]
+    swarm_parts.append(str(RTP / "_fanout_crypto.c"))
+    native = [
+        _extension("liveserver.rtp._fanout", RTP / "_fanout.pyx", fanout_parts),
+        _extension("loadtest._swarm", LOADTEST / "_swarm.pyx", swarm_parts),
+    ]
+    built: list[Extension] = cythonize(native, language_level=3, quiet=True)
+    for extension in built:
+        extension.optional = True  # cythonize makes its own object and does not pass this on
+    return built
+
+
+def _extension(name: str, source: Path, parts: list[str]) -> Extension:
+    folders = sorted({RTP, source.parent})
+    headers = [
+        str(path.relative_to(ROOT))
+        for folder in folders
+        for pattern in ("_*.h", "_*.pxi")
+        for path in sorted((ROOT / folder).glob(pattern))
+    ]
+    return Extension(
+        name,
+        [str(source), *parts],
+        depends=headers,
+        include_dirs=[str(folder) for folder in folders],
         define_macros=[("_GNU_SOURCE", None)],
         extra_compile_args=["-std=gnu11", "-O2", "-fvisibility=hidden"],
         libraries=["dl"],
     )
-    built: list[Extension] = cythonize([native], language_level=3, quiet=True)
-    for extension in built:
-        extension.optional = True  # cythonize makes its own object and does not pass this on
-    return built
 
 
 setup(ext_modules=extensions(), cmdclass={"build_ext": Optional})

@@ -31,16 +31,20 @@ def fanout(viewers: int, seconds: float, tell: Tell, profile: str = bench_fanout
 
 
 async def joins(viewers: int, tell: Tell) -> Report:
-    """Join `viewers` WebRTC viewers with data channels; the node's CPU for each."""
+    """Join `viewers` WebRTC viewers as fast as they are taken; the node's CPU for each.
+
+    A join: WHEP, ICE, DTLS, SCTP, the `control` channel and the message `joined`, whose fact is committed.
+    """
     async with _server(viewers, tell) as server:
-        before = server.cpu_s()
+        before, loop_before = server.cpu_s(), server.loop_s()
         tell(f"{viewers} viewers join")
-        async with server.herd() as joined:
-            spent = server.cpu_s() - before
+        async with server.herd("loadtest.rush") as joined:
+            spent, of_loop = server.cpu_s() - before, server.loop_s() - loop_before
             return {
                 "bench": "joins",
                 "viewers": viewers,
                 "cpu_ms_per_join": round(spent * 1000 / viewers, 3),
+                "loop_ms_per_join": round(of_loop * 1000 / viewers, 3),
                 "joins_per_s": round(viewers / joined["seconds"], 1),
             }
 
@@ -76,6 +80,10 @@ class _Server:
         fields = Path(f"/proc/{self._node}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / _TICKS
 
+    def loop_s(self) -> float:
+        """Time of the node's main thread alone: without the store's threads and the guard's."""
+        return int(Path(f"/proc/{self._node}/schedstat").read_text().split()[0]) / 1e9
+
     async def cpu_over(self, seconds: float) -> float:
         before = self.cpu_s()
         await asyncio.sleep(seconds)
@@ -86,11 +94,11 @@ class _Server:
         return pages * os.sysconf("SC_PAGE_SIZE")
 
     @contextlib.asynccontextmanager
-    async def herd(self) -> AsyncIterator[dict[str, Any]]:
-        """All learners joined, as long as the context lasts."""
+    async def herd(self, module: str = "loadtest.herd") -> AsyncIterator[dict[str, Any]]:
+        """All learners joined, as long as the context lasts. The module's own words say how they are."""
         url = f"{self._ready['base_url']}/whep/{self._ready['lesson']}"
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "loadtest.herd", url,
+            sys.executable, "-m", module, url,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         assert process.stdin is not None and process.stdout is not None

@@ -179,6 +179,9 @@ def _bench(given: argparse.Namespace) -> int:
     return 0
 
 
+_SECRET = ("store_url", "rtc.turn_secret")  # what is not shown; an address of a store may hold a password
+
+
 def _check(given: argparse.Namespace) -> int:
     """Read the configuration as a start would, file and environment, and print each key that differs from its
     default; what is wrong is named, with exit code 1."""
@@ -186,6 +189,6 @@ def _check(given: argparse.Namespace) -> int:
     defaults = config.flatten(Config())
     for key, value in loaded.items():
         if value != defaults[key]:
-            print(f"{key} = {'(set)' if key == 'store_url' else value}")
+            print(f"{key} = {'(set)' if key in _SECRET else value}")
     print("The configuration is valid.")
     return 0

@@ -22,8 +22,14 @@ from urllib.parse import urlsplit
 
 ENV_PREFIX = "LIVESERVER_"
 ENV_FILE = "LIVESERVER_CONFIG"
+TURN_TTL_MS = (60_000, 86_400_000)  # a credential that leaks is of no use on the next day
+MAX_TURN_URLS = 8  # each costs every client an allocation
 ENV_TESTS = "LIVESERVER_TEST_"  # the project's own tests pass facts about the machine to themselves in these
 
+# RFC 7065 3.1; nothing in it could leave a Link header's angle brackets.
+_TURN_URL = re.compile(
+    r"turns?:(\[[0-9A-Fa-f:.]{2,45}\]|[0-9A-Za-z.\-]{1,253})(:\d{1,5})?(\?transport=(udp|tcp))?"
+)
 _UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _UNITS_BYTES = {"B": 1, "kB": 1000, "MB": 1000**2, "GB": 1000**3, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 
@@ -94,6 +100,8 @@ def _between(low: int, high: int) -> Any:
 
 
 _PORT = _between(0, 65535)
+TurnUrls = tuple[str, ...]
+"""URIs of RFC 7065, such as `turn:relay.example:3478?transport=udp`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +136,15 @@ class SocketConfig:
 
 @dataclass(frozen=True, slots=True)
 class RtcConfig:
-    """Media: one UDP port for everyone."""
+    """Media: one UDP port for everyone, and TURN servers for who cannot reach it."""
 
     host: str = "0.0.0.0"  # noqa: S104 - media comes from anywhere; strangers' packets are dropped by the front
     port: int = field(default=0, metadata=_PORT)
     advertise: tuple[str, ...] = ()
+    turn_urls: TurnUrls = ()
+    turn_secret: str = ""
+    turn_secret_file: str = ""
+    turn_ttl: Duration = Duration(4 * 3_600_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +163,7 @@ class RoomsConfig:
 
     max_lessons: int = field(default=256, metadata=_between(1, 1024))
     max_viewers: int = field(default=1_000, metadata=_between(1, 100_000))
+    max_joining: int = field(default=500, metadata=_between(1, 10_000))
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +175,15 @@ class RecorderConfig:
     buffer: Size = Size(8 * 1024**2)
     seal_after: Duration = Duration(15_000)
     retention: Duration = Duration(366 * 86_400_000)  # 12 months whatever the year (REQ-L6)
+
+
+@dataclass(frozen=True, slots=True)
+class TranscodeConfig:
+    """Processes that make the codec some viewers lack: one per lesson, while such a viewer is there."""
+
+    max_lessons: int = field(default=2, metadata=_between(0, 64))
+    max_kbps: int = field(default=2_500, metadata=_between(150, 20_000))
+    linger: Duration = Duration(5_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +211,7 @@ class Config:
     control: ControlConfig = ControlConfig()
     rooms: RoomsConfig = RoomsConfig()
     recorder: RecorderConfig = RecorderConfig()
+    transcode: TranscodeConfig = TranscodeConfig()
     tokens: TokensConfig = TokensConfig()
 
     @property
@@ -368,16 +391,29 @@ def _integer(value: object) -> int:
     raise ValueError("a whole number is expected")
 
 
-def _addresses(value: object) -> tuple[str, ...]:
+def _texts(value: object, expected: str) -> tuple[str, ...]:
     items = [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
     if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
-        raise ValueError("a list of IP addresses is expected")
+        raise ValueError(expected)
+    return tuple(items)
+
+
+def _addresses(value: object) -> tuple[str, ...]:
+    items = _texts(value, "a list of IP addresses is expected")
     for item in items:
         try:
             ipaddress.ip_address(item)
         except ValueError:
             raise ValueError(f"{item!r} is not an IP address") from None
-    return tuple(items)
+    return items
+
+
+def _turn_urls(value: object) -> TurnUrls:
+    expected = f"at most {MAX_TURN_URLS} addresses such as turn:relay.example:3478?transport=udp are expected"
+    items = _texts(value, expected)
+    if len(items) > MAX_TURN_URLS or not all(map(_TURN_URL.fullmatch, items)):
+        raise ValueError(expected)
+    return items
 
 
 def _level(value: object) -> LogLevel:
@@ -396,6 +432,7 @@ _CONVERTERS: Mapping[str, Callable[[object], object]] = {
     "Size": lambda value: Size.parse(_string(value)),
     "LogLevel": _level,
     "tuple[str, ...]": _addresses,
+    "TurnUrls": _turn_urls,
 }
 
 
@@ -410,7 +447,17 @@ def _check(config: Config, names: Mapping[str, str]) -> None:
             raise ConfigError(f"{names[key]}: an address such as https://class.example is expected")
     if config.store_url and urlsplit(config.store_url).scheme not in ("sqlite", "postgresql"):
         raise ConfigError(f"{names['store_url']}: sqlite:///path or postgresql://… is expected")
+    _check_turn(config.rtc)
     for key in ("http.host", "rtc.host", "control.host"):
         host = flatten(config)[key]
         if host and re.fullmatch(r"[0-9A-Za-z.:\-]{1,253}", host) is None:
             raise ConfigError(f"{names[key]}: a host name or an IP address is expected")
+
+
+def _check_turn(rtc: RtcConfig) -> None:
+    if bool(rtc.turn_secret) + bool(rtc.turn_secret_file) != bool(rtc.turn_urls):
+        raise ConfigError(
+            "rtc.turn_urls needs either rtc.turn_secret or rtc.turn_secret_file, and they need it"
+        )
+    if not TURN_TTL_MS[0] <= rtc.turn_ttl.ms <= TURN_TTL_MS[1]:
+        raise ConfigError("rtc.turn_ttl: a duration from 1m to 24h is expected")

@@ -70,18 +70,30 @@ class Connection:
 
 
 class ViewerEnd:
-    """What a WHEP peer's media connection tells the room. Fits `sfu.peer.PeerEvents`."""
+    """What a WHEP peer's media connection tells the room. Fits `sfu.peer.PeerEvents`.
 
-    def __init__(self, room: Room, connection: Connection, clock: Clock, spawn: Callable[..., None]):
+    `settled(connection)` is called when it has connected or ended.
+    """
+
+    def __init__(
+        self,
+        room: Room,
+        connection: Connection,
+        clock: Clock,
+        spawn: Callable[..., None],
+        settled: Callable[[str], None],
+    ):
         self.viewer: Viewer | None = None
         self._room = room
         self._connection = connection
         self._clock = clock
         self._spawn = spawn
+        self._settled = settled
         self._rate = MessageRate(clock.monotonic_ns())
         self._lacking: set[str] = set()
 
     def connected(self) -> None:
+        self._settled(self._connection.id)
         if self.viewer is not None:
             self._room.closes_by(self._connection.id, self.viewer.close)
         self._room.post(events.Joined(self._connection.member("webrtc")))
@@ -104,7 +116,13 @@ class ViewerEnd:
         self._lacking.add(kind)
         self._tell_lacking(kind)
 
+    def notice(self, code: str) -> None:
+        if code == "transcode_back":
+            self._lacking.clear()
+        self._say(messages.notice_message(code))
+
     def closed(self, reason: str) -> None:
+        self._settled(self._connection.id)
         self._connection.gone(reason)
 
     async def _receive(self, text: str | bytes) -> None:
@@ -142,6 +160,9 @@ class PublisherEnd:
         """Publishers are not listened to on a data channel."""
 
     def unsupported(self, kind: str) -> None:
+        """Never told of a publisher."""
+
+    def notice(self, code: str) -> None:
         """Never told of a publisher."""
 
     def closed(self, reason: str) -> None:

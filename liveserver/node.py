@@ -34,9 +34,11 @@ from liveserver.rooms import Rooms
 from liveserver.rtp.flags import Flags
 from liveserver.sfu.forwarder import Forwarder
 from liveserver.sfu.front import Front
+from liveserver.sfu.transcode import Transcodes
 from liveserver.start import Ready, StartError
 from liveserver.store import Store, StoreError, open_store
 from liveserver.tokens import Tokens
+from liveserver.turn import Turn
 from recorder.client import RecorderClient
 
 _log = get_logger()
@@ -95,7 +97,7 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
     tls_context(config.http)  # a missing certificate is said before anything starts
     clock, metrics, bus = Clock(), Metrics(), MemoryBus()
     stack.callback(bus.close)
-    tokens = Tokens.load_or_create(config.key_file)
+    tokens, turn = Tokens.load_or_create(config.key_file), Turn.of(config.rtc)
     store = await open_store(config.store, clock.wall_ms)
     stack.push_async_callback(store.close)
     empty = await store.ledger_size() == 0
@@ -112,6 +114,16 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
     forwarder = Forwarder(front, flags, clock, config.rtc.advertise or own_addresses(config.rtc.host))
     forwarder.start()
     stack.push_async_callback(forwarder.stop)
+    transcodes = Transcodes(
+        forwarder.fanout,
+        forwarder.pacer,
+        clock,
+        maximum=config.transcode.max_lessons,
+        max_bitrate_bps=config.transcode.max_kbps * 1000,
+        linger_ns=config.transcode.linger.ns,
+    )
+    stack.push_async_callback(transcodes.stop)
+    metrics.watch("transcode", transcodes.numbers)
     rooms = Rooms(
         store,
         bus,
@@ -119,8 +131,10 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
         forwarder,
         recordings,
         clock,
+        transcodes=transcodes,
         max_lessons=config.rooms.max_lessons,
         max_viewers=config.rooms.max_viewers,
+        max_joining=config.rooms.max_joining,
     )
     await rooms.start()
     stack.push_async_callback(rooms.stop)
@@ -135,7 +149,7 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
             "guard": await _guard_answers(guard),
         }
 
-    services = Services(config, tokens, metrics, clock, rooms, store, control.listener.url, checks)
+    services = Services(config, tokens, metrics, clock, rooms, store, control.listener.url, checks, turn)
     http = config.http
     public = await listen(public_app(services), http.host, http.port, http, metrics)
     stack.push_async_callback(public.close)

@@ -7,6 +7,7 @@ commit. A cut's effects do not wait for the database: the guard has already dark
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -30,6 +31,7 @@ _LAST_WORDS_S = 2.0  # for the facts that wait when a room stops
 _SLICE = 200  # carriers written to before others are let in
 _RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _URGENT = (events.CutMade, events.Restored)
+_BREATH_S = 0.05  # between commits of what nobody waits for: a class that joins at once shares a few
 T = TypeVar("T")
 
 
@@ -65,6 +67,7 @@ class Room:
         self._queue: asyncio.Queue[tuple[events.Event, asyncio.Future[None] | None]] = asyncio.Queue(
             MAX_WAITING
         )
+        self._hurry = asyncio.Event()  # somebody waits, or a cut
         self._log = get_logger(lesson=state.lesson)
         self._task = asyncio.create_task(self._run(), name=f"room {state.lesson}")
 
@@ -74,6 +77,8 @@ class Room:
             self._queue.put_nowait((event, None))
         except asyncio.QueueFull:
             self.dropped_events += 1
+        if isinstance(event, _URGENT):
+            self._hurry.set()
 
     def ask(self, event: events.Event) -> Awaitable[None]:
         """As `post`; done when its facts are committed and its effects carried out.
@@ -85,6 +90,7 @@ class Room:
             self._queue.put_nowait((event, future))
         except asyncio.QueueFull:
             raise PeerError("lesson_full", "too much at once", status=503, retry_after_s=2) from None
+        self._hurry.set()
         return future
 
     def reach(self, connection: str, carrier: Carrier) -> None:
@@ -120,6 +126,7 @@ class Room:
         """The node is stopping: everyone leaves, those facts are kept, the task ends; the state stays."""
         self.stage.close(reason)
         self._queue.put_nowait((events.Tick(), last := asyncio.get_running_loop().create_future()))
+        self._hurry.set()
         await asyncio.wait([last], timeout=_LAST_WORDS_S)
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
@@ -135,8 +142,12 @@ class Room:
         return self._sink.recording if self._sink else None
 
     async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        began_s = -_BREATH_S
         while True:
             batch = [await self._queue.get()]
+            await self._breathe(began_s + _BREATH_S - loop.time())
+            began_s = loop.time()
             while not self._queue.empty() and len(batch) < _BATCH:
                 batch.append(self._queue.get_nowait())
             try:
@@ -146,6 +157,14 @@ class Room:
                 for _, future in batch:
                     if future is not None and not future.done():
                         future.set_exception(PeerError("internal", "this could not be done", status=500))
+
+    async def _breathe(self, rest_s: float) -> None:
+        """Let events gather for `rest_s`, unless somebody waits."""
+        if rest_s > 0 and not self._hurry.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(rest_s):
+                    await self._hurry.wait()
+        self._hurry.clear()
 
     async def _handle(self, batch: list[_Waiting]) -> None:
         now_ms = self._clock.wall_ms()

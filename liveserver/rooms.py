@@ -12,6 +12,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from liveserver import shapes
+from liveserver.arrivals import Arrivals
 from liveserver.bus import Bus
 from liveserver.clock import Clock
 from liveserver.connections import Connection, PublisherEnd, ViewerEnd
@@ -30,6 +31,7 @@ from liveserver.room import Carrier, Room
 from liveserver.sessions import Answer, Patched, Sessions
 from liveserver.sfu.forwarder import Forwarder
 from liveserver.sfu.stage import Stage
+from liveserver.sfu.transcode import Transcodes
 from liveserver.store import ChatLine, Lesson, Store
 from liveserver.tokens import Claims
 
@@ -52,14 +54,17 @@ class Rooms:
         recordings: Recordings,
         clock: Clock,
         *,
+        transcodes: Transcodes | None = None,
         max_lessons: int = 256,
         max_viewers: int = 1_000,
+        max_joining: int = 500,
     ):
         self._store = store
         self._bus = bus
         self._guard = guard
         self._forwarder = forwarder
         self._recordings = recordings
+        self._transcodes = transcodes
         self._clock = clock
         self._max_lessons = max_lessons
         self._max_viewers = max_viewers
@@ -67,6 +72,7 @@ class Rooms:
         self._opening: dict[str, asyncio.Task[Room]] = {}
         self._free_rows = list(range(forwarder.flags.rooms - 1, -1, -1))
         self._sessions = Sessions(forwarder.candidates)
+        self._arrivals = Arrivals(max_joining)
         self._spawned: set[asyncio.Task[None]] = set()
         self._ticking: asyncio.Task[None] | None = None
         self._unsubscribe: list[Any] = []
@@ -180,11 +186,15 @@ class Rooms:
         """Begin a WHEP session. Raises PeerError as `publish`, and lesson_full (503)."""
         room = await self._room(lesson_id)
         room.state.admit(claims.person, claims.role)
-        if len(room.stage.viewers) >= self._max_viewers and claims.role is Role.LEARNER:
-            raise PeerError("lesson_full", "this lesson is full", status=503, retry_after_s=10)
-        end = ViewerEnd(room, Connection(room, claims, self._clock), self._clock, self._spawn)
+        if claims.role is Role.LEARNER:
+            if len(room.stage.viewers) >= self._max_viewers:
+                raise PeerError("lesson_full", "this lesson is full", status=503, retry_after_s=10)
+            self._arrivals.check()
+        connection = Connection(room, claims, self._clock)
+        end = ViewerEnd(room, connection, self._clock, self._spawn, self._arrivals.settle)
         viewer, sdp = self._forwarder.watch(room.stage, offer, end)
         end.viewer = viewer
+        self._arrivals.begin(connection.id)
         if claims.role is Role.LEARNER:
             self._sessions.only_one_arrives(viewer, lesson_id, claims.person)
         return self._sessions.begin(viewer, lesson_id, claims, sdp)
@@ -243,6 +253,7 @@ class Rooms:
             "front": dict(self._forwarder.front.counters),
             "peers": len(self._forwarder.peers),
             "sessions": len(self._sessions),
+            "joining": len(self._arrivals),
             "tasks": len(asyncio.all_tasks()),
         }
 
@@ -254,6 +265,8 @@ class Rooms:
             "live": len(live),
             "viewers": sum(room.state.viewers for room in self._rooms.values()),
             "peers": len(self._forwarder.peers),
+            "joining": len(self._arrivals),
+            "joins_refused_total": self._arrivals.refused_total,
             "events_dropped_total": sum(room.dropped_events for room in self._rooms.values()),
         }
 
@@ -287,7 +300,8 @@ class Rooms:
             raise PeerError("lesson_full", "this server has too many lessons", status=503, retry_after_s=30)
         history = await self._store.chat(lesson.id, CHAT_HISTORY)
         row = self._free_rows.pop()
-        stage = Stage(row, self._forwarder.flags)
+        transcode = self._transcodes.of(lesson.id) if self._transcodes is not None else None
+        stage = Stage(row, self._forwarder.flags, transcode)
         self._guard.know(lesson.id)
         self._guard.open(lesson.id, row)
         self._forwarder.flags.hold(row, 0)

@@ -1,6 +1,6 @@
 """Watches a lesson by WHEP and counts what arrives.
 
-    python -m loadtest.viewer WHEP_URL TOKEN [--seconds 10]
+    python -m loadtest.viewer WHEP_URL TOKEN [--seconds 10] [--codec h264|vp8]
 
 Prints one JSON line at the end: frames and size of the picture, audio frames and their loudness, the age of
 the time code in the picture (loadtest/pattern.py) where there is one, and the control messages that came.
@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 
 import aiohttp
 import av
-from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection
+from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCRtpReceiver
 from aiortc.mediastreams import MediaStreamError
 
 from loadtest.pattern import age_ms, read_stamp
@@ -51,9 +51,13 @@ class Seen:
 
 
 class Viewer:
-    """One WHEP session with the `control` channel; `async with` it, then look at `seen`."""
+    """One WHEP session with the `control` channel; `async with` it, then look at `seen`.
 
-    def __init__(self, url: str, token: str):
+    `codec` is the one it offers for the picture, "h264" or "vp8"; None offers both.
+    """
+
+    def __init__(self, url: str, token: str, codec: str | None = None):
+        self._codec = codec
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._http = aiohttp.ClientSession()
         self.session = Signalling(self._http, url, token, self._connection)
@@ -65,7 +69,11 @@ class Viewer:
 
     async def __aenter__(self) -> Viewer:
         self._connection.addTransceiver("audio", direction="recvonly")
-        self._connection.addTransceiver("video", direction="recvonly")
+        video = self._connection.addTransceiver("video", direction="recvonly")
+        if self._codec is not None:
+            wanted = ({"h264": "video/H264", "vp8": "video/VP8"}[self._codec], "video/rtx")
+            codecs = RTCRtpReceiver.getCapabilities("video").codecs
+            video.setCodecPreferences([codec for codec in codecs if codec.mimeType in wanted])
         self._started_s = time.monotonic()
         try:
             await self.session.connect()
@@ -129,8 +137,9 @@ async def main() -> int:
     parser.add_argument("url", metavar="WHEP_URL")
     parser.add_argument("token", metavar="TOKEN")
     parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--codec", choices=["h264", "vp8"], help="offer this one alone for the picture")
     options = parser.parse_args()
-    async with Viewer(options.url, options.token) as viewer:
+    async with Viewer(options.url, options.token, options.codec) as viewer:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(viewer.session.gone.wait(), options.seconds)
         types = [message.get("type") for message in viewer.session.messages]

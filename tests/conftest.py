@@ -17,7 +17,7 @@ from tests.drivers.server import Lesson, Server
 
 HERE = Path(__file__).parent
 # Quick suites first, so that a plain mistake shows before browsers start; each below its own folder.
-ORDER = ("contract", "peers", "browser", "foreign")
+ORDER = ("contract", "peers", "browser", "foreign", "faults")
 ADDRESS = "LIVESERVER_TEST_ADDRESS"  # set by tests/run-in-namespace.sh
 
 

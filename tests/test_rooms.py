@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from liveserver.arrivals import Arrivals
 from liveserver.bus import MemoryBus
 from liveserver.clock import Clock
 from liveserver.connections import Connection
@@ -493,6 +494,21 @@ class TestStoreAway:
 
 
 class TestSessions:
+    async def test_learners_beyond_the_bound_on_joins_under_way_come_again(self, node):
+        lesson = await node.lesson()
+        recvonly = offer(AUDIO, direction="recvonly")
+        node.rooms._arrivals = Arrivals(2)
+        for number in range(2):
+            await node.rooms.watch(lesson, claims(f"p{number}"), recvonly)
+        with pytest.raises(PeerError) as raised:
+            await node.rooms.watch(lesson, claims("late"), "not even read")
+        assert (raised.value.code, raised.value.status) == ("lesson_full", 503)
+        assert raised.value.retry_after_s >= 1
+        await node.rooms.watch(lesson, MODERATOR, recvonly)
+        for peer in list(node.rooms._forwarder.peers.values()):
+            peer.close("handshake_timeout")
+        await node.rooms.watch(lesson, claims("late"), recvonly)
+
     async def test_whip_and_whep_answer_and_end(self, node):
         lesson = await node.lesson()
         published = await node.rooms.publish(lesson, TEACHER, offer(AUDIO, VIDEO, CONTROL))

@@ -15,6 +15,7 @@ from liveserver.core.errors import PeerError
 from liveserver.http.ports import Rooms, Store
 from liveserver.metrics import Metrics
 from liveserver.tokens import Claims, Tokens
+from liveserver.turn import Turn
 
 Body = TypeVar("Body")
 Query = TypeVar("Query")
@@ -44,6 +45,8 @@ class Services(Edge):
     """Address of the guard's control port, as it is to be reached from this host."""
     checks: Callable[[], Awaitable[Mapping[str, bool]]] | None = None
     """Each part's readiness by name, for /readyz."""
+    turn: Turn | None = None
+    """Signs credentials for the configured relays."""
 
 
 @dataclass(frozen=True, slots=True)

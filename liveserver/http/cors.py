@@ -30,10 +30,16 @@ def cors(*prefixes: str) -> Middleware:
     async def open_to_all(request: web.Request, handler: Next) -> web.StreamResponse:
         if not request.path.startswith(prefixes):
             return await handler(request)
-        if request.method == "OPTIONS":
+        if request.method == "OPTIONS" and not _asks_for_itself(request):
             return web.Response(status=204, headers=_ANY_ORIGIN | _PREFLIGHT)
         answer = await handler(request)
-        answer.headers.update(_ANY_ORIGIN)
+        answer.headers.update(_ANY_ORIGIN | _PREFLIGHT if request.method == "OPTIONS" else _ANY_ORIGIN)
         return answer
 
     return open_to_all
+
+
+def _asks_for_itself(request: web.Request) -> bool:
+    """Whether a client, and not its browser on its behalf, asks what a resource offers (RFC 9725 4.6):
+    a preflight never carries a token."""
+    return "Authorization" in request.headers and request.match_info.http_exception is None

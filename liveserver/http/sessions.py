@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from aiohttp import web
+from aiohttp import hdrs, web
+from multidict import CIMultiDict
 
 from liveserver.http.context import AnyCall, base_url
 from liveserver.http.ports import Answer
@@ -14,11 +15,27 @@ FRAGMENT = "application/trickle-ice-sdpfrag"
 def created(call: AnyCall, prefix: str, answer: Answer) -> web.Response:
     """201 with the session's absolute address, its entity tag and the SDP answer (RFC 9725 4.2)."""
     location = f"{base_url(call.request)}{prefix}/{call.lesson}/{answer.session_id}"
-    return web.Response(
-        status=201,
-        body=answer.sdp.encode(),
-        headers={"Content-Type": SDP, "Location": location, "ETag": quoted(answer.etag)},
-    )
+    headers = ice_servers(call)
+    headers.update({"Content-Type": SDP, "Location": location, "ETag": quoted(answer.etag)})
+    return web.Response(status=201, body=answer.sdp.encode(), headers=headers)
+
+
+async def show_ice_servers(call: AnyCall) -> web.Response:
+    """204 with the relays, for clients that cannot take them after their offer (RFC 9725 4.6)."""
+    return web.Response(status=204, headers=ice_servers(call))
+
+
+def ice_servers(call: AnyCall) -> CIMultiDict[str]:
+    """A Link header for each configured relay, with credentials for whoever asks (RFC 9725 4.6)."""
+    services, bearer = call.services, call.bearer
+    if services.turn is None:
+        return CIMultiDict()
+    now_s = services.clock.wall_s()
+    servers = services.turn.servers(bearer.person, call.lesson, bearer.expires_at_s, now_s)
+    headers = CIMultiDict((hdrs.LINK, server.link) for server in servers)
+    if headers:
+        headers[hdrs.CACHE_CONTROL] = "no-store"
+    return headers
 
 
 async def patch(call: AnyCall) -> web.Response:

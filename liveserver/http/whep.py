@@ -28,6 +28,15 @@ ROUTES = (
         text_body=sessions.SDP,
     ),
     Route(
+        "OPTIONS",
+        f"/whep/{LESSON}",
+        sessions.show_ice_servers,
+        "The relays, as Link headers; without a token this is a preflight",
+        Scope.LESSON,
+        {204: ("A Link header for each relay", None)},
+        Permission.WATCH,
+    ),
+    Route(
         "PATCH",
         f"/whep/{LESSON}/{SESSION}",
         sessions.patch,

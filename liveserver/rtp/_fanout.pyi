@@ -1,13 +1,16 @@
-"""What the extension offers; `Fanout` has the calls of the reference, and tests hold it to them."""
+"""What the extension offers; its classes have the calls of the reference, and tests hold them to it."""
 
-from liveserver.rtp.fanout import Fanout as _Reference
+from liveserver.rtp.fanout import Fanout as _Fanout
+from liveserver.rtp.receiver import Receiver as _Receiver
 
 LIBRARY: str  # the path OpenSSL was found at
 VERSION: str
 
-class Fanout(_Reference):
+class Fanout(_Fanout):
     @property
     def segments(self) -> bool: ...
+
+class Receiver(_Receiver): ...
 
 def derive(key: bytes, salt: bytes, label: int, size: int) -> bytes: ...
 def protect(

@@ -185,10 +185,7 @@ def _username(value: bytes | None) -> str | None:
         return None
     if len(value) > MAX_USERNAME_BYTES:
         raise PeerError("stun_malformed", "username is too long")
-    try:
-        return value.decode()
-    except UnicodeDecodeError as error:
-        raise PeerError("stun_malformed", "username is not UTF-8") from error
+    return value.decode(errors="replace")  # what is not UTF-8 names nobody
 
 
 def _integer(value: bytes | None) -> int | None:

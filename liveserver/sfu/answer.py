@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from liveserver.core.errors import PeerError
 from liveserver.sfu.offer import Codec, Offer, OfferedMedia, choose_audio, choose_video
-from liveserver.sfu.sieve import MID_URI
+from liveserver.sfu.sdp import MID_URI
 
 SCTP_PORT = 5000
 MAX_MESSAGE_BYTES = 65536

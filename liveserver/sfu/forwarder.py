@@ -11,13 +11,14 @@ from liveserver.log import Event, get_logger
 from liveserver.rtp import native
 from liveserver.rtp.flags import Flags
 from liveserver.sfu.answer import IceCredentials, ServerSide, answer_publisher, answer_viewer
+from liveserver.sfu.dtls import Certificate
 from liveserver.sfu.front import Front, Kind
 from liveserver.sfu.pacer import Pacer
 from liveserver.sfu.peer import Peer, PeerEvents, Transport
 from liveserver.sfu.publisher import Publisher
+from liveserver.sfu.sdp import parse_offer
 from liveserver.sfu.stage import Stage
 from liveserver.sfu.viewer import Viewer
-from liveserver.sfu.webrtc import Certificate, parse_offer
 
 _ASK_EVERY_S = 0.02
 _TICK_S = 1.0
@@ -46,8 +47,8 @@ class Forwarder:
         self._clock = clock
         self._max_peers = max_peers
         self._peer_timeout_ns = int(peer_timeout_s * 1e9)
-        self._pacer = Pacer(self.fanout, clock.monotonic_ns, self._schedule)
-        self._transport = Transport(front, self._pacer, Certificate.generateCertificate())
+        self.pacer = Pacer(self.fanout, clock.monotonic_ns, self._schedule)
+        self._transport = Transport(front, self.pacer, Certificate.generate())
         candidates = [(address, front.port) for address in addresses]
         self._server = ServerSide(self._transport.certificate.fingerprint, candidates)
         self._tasks: list[asyncio.Task[None]] = []
@@ -72,7 +73,7 @@ class Forwarder:
             peer.close("server_stopping")
         await asyncio.gather(*(peer.wait_closed() for peer in peers), return_exceptions=True)
         asyncio.get_running_loop().remove_reader(self.front.fd)
-        self._pacer.stop()
+        self.pacer.stop()
         self.front.close()
 
     def publish(self, stage: Stage, sdp: str, events: PeerEvents) -> tuple[Publisher, str]:
@@ -140,7 +141,7 @@ class Forwarder:
                 _log.exception(Event.PEER_FAILED, peer=publisher.id)
                 publisher.close("internal")
         if publishers:
-            self._pacer.run()  # a frame that somebody waits for may be complete now
+            self.pacer.run()  # a frame that somebody waits for may be complete now
 
     def _schedule(self, due_ns: int, callback: Callable[[], None]) -> asyncio.TimerHandle:
         delay_s = max(0, due_ns - self._clock.monotonic_ns()) / 1e9

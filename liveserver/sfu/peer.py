@@ -6,20 +6,13 @@ import asyncio
 import secrets
 from typing import Protocol
 
-from liveserver.core.errors import PeerError
 from liveserver.rtp.fanout import Fanout
 from liveserver.sfu.answer import Answer, IceCredentials
+from liveserver.sfu.dtls import Certificate, Dtls, SrtpKeys
 from liveserver.sfu.front import Front
-from liveserver.sfu.offer import Offer
+from liveserver.sfu.offer import Offer, OfferedMedia
 from liveserver.sfu.pacer import Pacer
-from liveserver.sfu.webrtc import (
-    Certificate,
-    DataChannel,
-    DatagramPipe,
-    Dtls,
-    Sctp,
-    open_sctp,
-)
+from liveserver.sfu.webrtc import DataChannel, Sctp, open_sctp
 
 HANDSHAKE_TIMEOUT_S = 20.0
 _FAREWELL_POLLS = 50  # at most a second for the last messages to be acknowledged
@@ -36,6 +29,8 @@ class PeerEvents(Protocol):
     def control_text(self, text: str | bytes) -> None: ...
 
     def unsupported(self, kind: str) -> None: ...
+
+    def notice(self, code: str) -> None: ...
 
     def closed(self, reason: str) -> None: ...
 
@@ -65,21 +60,24 @@ class Peer:
         self._transport = transport
         self._events = events
         self.endpoint = transport.front.add(self, ice)
-        self._pipe = DatagramPipe(self.endpoint.send)
-        self._dtls = Dtls(self._pipe, transport.certificate)
+        self._dtls: Dtls | None = None
         self._sctp: Sctp | None = None
         self._channel: DataChannel | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._closing: asyncio.Task[None] | None = None
+        self._control: OfferedMedia | None = None
+        self._deadline: asyncio.TimerHandle | None = None
         self._leaving: asyncio.Task[None] | None = None
 
     def start(self, offer: Offer, answer: Answer) -> None:
         """Wait for the peer's ClientHello and go on from there."""
         self.remote_ufrag = offer.ice_ufrag
-        self._task = asyncio.create_task(self._run(offer, answer), name=f"peer {self.id}")
+        self._control = answer.control
+        self._dtls = Dtls(self._transport.certificate, offer.fingerprints, self.endpoint.send, self)
+        self._deadline = asyncio.get_running_loop().call_later(HANDSHAKE_TIMEOUT_S, self._too_late)
 
     def receive_dtls(self, data: bytes) -> None:
-        self._pipe.push(data)
+        """A datagram of DTLS from the address in use."""
+        if self._dtls is not None:
+            self._dtls.receive(data)
 
     def restart_ice(self) -> IceCredentials:
         """New credentials for the same session; the ETag changes with them (RFC 9725 4.3)."""
@@ -97,7 +95,7 @@ class Peer:
         if self.session:
             self._transport.fanout.remove_session(self.session)
             self.session = 0
-        self._closing = asyncio.create_task(self._shut_down(), name=f"peer {self.id} closing")
+        self._let_go()
         self._events.closed(reason)
 
     async def finish(self, reason: str) -> None:
@@ -107,31 +105,22 @@ class Peer:
                 break
             await asyncio.sleep(_FAREWELL_POLL_S)
         self.close(reason)
-        await self.wait_closed()
 
     async def wait_closed(self) -> None:
         """Until every task of a closed peer has ended."""
-        if self._closing is not None:
-            await asyncio.shield(self._closing)
+        if self._leaving is not None:
+            await asyncio.gather(self._leaving, return_exceptions=True)
 
-    def _media_connected(self) -> None:
-        """Keys are there: media may flow (`self.session` is set)."""
-
-    def _media_closed(self) -> None:
-        """The peer is closing; `self.session` is still valid."""
-
-    async def _run(self, offer: Offer, answer: Answer) -> None:
-        try:
-            async with asyncio.timeout(HANDSHAKE_TIMEOUT_S):
-                keys = await self._dtls.handshake(offer.fingerprints)
-        except (PeerError, TimeoutError) as error:
-            self.close("dtls_failed" if isinstance(error, PeerError) else "handshake_timeout")
-            return
-        if answer.control is not None:
-            self._sctp = await open_sctp(
-                self._dtls,
-                answer.control.sctp_port,
-                answer.control.max_message_bytes,
+    def secured(self, keys: SrtpKeys) -> None:
+        """The DTLS handshake is done (`sfu.dtls.DtlsEvents`): media and messages may flow."""
+        assert self._dtls is not None
+        self._cancel_deadline()
+        control = self._control
+        if control is not None:
+            self._sctp = open_sctp(
+                self._dtls.send,
+                control.sctp_port,
+                control.max_message_bytes,
                 self._control_opened,
                 self._events.control_text,
                 self.close,
@@ -143,10 +132,24 @@ class Peer:
         self.endpoint.open(
             keys.profile, keys.inbound_key, keys.inbound_salt, self.session, is_viewer=self.is_viewer
         )
-        self._dtls.on("statechange", self._dtls_changed)
         self.is_connected = True
         self._media_connected()
         self._events.connected()
+
+    def received(self, data: bytes) -> None:
+        """An SCTP packet (`sfu.dtls.DtlsEvents`)."""
+        if self._sctp is not None:
+            self._sctp.receive(data)
+
+    def ended(self, reason: str) -> None:
+        """DTLS failed, or the peer took leave (`sfu.dtls.DtlsEvents`)."""
+        self.close(reason)
+
+    def _media_connected(self) -> None:
+        """Keys are there: media may flow (`self.session` is set)."""
+
+    def _media_closed(self) -> None:
+        """The peer is closing; `self.session` is still valid."""
 
     def _control_opened(self, channel: DataChannel) -> None:
         self._channel = channel
@@ -159,19 +162,19 @@ class Peer:
             leaving = self.finish("closed_by_server")
             self._leaving = asyncio.create_task(leaving, name=f"peer {self.id} leaving")
 
-    def _dtls_changed(self) -> None:
-        if self._dtls.state in ("closed", "failed"):
-            self.close("left")
+    def _too_late(self) -> None:
+        self._deadline = None
+        self.close("handshake_timeout")
 
-    async def _shut_down(self) -> None:
-        task = self._task
-        if task is not None and task is not asyncio.current_task():
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-        try:
-            if self._sctp is not None:
-                await self._sctp.stop()
-            await self._dtls.stop()
-        finally:
-            self._pipe.close()
-            self._transport.front.remove(self.endpoint)
+    def _cancel_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _let_go(self) -> None:
+        self._cancel_deadline()
+        if self._sctp is not None:
+            self._sctp.end()
+        if self._dtls is not None:
+            self._dtls.close()
+        self._transport.front.remove(self.endpoint)

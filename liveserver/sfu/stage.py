@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from liveserver.rtp.flags import ALL, Flags
 from liveserver.sfu.publisher import Publisher
 from liveserver.sfu.tap import FrameSink, FrameTap
+from liveserver.sfu.transcode import Transcode
 from liveserver.sfu.uplink import Uplink
 from liveserver.sfu.viewer import Viewer
 
 
 class Stage:
-    """`room` is the lesson's row in the flags. Owned by the lesson's room; used on the main loop only."""
+    """`room` is the lesson's row in the flags. Owned by the lesson's room; used on the main loop only.
 
-    def __init__(self, room: int, flags: Flags):
+    `transcode` serves viewers who lack the publisher's codec; without one they are told that they do.
+    """
+
+    def __init__(self, room: int, flags: Flags, transcode: Transcode | None = None):
         self.room = room
         self.cname = f"lesson-{room}"  # one clock for all its tracks (RFC 3550 6.5.1)
         self.publisher: Publisher | None = None
@@ -23,6 +27,10 @@ class Stage:
         self._flags = flags
         self._sink: FrameSink | None = None
         self._taps: list[FrameTap] = []
+        self._transcode = transcode
+        if transcode is not None:
+            transcode.on_change = self.show_all
+            transcode.on_notice = self._notice
 
     def publish(self, publisher: Publisher) -> None:
         """The given peer is the instructor's from now on; an earlier one is closed as replaced."""
@@ -30,10 +38,14 @@ class Stage:
         self._tap()
         if previous is not None:
             previous.close("replaced")
+        if self._transcode is not None:
+            self._transcode.renew()
         self.show_all()
 
     def unpublish(self, publisher: Publisher) -> None:
         """The peer's connection ended."""
+        if self._transcode is not None:
+            self._transcode.forget(publisher.uplinks)
         if self.publisher is publisher:
             self._untap()
             self.publisher = None
@@ -48,7 +60,8 @@ class Stage:
     @property
     def sources(self) -> Sequence[Uplink]:
         """Every track that viewers are shown."""
-        return self.publisher.uplinks if self.publisher is not None else ()
+        ours = self.publisher.uplinks if self.publisher is not None else []
+        return ours + ([lane.uplink for lane in self._transcode.lanes] if self._transcode is not None else [])
 
     def share_screen(self, is_shared: bool) -> None:
         """Whether viewers with one video get the screen instead of the camera."""
@@ -80,6 +93,8 @@ class Stage:
             self.publisher.close(reason)
         for viewer in list(self.viewers):
             viewer.close(reason)
+        if self._transcode is not None:
+            self._transcode.close()
 
     def show_all(self) -> None:
         for viewer in list(self.viewers):
@@ -89,9 +104,19 @@ class Stage:
         if not viewer.is_connected:
             return
         if self.publisher is None:
-            viewer.show(None, [])
+            viewer.show(None, [], self._instead)
             return
-        viewer.show(self.publisher.uplink("audio"), self._videos(self.publisher))
+        viewer.show(self.publisher.uplink("audio"), self._videos(self.publisher), self._instead)
+
+    def _instead(self, uplink: Uplink, codecs: Container[str]) -> Uplink | None:
+        return self._transcode.instead(uplink, codecs) if self._transcode is not None else None
+
+    def _notice(self, code: str) -> None:
+        """Tell those who watch what the transcode makes."""
+        assert self._transcode is not None
+        for viewer in list(self.viewers):
+            if any(self._transcode.makes(downlink.source) for downlink in viewer.videos):
+                viewer.notice(code)
 
     def _videos(self, publisher: Publisher) -> list[Uplink]:
         """The tracks by rank: the screen while it is shared, else the camera, then the other."""
@@ -113,10 +138,10 @@ class Stage:
     def _untap(self) -> None:
         for tap in self._taps:
             tap.flush()
-        self._taps.clear()
         if self.publisher is not None:
             for uplink in self.publisher.uplinks:
-                uplink.taps.clear()
+                uplink.taps[:] = [tap for tap in uplink.taps if tap not in self._taps]
+        self._taps.clear()
 
     def describe(self) -> Mapping[str, object]:
         """For /debug/rooms."""
@@ -124,5 +149,6 @@ class Stage:
             "room": self.room,
             "publisher": self.publisher.describe() if self.publisher else None,
             "viewers": len(self.viewers),
+            "transcode": self._transcode.describe() if self._transcode else None,
             "sample": [viewer.describe() for viewer in list(self.viewers)[:20]],
         }

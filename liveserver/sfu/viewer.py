@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 
 from liveserver.clock import Clock
 from liveserver.rtp import rtcp
@@ -14,6 +14,8 @@ from liveserver.sfu.peer import Peer, PeerEvents, Transport
 from liveserver.sfu.uplink import Uplink
 
 FIREFOX_HOLD_NS = 75_000_000  # Firefox drops what comes right after DTLS
+# What to show instead of an uplink to a viewer who has these codecs and not its own; None: nothing.
+Instead = Callable[[Uplink, Container[str]], Uplink | None]
 
 
 class Viewer(Peer):
@@ -41,7 +43,7 @@ class Viewer(Peer):
         self._on_ready = on_ready
         self._on_gone = on_gone
         self._answer: Answer | None = None
-        self._shown: dict[str, Uplink | None] = {}
+        self._lacking: dict[str, Uplink] = {}  # by mid: what could not be shown, and the owner was told
         self.audio: Downlink | None = None
         self.videos: list[Downlink] = []
 
@@ -50,15 +52,19 @@ class Viewer(Peer):
         self._answer = answer
         self.hold_ns = FIREFOX_HOLD_NS if is_firefox else 0
 
-    def show(self, audio: Uplink | None, videos: Sequence[Uplink]) -> None:
+    def show(self, audio: Uplink | None, videos: Sequence[Uplink], instead: Instead) -> None:
         """Attach the instructor's tracks: the first video m-line gets the first of `videos`, and so on.
 
-        Tells the owner once (`unsupported`) when the viewer lacks a track's codec.
+        Tells the owner once (`unsupported`) when the viewer lacks a track's codec and `instead` has nothing.
         """
         if self.audio is not None:
-            self._attach(self.audio, audio, 0)
+            self._attach(self.audio, audio, 0, instead)
         for index, downlink in enumerate(self.videos):
-            self._attach(downlink, videos[index] if index < len(videos) else None, self.hold_ns)
+            self._attach(downlink, videos[index] if index < len(videos) else None, self.hold_ns, instead)
+
+    def notice(self, code: str) -> None:
+        """Something about the picture that the person should know: `transcode_lost`, `transcode_back`."""
+        self._events.notice(code)
 
     def refresh(self, now_ns: int) -> None:
         """Media was held back and may flow again: start from the cache."""
@@ -108,16 +114,20 @@ class Viewer(Peer):
             downlink.close()
         self._on_gone(self)
 
-    def _attach(self, downlink: Downlink, uplink: Uplink | None, hold_ns: int) -> None:
+    def _attach(self, downlink: Downlink, uplink: Uplink | None, hold_ns: int, instead: Instead) -> None:
         if uplink is None:
             downlink.detach()
             return
-        if downlink.can_show(uplink):
-            downlink.attach(uplink, hold_ns)
+        mid, codecs = downlink.outbound.mid, downlink.outbound.codecs
+        shown = uplink if downlink.can_show(uplink) else instead(uplink, codecs)
+        if shown is not None:
+            downlink.attach(shown, hold_ns)
+            if self._lacking.pop(mid, None) is not None:
+                self._events.notice("transcode_back")
             return
         downlink.detach()
-        if self._shown.get(downlink.outbound.mid) is not uplink:
-            self._shown[downlink.outbound.mid] = uplink
+        if self._lacking.get(mid) is not uplink:
+            self._lacking[mid] = uplink
             self._events.unsupported(uplink.codec)
 
     def _downlinks(self) -> list[Downlink]:

@@ -1,191 +1,133 @@
-"""The only file that knows aiortc: SDP parsing, DTLS and SCTP over a transport of ours.
+"""The only file that knows aiortc: its SCTP over a transport of ours.
 
-aiortc's RTCPeerConnection, receivers and senders decode, encode and queue without bounds, so none of
-them is used. What is used: `aiortc.sdp` to read an offer, `RTCDtlsTransport` for the handshake (its
-SRTP keys are handed to `rtp.srtp` and `rtp.fanout`), `RTCSctpTransport` for the data channel. The
-subclasses add the bounds they lack (RELIABILITY section 0, items 1 and 2).
+aiortc's RTCPeerConnection, receivers and senders decode, encode and queue without bounds, its DTLS
+transport has a task and a queue per peer, its SDP reader takes a millisecond: `sfu.dtls` and `sfu.sdp` are
+ours. What is used is `RTCSctpTransport` for the data channel, with the bounds it lacks (RELIABILITY
+section 0, items 1 and 2).
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
-from dataclasses import dataclass
+import struct
+from collections.abc import Callable, Coroutine
 from typing import Any, cast
 
-from aiortc import sdp as aiortc_sdp
 from aiortc.rtcdatachannel import RTCDataChannel
-from aiortc.rtcdtlstransport import (
-    SRTP_AEAD_AES_128_GCM,
-    SRTP_AES128_CM_SHA1_80,
-    RTCCertificate,
-    RTCDtlsFingerprint,
-    RTCDtlsParameters,
-    RTCDtlsTransport,
-    SRTPProtectionProfile,
-    State,
-)
-from aiortc.rtcicetransport import RTCIceTransport
+from aiortc.rtcdtlstransport import RTCDtlsTransport
 from aiortc.rtcsctptransport import Chunk, RTCSctpCapabilities, RTCSctpTransport
-from OpenSSL import SSL
 
-from liveserver.core.errors import PeerError
-from liveserver.sfu.offer import Codec, Offer, OfferedMedia, check_size
-from liveserver.sfu.sieve import sieve
-
-# RFC 5764 4.1.2 and RFC 7714 14.2 protection profile numbers.
-PROFILE_NUMBERS = {SRTP_AEAD_AES_128_GCM: 7, SRTP_AES128_CM_SHA1_80: 1}
-
-MAX_DATAGRAMS_WAITING = 64
 MAX_REASSEMBLY_BYTES = 256 * 1024
 MAX_MESSAGE_BYTES = 64 * 1024
 MAX_STREAMS = 16
 MAX_OUTBOUND_BYTES = 512 * 1024
-_CIPHERS = (
-    b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
-    b"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA"
-)
+_INIT_PATIENCE_S = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class SrtpKeys:
-    """Master keys and salts of a finished handshake; `inbound` protects what the peer sends."""
+class Lower:
+    """What aiortc's SCTP takes for a DTLS transport: a way out that never waits."""
 
-    profile: int
-    inbound_key: bytes
-    inbound_salt: bytes
-    outbound_key: bytes
-    outbound_salt: bytes
-
-
-class Certificate(RTCCertificate):
-    """The node's DTLS identity, with one OpenSSL context shared by every peer.
-
-    Building a context per peer is a third of a join's cost.
-    """
-
-    _shared: SSL.Context | None = None
-
-    def _create_ssl_context(self, srtp_profiles: list[SRTPProtectionProfile]) -> SSL.Context:
-        if self._shared is None:
-            context = super()._create_ssl_context(srtp_profiles)
-            context.set_cipher_list(_CIPHERS)
-            context.set_options(SSL.OP_NO_RENEGOTIATION)
-            self._shared = context
-        return self._shared
-
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 of the certificate, as `a=fingerprint` prints it."""
-        for entry in self.getFingerprints():
-            if entry.algorithm == "sha-256":
-                return str(entry.value)
-        raise AssertionError("aiortc always offers sha-256")
-
-
-class DatagramPipe:
-    """What aiortc takes for an ICE transport: a bounded inbox and a way out."""
-
-    role = "controlled"
-    state = "completed"
+    _role = "server"
+    state = "connected"
 
     def __init__(self, send: Callable[[bytes], None]):
-        self._send_datagram = send
-        self._inbox: asyncio.Queue[bytes | None] = asyncio.Queue(MAX_DATAGRAMS_WAITING)
-        self.dropped = 0
-
-    def push(self, datagram: bytes) -> None:
-        """A DTLS record (first byte 20-63) from the validated address; dropped when the inbox is full."""
-        try:
-            self._inbox.put_nowait(datagram)
-        except asyncio.QueueFull:
-            self.dropped += 1
-
-    def close(self) -> None:
-        """Let the reader end: its next receive raises ConnectionError."""
-        if self._inbox.full():
-            self._inbox.get_nowait()
-        self._inbox.put_nowait(None)
-
-    async def _recv(self) -> bytes:
-        datagram = await self._inbox.get()
-        if datagram is None:
-            raise ConnectionError("closed")
-        return datagram
-
-    async def _send(self, datagram: bytes) -> None:
-        self._send_datagram(datagram)
-
-
-class Dtls(RTCDtlsTransport):
-    """DTLS server (a=setup:passive) that hands out the SRTP keys instead of using them."""
-
-    def __init__(self, pipe: DatagramPipe, certificate: Certificate):
-        super().__init__(cast(RTCIceTransport, pipe), [certificate])
-        self.keys: SrtpKeys | None = None
-        self._srtp_profiles = list(PROFILE_NUMBERS)
-        self._set_role("server")
-
-    async def handshake(self, fingerprints: tuple[tuple[str, str], ...]) -> SrtpKeys:
-        """Complete the handshake; raises PeerError("dtls_failed") when it, or the fingerprint, fails."""
-        parameters = RTCDtlsParameters(fingerprints=[RTCDtlsFingerprint(*pair) for pair in fingerprints])
-        await self.start(parameters)
-        if self.keys is None:
-            raise PeerError("dtls_failed", f"state {self.state}")
-        return self.keys
+        self._send_now = send
 
     async def _send_data(self, data: bytes) -> None:
-        try:
-            await super()._send_data(data)
-        except SSL.Error as error:  # shut down already: SCTP's timers may fire once more
-            raise ConnectionError("the DTLS session is closed") from error
+        self._send_now(data)
 
-    def _setup_srtp(self) -> None:
-        assert self._ssl is not None
-        negotiated = self._ssl.get_selected_srtp_profile()
-        profile = next((p for p in PROFILE_NUMBERS if p.openssl_profile == negotiated), None)
-        if profile is None:
-            self._set_state(State.FAILED)
-            return
-        material = self._ssl.export_keying_material(
-            b"EXTRACTOR-dtls_srtp", 2 * (profile.key_length + profile.salt_length)
-        )
-        peer = profile.get_key_and_salt(material, 0)
-        ours = profile.get_key_and_salt(material, 1)
-        size = profile.key_length
-        self.keys = SrtpKeys(PROFILE_NUMBERS[profile], peer[:size], peer[size:], ours[:size], ours[size:])
+    def _register_data_receiver(self, receiver: object) -> None:
+        """Packets are handed to `Sctp.receive` by the peer itself."""
+
+    def _unregister_data_receiver(self, receiver: object) -> None:
+        """As above."""
 
 
 class Sctp(RTCSctpTransport):
-    """SCTP (RFC 8831) with the bounds aiortc lacks; any breach ends this peer alone."""
+    """SCTP (RFC 8831) with the bounds aiortc lacks; any breach ends this peer alone.
 
-    def __init__(self, dtls: Dtls, port: int, on_breach: Callable[[str], None]):
-        super().__init__(dtls, port)
+    aiortc's methods are coroutines of which none ever waits once sending does not, so they are run to their
+    end where they are called: no task per packet and message.
+    """
+
+    def __init__(
+        self,
+        send: Callable[[bytes], None],
+        port: int,
+        on_breach: Callable[[str], None],
+        on_channel: Callable[[RTCDataChannel], None] = lambda channel: None,
+    ):
+        super().__init__(cast(RTCDtlsTransport, Lower(send)), port)
         self._on_breach = on_breach
+        self._on_channel = on_channel
         self._inbound_streams_max = MAX_STREAMS
         self._advertised_rwnd = MAX_REASSEMBLY_BYTES
+        self._patience: asyncio.TimerHandle | None = None
+        self._flushed = asyncio.get_running_loop().create_future()
+        self._flushed.set_result(None)
 
-    async def _handle_data(self, data: bytes) -> None:
+    def begin(self, port: int, max_message_bytes: int) -> None:
+        """Be ready for the association; `port` and `max_message_bytes` are the peer's (RFC 8841)."""
+        _run_to_end(self.start(RTCSctpCapabilities(maxMessageSize=max_message_bytes), port))
+
+    def receive(self, packet: bytes) -> None:
+        """One SCTP packet from the peer."""
         try:
-            await super()._handle_data(data)
-        except (ValueError, AssertionError, KeyError, IndexError, TypeError, AttributeError):
+            _run_to_end(self._handle_data(packet))
+        except (ValueError, AssertionError, LookupError, TypeError, AttributeError, struct.error):
             self._on_breach("sctp_malformed")
         if self._advertised_rwnd < 0 or len(self._inbound_streams) > MAX_STREAMS:
             self._on_breach("sctp_flood")
         if len(self._data_channels) > MAX_STREAMS:
             self._on_breach("sctp_flood")
 
+    def end(self) -> None:
+        """Abort the association; nothing is sent any more."""
+        if self._patience is not None:
+            self._patience.cancel()
+        _run_to_end(self.stop())
+
+    async def _init(self) -> None:
+        # Both sides may initiate (RFC 8841 9.3), and the DTLS client, which is ready first, always does.
+        # A collision costs both of them twice the packets: ours is kept for a peer that does not.
+        self._patience = asyncio.get_running_loop().call_later(_INIT_PATIENCE_S, self._initiate)
+
+    def _initiate(self) -> None:
+        if not self._remote_verification_tag:
+            _run_to_end(super()._init())
+
     async def _send_chunk(self, chunk: Chunk) -> None:
-        # aiortc sends from tasks nobody awaits: a peer that has gone is no failure to report.
+        # aiortc sends from timers nobody watches: a peer that has gone is no failure to report.
         with contextlib.suppress(ConnectionError):
             await super()._send_chunk(chunk)
+
+    def _data_channel_flush(self) -> asyncio.Future[None]:  # type: ignore[override]
+        # aiortc makes a task of each flush it does not await; a future that is done needs none.
+        _run_to_end(super()._data_channel_flush())
+        return self._flushed
+
+    def emit(self, event: str, *args: Any, **kwargs: Any) -> bool:
+        """What aiortc tells its listeners: that the peer has opened a channel."""
+        if event == "datachannel":
+            self._on_channel(args[0])
+        return True
 
     async def _receive(self, stream_id: int, pp_id: int, data: bytes) -> None:
         if len(data) > MAX_MESSAGE_BYTES:
             self._on_breach("too_large")
             return
         await super()._receive(stream_id, pp_id, data)
+
+
+def _run_to_end(work: Coroutine[Any, Any, None]) -> None:
+    """Carry out a coroutine that has nothing to wait for."""
+    try:
+        work.send(None)
+    except StopIteration:
+        return
+    work.close()
+    raise RuntimeError("SCTP wanted to wait")
 
 
 class DataChannel:
@@ -220,96 +162,21 @@ class DataChannel:
         return int(self._channel.bufferedAmount)
 
 
-async def open_sctp(
-    dtls: Dtls,
+def open_sctp(
+    send: Callable[[bytes], None],
     port: int,
     max_message_bytes: int,
     on_control: Callable[[DataChannel], None],
     on_text: Callable[[str | bytes], None],
     on_breach: Callable[[str], None],
 ) -> Sctp:
-    """An SCTP association that reports the channel labelled `control` and its messages.
-
-    To be awaited right after the handshake: nothing may be read in between.
-    """
-    sctp = Sctp(dtls, port, on_breach)
+    """An SCTP association that reports the channel labelled `control` and its messages."""
 
     def opened(channel: RTCDataChannel) -> None:
         if channel.label == "control":
             channel.on("message", on_text)
             on_control(DataChannel(channel))
 
-    sctp.on("datachannel", opened)
-    await sctp.start(RTCSctpCapabilities(maxMessageSize=max_message_bytes), port)
+    sctp = Sctp(send, port, on_breach, opened)
+    sctp.begin(port, max_message_bytes)
     return sctp
-
-
-def parse_offer(sdp: str) -> Offer:
-    """Read an SDP offer; raises PeerError sdp_too_large (413), sdp_malformed (400), sdp_unsupported (422)."""
-    check_size(sdp)
-    kept = sieve(sdp)
-    try:
-        described = aiortc_sdp.SessionDescription.parse(kept)
-        media = tuple(_media(line, index) for index, line in enumerate(described.media))
-        bundled = frozenset(str(x) for g in described.group if g.semantic == "BUNDLE" for x in g.items)
-    except (
-        ValueError,
-        AssertionError,
-        KeyError,
-        IndexError,
-        TypeError,
-        AttributeError,
-        StopIteration,
-    ) as error:
-        raise PeerError("sdp_malformed", f"not a readable SDP offer ({type(error).__name__})") from error
-    if not described.media:
-        raise PeerError("sdp_malformed", "the offer has no m-lines")
-    if len({line.mid for line in media}) != len(media):
-        raise PeerError("sdp_malformed", "two m-lines share a mid")
-    if len(media) > 1 and not bundled.issuperset(line.mid for line in media):
-        raise PeerError("sdp_unsupported", "all m-lines must be in one BUNDLE group", status=422)
-    first = described.media[0]
-    if first.ice is None or not first.ice.usernameFragment or not first.ice.password:
-        raise PeerError("sdp_malformed", "ice-ufrag or ice-pwd is missing")
-    if first.dtls is None or not first.dtls.fingerprints:
-        raise PeerError("sdp_unsupported", "a=fingerprint and a=setup are required (DTLS-SRTP)", status=422)
-    if first.dtls.role == "server":
-        raise PeerError("sdp_unsupported", "this server is always a=setup:passive", status=422)
-    return Offer(
-        media=media,
-        ice_ufrag=first.ice.usernameFragment,
-        ice_pwd=first.ice.password,
-        fingerprints=tuple((f.algorithm, f.value) for f in first.dtls.fingerprints),
-        bundled=bundled,
-        is_firefox="mozilla" in (described.origin or "").lower(),
-    )
-
-
-def _media(line: Any, index: int) -> OfferedMedia:
-    repairs: dict[int, int] = {}
-    for group in line.ssrc_group:
-        if group.semantic == "FID" and len(group.items) == 2:
-            repairs[group.items[1]] = group.items[0]
-    capabilities = line.sctpCapabilities
-    return OfferedMedia(
-        kind=line.kind,
-        mid=line.rtp.muxId or str(index),
-        direction=line.direction or "sendrecv",
-        codecs=tuple(_codec(codec) for codec in line.rtp.codecs),
-        extensions={x.uri: x.id for x in line.rtp.headerExtensions if 0 < x.id < 15},
-        ssrcs=tuple(x.ssrc for x in line.ssrc if x.ssrc not in repairs),
-        repairs=repairs,
-        sctp_port=line.sctp_port or next(iter(line.sctpmap), 0),
-        max_message_bytes=capabilities.maxMessageSize if capabilities else MAX_MESSAGE_BYTES,
-    )
-
-
-def _codec(codec: Any) -> Codec:
-    return Codec(
-        payload_type=codec.payloadType,
-        name=codec.mimeType.split("/", 1)[1].lower(),
-        clock_rate=codec.clockRate,
-        channels=codec.channels or 1,
-        parameters=dict(codec.parameters),
-        feedback=frozenset(" ".join(filter(None, (f.type, f.parameter))) for f in codec.rtcpFeedback),
-    )

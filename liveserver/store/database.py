@@ -38,7 +38,12 @@ def connect(url: str) -> AsyncEngine:
     if address.drivername == "sqlite":
         if not address.database or address.database == ":memory:":
             raise StoreError("a SQLite store needs a file: sqlite:///path")
-        engine = create_async_engine(address.set(drivername="sqlite+aiosqlite"), pool_size=4, max_overflow=0)
+        engine = create_async_engine(
+            address.set(drivername="sqlite+aiosqlite"),
+            pool_size=4,
+            max_overflow=0,
+            pool_reset_on_return=None,  # every transaction is ended by its own block: no need to make sure
+        )
         sa.event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         sa.event.listen(engine.sync_engine, "begin", _begin_sqlite)
         return engine

@@ -10,7 +10,7 @@ import asyncio
 import shutil
 import tempfile
 import threading
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -117,14 +117,15 @@ class ChromiumTab(Tab):
 class Chromium:
     """A running browser; each tab is a person with storage of its own."""
 
-    def __init__(self, *, autoplay: bool = True):
+    def __init__(self, *, autoplay: bool = True, under: Sequence[str] = ()):
+        """`under`: a command that starts the browser in other circumstances, such as another group."""
         path = program()
         if path is None:
             raise FileNotFoundError("Chromium is not installed (tests/install-debian.sh)")
         self._folder = Path(tempfile.mkdtemp(prefix="classroom-chromium-"))
         policy = "no-user-gesture-required" if autoplay else "document-user-activation-required"
         switches = [*SWITCHES, f"--autoplay-policy={policy}", f"--user-data-dir={self._folder / 'profile'}"]
-        self.process = spawn([path, *switches, "about:blank"], log=self._folder / "log")
+        self.process = spawn([*under, path, *switches, "about:blank"], log=self._folder / "log")
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="playwright", daemon=True)
         self._thread.start()
@@ -152,17 +153,20 @@ class Chromium:
         task = self._loop.create_task(action)
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
 
-    def tab(self, url: str | None = None, *, camera: Camera | None = None, **options: Any) -> ChromiumTab:
-        """A new person's page; `options` as for Playwright's new_context (viewport, locale, has_touch …)."""
-        tab = self.do(self._tab(camera, options))
+    def tab(
+        self, url: str | None = None, *, camera: Camera | None = None, script: str = "", **options: Any
+    ) -> ChromiumTab:
+        """A new person's page; `options` as for Playwright's new_context (viewport, locale, has_touch …).
+        `script` runs in it before the page's own, after the probe."""
+        tab = self.do(self._tab(script, camera, options))
         if url:
             tab.goto(url)
         return tab
 
-    async def _tab(self, camera: Camera | None, options: Mapping[str, Any]) -> ChromiumTab:
+    async def _tab(self, script: str, camera: Camera | None, options: Mapping[str, Any]) -> ChromiumTab:
         context = await self._browser.new_context(**{"locale": "en-GB", **DESKTOP, **options})
         await context.grant_permissions(["camera", "microphone"])
-        await context.add_init_script(PROBE + (camera.script if camera else ""))
+        await context.add_init_script(PROBE + (camera.script if camera else "") + script)
         return ChromiumTab(self, context, await context.new_page())
 
     def kill(self) -> None:

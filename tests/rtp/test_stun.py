@@ -133,7 +133,6 @@ class TestRefusals:
             ["00080004 00000000"],  # integrity of four octets
             ["00200004 00010000"],  # address without an address
             ["00200008 00030000 00000000"],  # family 3
-            ["00060001 ff000000"],  # username that is no text
             ["80280004 00000000"],  # wrong fingerprint
             ["80300000"] * 21,
         ],

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from liveserver.sfu.webrtc import Certificate
+from liveserver.sfu.dtls import Certificate
 from tests.sfu.hall import Hall
 
 FUZZ = Path(__file__).parents[2] / "../shared/data/fuzz"
@@ -29,7 +29,7 @@ def hall(request: pytest.FixtureRequest) -> Iterator[Hall]:
 
 @pytest.fixture(scope="session")
 def certificate() -> Certificate:
-    return Certificate.generateCertificate()
+    return Certificate.generate()
 
 
 @pytest.fixture

@@ -9,11 +9,13 @@ from liveserver.rtp import header, rtcp
 from liveserver.rtp.header import Packet
 from liveserver.rtp.srtp import InboundSession
 from liveserver.sfu.answer import IceCredentials, ServerSide, answer_publisher, answer_viewer
+from liveserver.sfu.dtls import Certificate
 from liveserver.sfu.peer import Peer, Transport
 from liveserver.sfu.publisher import Publisher
+from liveserver.sfu.sdp import parse_offer
 from liveserver.sfu.stage import Stage
 from liveserver.sfu.viewer import Viewer
-from liveserver.sfu.webrtc import Certificate, DataChannel, parse_offer
+from liveserver.sfu.webrtc import DataChannel
 from tests.sfu.hall import GCM, ROOM, Hall
 
 SERVER = ServerSide("AA:BB", [("192.0.2.1", 5000)])
@@ -24,6 +26,7 @@ class Told:
 
     def __init__(self) -> None:
         self.unsupported_codecs: list[str] = []
+        self.notices: list[str] = []
         self.closed_reasons: list[str] = []
 
     def connected(self) -> None: ...
@@ -34,6 +37,9 @@ class Told:
 
     def unsupported(self, kind: str) -> None:
         self.unsupported_codecs.append(kind)
+
+    def notice(self, code: str) -> None:
+        self.notices.append(code)
 
     def closed(self, reason: str) -> None:
         self.closed_reasons.append(reason)

@@ -7,7 +7,7 @@ from aiortc.sdp import SessionDescription
 
 from liveserver.core.errors import PeerError
 from liveserver.sfu.answer import Answer, IceCredentials, ServerSide, answer_publisher, answer_viewer
-from liveserver.sfu.webrtc import parse_offer
+from liveserver.sfu.sdp import parse_offer
 from tests.sfu.sdp import AUDIO, CONTROL, VIDEO, VP8_ONLY, offer
 
 SERVER = ServerSide("AA:BB:CC", [("192.0.2.1", 5000), ("2001:db8::1", 5000)])

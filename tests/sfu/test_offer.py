@@ -9,7 +9,7 @@ import pytest
 from liveserver.core.errors import PeerError
 from liveserver.sfu.answer import IceCredentials, ServerSide, answer_publisher, answer_viewer
 from liveserver.sfu.offer import Codec, choose_audio, choose_video
-from liveserver.sfu.webrtc import parse_offer
+from liveserver.sfu.sdp import parse_offer
 from tests.sfu.sdp import AUDIO, CONTROL, VIDEO, VP8_ONLY, offer
 
 SERVER = ServerSide("AA:BB", [("192.0.2.1", 5000)])

@@ -20,9 +20,3 @@ export function preferCodecs(transceiver, capabilities) {
     .map(({ codec }) => codec);
   if (kept.length) transceiver.setCodecPreferences(kept);
 }
-
-/** Whether this browser can show H.264 by WebRTC at all (Firefox without its plug-in cannot). */
-export function showsH264() {
-  const known = globalThis.RTCRtpReceiver?.getCapabilities?.('video');
-  return !known || known.codecs.some(({ mimeType }) => mimeType.toLowerCase() === 'video/h264');
-}

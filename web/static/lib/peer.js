@@ -1,6 +1,7 @@
 /**
  * One WHIP or WHEP session (RFC 9725): an offer posted at once, an answer, a connection, and its end.
- * The server is ICE-lite and learns our addresses from our checks, so nothing waits for gathering.
+ * The server is ICE-lite and learns our addresses from our checks, so nothing waits for gathering, and the
+ * offer is posted before it begins.
  */
 import { Problem, request } from './api.js';
 import { token } from './session.js';
@@ -9,6 +10,8 @@ const CONNECT_MS = 10_000;
 const POST_MS = 6000;
 /** ICE calls a hole in the network "disconnected" and often recovers; the watchdog judges sooner. */
 const DISCONNECTED_MS = 15_000;
+const LINK = /<([^>]*)>([^<]*)/g;
+const PARAMETER = /;\s*([\w-]+)\s*=\s*"([^"]*)"/g;
 
 export class Peer {
   #location = null;
@@ -39,16 +42,20 @@ export class Peer {
   /** Resolves when media can flow; throws `Problem` when the server refuses or nothing connects. */
   async open() {
     try {
-      await this.pc.setLocalDescription(await this.pc.createOffer());
+      const offer = await this.pc.createOffer();
       const response = await request(this.path, {
         method: 'POST', timeoutMs: POST_MS,
         headers: { 'Content-Type': 'application/sdp' },
-        body: this.pc.localDescription.sdp,
+        body: offer.sdp,
       });
       // Only the path: behind a proxy the server's idea of its own host may not be ours.
       const place = new URL(response.headers.get('Location') ?? this.path, location.href);
       this.#location = place.pathname + place.search;
       const sdp = await response.text();
+      // The answer names the relays, and they count only if they are known before gathering begins.
+      const relays = iceServers(response.headers.get('Link') ?? '');
+      if (relays.length) this.pc.setConfiguration({ ...this.pc.getConfiguration(), iceServers: relays });
+      await this.pc.setLocalDescription(offer);
       await this.hold;
       await this.pc.setRemoteDescription({ type: 'answer', sdp });
       await this.#connectedInTime();
@@ -92,4 +99,12 @@ export class Peer {
     else if (state === 'failed') this.close();
     else if (state === 'disconnected') this.#timer = setTimeout(() => this.close(), DISCONNECTED_MS);
   }
+}
+
+/** `<turn:…>; rel="ice-server"; username="…"; credential="…", <…>…` → [{ urls, username, credential }] (RFC 9725 4.6) */
+function iceServers(header) {
+  return [...header.matchAll(LINK)]
+    .map(([, urls, rest]) => ({ urls, ...Object.fromEntries([...rest.matchAll(PARAMETER)].map(([, k, v]) => [k, v])) }))
+    .filter(({ rel, urls }) => rel === 'ice-server' && /^turns?:/.test(urls))
+    .map(({ urls, username, credential }) => ({ urls, username, credential }));
 }

@@ -6,7 +6,6 @@ import { Emitter } from '../../lib/emitter.js';
 import { explain } from '../../lib/problems.js';
 import { count } from '../../lib/format.js';
 import { t } from '../../lib/i18n.js';
-import { showsH264 } from '../../lib/codecs.js';
 import { cutOf, isDark } from '../../lib/lesson.js';
 
 const STOPPED = {
@@ -17,6 +16,9 @@ const STOPPED = {
   codec: ['learn.codec', 'learn.codec_hint'],
 };
 
+// What another connection is told anew.
+const FRESH = { frames: false, starved: false, codecMissing: false, transcodeLost: false };
+
 /** Emits `change` after anything that words, buttons or tracks depend on. */
 export class Story extends Emitter {
   link;
@@ -26,6 +28,7 @@ export class Story extends Emitter {
   cut = null;
   chatOn = true;
   codecMissing = false;
+  transcodeLost = false;
   publisherLost = false;
   audioOnly = false;
   frames = false;
@@ -107,7 +110,7 @@ export class Story extends Emitter {
   #linked(state) {
     const fresh = state.name === 'connecting' || state.name === 'retrying';
     const known = state.name === 'gone' && state.lesson ? this.#fromRest(state.lesson) : {};
-    this.set({ link: state, ...(fresh ? { frames: false, starved: false } : {}), ...known });
+    this.set({ link: state, ...(fresh ? FRESH : {}), ...known });
   }
 
   #fromRest(rest) {
@@ -140,6 +143,8 @@ export class Story extends Emitter {
   #noticed({ code }) {
     if (code === 'codec_unsupported') this.set({ codecMissing: true });
     else if (code === 'publisher_lost') this.set({ publisherLost: true, frames: false });
-    else if (code === 'publisher_back') this.set({ publisherLost: false, codecMissing: this.codecMissing && !showsH264() });
+    else if (code === 'publisher_back') this.set({ publisherLost: false });
+    else if (code === 'transcode_lost') this.set({ transcodeLost: true });
+    else if (code === 'transcode_back') this.set({ transcodeLost: false, codecMissing: false });
   }
 }

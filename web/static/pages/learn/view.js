@@ -76,6 +76,7 @@ export function drawLearn(viewer, story) {
     const seen = cut || lesson.state === 'cut' ? `${t(LEVELS[cut?.level] ?? 'cut.seen.lesson')} ${why}` : null;
     notes.set('cut', story.ended ? null : seen, { tone: 'danger', testid: 'cut-notice' });
     notes.set('codec', story.codecMissing ? t('learn.codec_notice') : null);
+    notes.set('transcode', story.transcodeLost ? t('learn.transcode_lost') : null);
     again.hidden = story.link.name !== 'stopped' || story.ended || story.link.why === 'codec';
     relabel(again, story.link.why === 'replaced' ? t('learn.take_over') : t('action.retry'));
     audioOnly.setAttribute('aria-pressed', String(story.audioOnly));

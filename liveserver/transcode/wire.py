@@ -1,0 +1,228 @@
+"""The wire between a node and its transcode process: length-prefixed messages on a unix stream socket.
+
+    0       4      5                4+n
+    +-------+------+------------------+
+    | n u32 | kind | body, n-1 bytes  |      big-endian; n counts what follows it
+    +-------+------+------------------+
+
+node → process
+
+    1 frame     track u8 | codec u8 | keyframe u8 | source u32 | timestamp u32 | encoded frame
+    2 keyframe  track u8                   a viewer needs one
+    3 forget    track u8                   nobody watches it any more
+
+process → node
+
+    16 ready                               it is confined and listens
+    17 picture  track u8 | keyframe u8 | source u32 | timestamp u32 | (u16 size | RTP payload)…
+    18 lost     track u8                   it cannot go on without a keyframe of the source
+
+A track is 0 (camera) or 1 (screen), a codec 1 (H.264, Annex B) or 2 (VP8), `source` the publisher's SSRC and
+`timestamp` its RTP time. Numbers and SSRC of the packets are the node's business. Neither side trusts the
+other: what does not add up raises `WireError`, and then the process is ended.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+TRACKS = ("camera", "screen")
+CODECS = ("h264", "vp8")
+MAX_FRAME_BYTES = 2_000_000  # as rtp/depacketize makes them at most
+MAX_PAYLOAD_BYTES = 1170  # with RTP, mid extension, SRTP, UDP and IPv6 headers still below 1280
+MAX_PAYLOADS = 1024  # of one picture: 1.2 MB, far above what the bit rate allows
+
+_LENGTH = struct.Struct("!I")
+_FRAME = struct.Struct("!BBBII")
+_PICTURE = struct.Struct("!BBII")
+_SIZE = struct.Struct("!H")
+_MAX_BODY = 1 + max(
+    _FRAME.size + MAX_FRAME_BYTES, _PICTURE.size + MAX_PAYLOADS * (_SIZE.size + MAX_PAYLOAD_BYTES)
+)
+_FRAME_KIND, _KEYFRAME_KIND, _FORGET_KIND, _READY_KIND, _PICTURE_KIND, _LOST_KIND = 1, 2, 3, 16, 17, 18
+
+
+class WireError(Exception):
+    """The other side broke the format; the text says where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One encoded frame of the publisher."""
+
+    track: str
+    codec: str
+    keyframe: bool
+    source: int
+    timestamp: int
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class WantKeyframe:
+    """A viewer needs a keyframe of what the process makes of `track`."""
+
+    track: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Nobody watches `track` any more: its codecs may go."""
+
+    track: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The process is confined and listens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture in the other codec, cut into RTP payloads of at most `MAX_PAYLOAD_BYTES`."""
+
+    track: str
+    keyframe: bool
+    source: int
+    timestamp: int
+    payloads: tuple[bytes, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The process waits for a keyframe of the source."""
+
+    track: str
+
+
+ToProcess: TypeAlias = Frame | WantKeyframe | Forget
+ToNode: TypeAlias = Ready | Picture | Lost
+Message: TypeAlias = ToProcess | ToNode
+
+
+def encode(message: Message) -> bytes:
+    """One message as it travels."""
+    match message:
+        case Frame():
+            head = _FRAME.pack(
+                TRACKS.index(message.track),
+                1 + CODECS.index(message.codec),
+                message.keyframe,
+                message.source,
+                message.timestamp,
+            )
+            return _whole(_FRAME_KIND, head + message.data)
+        case Picture():
+            head = _PICTURE.pack(
+                TRACKS.index(message.track), message.keyframe, message.source, message.timestamp
+            )
+            parts = [part for payload in message.payloads for part in (_SIZE.pack(len(payload)), payload)]
+            return _whole(_PICTURE_KIND, head + b"".join(parts))
+        case WantKeyframe(track):
+            return _whole(_KEYFRAME_KIND, bytes((TRACKS.index(track),)))
+        case Forget(track):
+            return _whole(_FORGET_KIND, bytes((TRACKS.index(track),)))
+        case Lost(track):
+            return _whole(_LOST_KIND, bytes((TRACKS.index(track),)))
+        case Ready():
+            return _whole(_READY_KIND, b"")
+
+
+def decode(kind: int, body: bytes) -> Message:
+    """One message from its kind and body. Raises `WireError`."""
+    match kind:
+        case 1:
+            return _frame(body)
+        case 2:
+            return WantKeyframe(_only_track(body))
+        case 3:
+            return Forget(_only_track(body))
+        case 16:
+            if body:
+                raise WireError("ready has a body")
+            return Ready()
+        case 17:
+            return _picture(body)
+        case 18:
+            return Lost(_only_track(body))
+        case _:
+            raise WireError(f"unknown kind {kind}")
+
+
+class Decoder:
+    """Turns a byte stream into messages; holds at most one incomplete message."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[Message]:
+        """Messages completed by `data`. Raises `WireError`: the stream is lost then."""
+        buffer = self._buffer
+        buffer += data
+        messages: list[Message] = []
+        start = 0
+        while len(buffer) - start >= _LENGTH.size:
+            (length,) = _LENGTH.unpack_from(buffer, start)
+            if not 1 <= length <= _MAX_BODY:
+                raise WireError(f"a message of {length} bytes")
+            end = start + _LENGTH.size + length
+            if len(buffer) < end:
+                break
+            messages.append(decode(buffer[start + 4], bytes(buffer[start + 5 : end])))
+            start = end
+        del buffer[:start]
+        return messages
+
+
+def _whole(kind: int, body: bytes) -> bytes:
+    return _LENGTH.pack(1 + len(body)) + bytes((kind,)) + body
+
+
+def _frame(body: bytes) -> Frame:
+    if not _FRAME.size < len(body) <= _FRAME.size + MAX_FRAME_BYTES:
+        raise WireError(f"a frame of {len(body)} bytes")
+    track, codec, keyframe, source, timestamp = _FRAME.unpack_from(body)
+    if not 1 <= codec <= len(CODECS):
+        raise WireError(f"codec {codec}")
+    data = body[_FRAME.size :]
+    return Frame(_track(track), CODECS[codec - 1], _boolean(keyframe), source, timestamp, data)
+
+
+def _picture(body: bytes) -> Picture:
+    if len(body) < _PICTURE.size:
+        raise WireError("a picture is cut off")
+    track, keyframe, source, timestamp = _PICTURE.unpack_from(body)
+    payloads: list[bytes] = []
+    position = _PICTURE.size
+    while position < len(body):
+        start = position + _SIZE.size
+        if start > len(body) or len(payloads) == MAX_PAYLOADS:
+            raise WireError("a payload's size is cut off, or there are too many")
+        (size,) = _SIZE.unpack_from(body, position)
+        position = start + size
+        if not 0 < size <= MAX_PAYLOAD_BYTES or position > len(body):
+            raise WireError(f"a payload of {size} bytes")
+        payloads.append(body[start:position])
+    if not payloads:
+        raise WireError("a picture without payload")
+    return Picture(_track(track), _boolean(keyframe), source, timestamp, tuple(payloads))
+
+
+def _only_track(body: bytes) -> str:
+    if len(body) != 1:
+        raise WireError(f"{len(body)} bytes instead of a track")
+    return _track(body[0])
+
+
+def _track(number: int) -> str:
+    if number >= len(TRACKS):
+        raise WireError(f"track {number}")
+    return TRACKS[number]
+
+
+def _boolean(number: int) -> bool:
+    if number > 1:
+        raise WireError(f"{number} where 0 or 1 is expected")
+    return bool(number)

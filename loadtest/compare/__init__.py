@@ -1,0 +1,1 @@
+"""What a forwarded packet costs here, in Pion and in Janus: same source, same viewers, same machine."""

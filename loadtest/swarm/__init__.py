@@ -1,0 +1,1 @@
+"""Light WebRTC viewers, a thousand and more to a core: joins, SRTP, reports, repair, and nothing decoded."""
