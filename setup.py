@@ -1,4 +1,4 @@
-"""The optional parts of the build: the native fan-out, and `loadtest.swarm`'s half. pyproject.toml has the rest.
+"""The optional parts of the build: the native fan-out, half of `loadtest.swarm`. The rest: pyproject.toml.
 
 Without Cython, a compiler or Python's headers the server is installed all the same and runs on
 `liveserver/rtp/fanout.py`, slower. `python -m liveserver.rtp.native` says which one serves, and why.
@@ -36,7 +36,7 @@ def extensions() -> list[Extension]:
         return []
     fanout_parts = [str(RTP / f"_fanout_{part}.c") for part in ("core", "crypto", "send", "tables", "wire")]
     # The load test knows nothing of the server but its ciphers, compiled in once more.
-    swarm_parts = [str(LOADTEST / f"_swarm_{part}.c") for part in ("core", "receive", "rtcp")]
+    swarm_parts = [str(LOADTEST / f"_swarm_{part}.c") for part in ("core", "loop", "receive", "rtcp")]
     swarm_parts.append(str(RTP / "_fanout_crypto.c"))
     native = [
         _extension("liveserver.rtp._fanout", RTP / "_fanout.pyx", fanout_parts),
