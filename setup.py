@@ -40,7 +40,7 @@ def extensions() -> list[Extension]:
         return []
     fanout_parts = [str(RTP / f"_fanout_{part}.c") for part in FANOUT_PARTS]
     # The load test knows nothing of the server but its ciphers, compiled in once more.
-    swarm_parts = [str(LOADTEST / f"_swarm_{part}.c") for part in ("core", "receive", "rtcp")]
+    swarm_parts = [str(LOADTEST / f"_swarm_{part}.c") for part in ("core", "loop", "receive", "rtcp")]
     swarm_parts.append(str(RTP / "_fanout_crypto.c"))
     native = [
         _extension("liveserver.rtp._fanout", RTP / "_fanout.pyx", fanout_parts),

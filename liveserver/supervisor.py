@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from liveserver.config import ENV_PREFIX, Config, to_env
+from liveserver.config import ENV_PREFIX, ENV_TESTS, Config, to_env
 from liveserver.log import Event, get_logger
 from liveserver.start import ExplainedError, Ready, StartError, check_data_dir
 
@@ -187,8 +187,13 @@ class Supervisor:
         )
 
     def environment(self) -> dict[str, str]:
-        """Of every child: this process's, with the configuration resolved to variables."""
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)}
+        """Of every child: this process's, with the configuration resolved to variables. Those of tests, which
+        are no configuration, go through."""
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(ENV_PREFIX) or name.startswith(ENV_TESTS)
+        }
         return inherited | to_env(self._config)
 
     async def start(self) -> Ready:

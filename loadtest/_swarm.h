@@ -4,7 +4,8 @@
  * at, not while waiting for them. What is no RTP or RTCP (STUN, DTLS), and what a viewer that publishes is
  * told by RTCP, is put into a bounded ring and an eventfd says so.
  *
- *   _swarm_core.c     viewers, the loop, the ring
+ *   _swarm_core.c     viewers, the ring
+ *   _swarm_loop.c     sockets, datagrams
  *   _swarm_receive.c  one RTP packet: which number, is it new, what it repairs, how old it is
  *   _swarm_rtcp.c     sender reports in; receiver reports, REMB, NACK and PLI out
  */
@@ -31,6 +32,15 @@ enum {
     SWARM_FRAMES = 4096,  /* pictures whose way is followed; 160 s at 25 a second */
     SWARM_BUCKETS = 1280, /* of a latency histogram: 32 to each power of two nanoseconds */
 };
+/* Messages taken at once, and the octets of one of joined datagrams. */
+enum { SWARM_BATCH = 16, SWARM_JOINED = 65536 };
+#ifndef SOL_UDP
+#define SOL_UDP 17
+#endif
+#ifndef UDP_GRO
+#define UDP_GRO 104 /* Linux 5.0; older headers lack it */
+#endif
+
 enum { SWARM_NO_MEMORY = -1, SWARM_NO_VIEWER = -2, SWARM_BAD_KEYS = -3 };
 
 /* What a datagram for Python is. */
@@ -65,7 +75,7 @@ typedef struct {
     uint32_t clock_rate;
     swarm_source media, rtx;
     uint64_t seen[SWARM_WINDOW / 64];
-    swarm_gap gaps[SWARM_GAPS];
+    swarm_gap *gaps; /* SWARM_GAPS of them, from the first loss on */
     unsigned gap_count;
     /* RFC 3550 6.4.1 */
     int64_t base;
@@ -164,8 +174,9 @@ bool swarm_take(swarm *self, swarm_event *into);
 int swarm_run(swarm *self);
 void swarm_stop(swarm *self);
 
-/* Between the parts. */
+/* Between the parts, under the lock. */
 uint64_t swarm_now_ns(void);
+void swarm_media(swarm *self, swarm_viewer *viewer, uint8_t *data, size_t size, uint64_t at_ns);
 void swarm_rtp(swarm *self, swarm_viewer *viewer, uint8_t *data, size_t size, uint64_t at_ns);
 void swarm_rtcp(swarm *self, swarm_viewer *viewer, uint8_t *data, size_t size, uint64_t at_ns);
 void swarm_put(swarm *self, int viewer, int kind, const struct sockaddr_storage *from, socklen_t from_size,
@@ -175,6 +186,10 @@ void swarm_ask(swarm_viewer *viewer, uint64_t now_ns);
 /* What is due: reports, repeated NACKs, a PLI; gaps too old are given up. */
 void swarm_tick(swarm_viewer *viewer, uint64_t now_ns);
 unsigned swarm_bucket(uint64_t ns);
+
+static inline swarm_viewer *swarm_find(swarm *self, int number) {
+    return number >= 0 && number < self->viewer_count ? self->viewers[number] : NULL;
+}
 
 static inline uint32_t swarm_read_32(const uint8_t *at) {
     return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];

@@ -1,5 +1,6 @@
 #include "_swarm.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { HEADER = 12, FAR = 3000 }; /* RFC 3550 A.1: a jump this wide is a new beginning */
@@ -52,7 +53,9 @@ static uint64_t *lost_of(swarm_viewer *viewer, const swarm_stream *stream) {
 static void advance(swarm_viewer *viewer, swarm_stream *stream, int64_t index, uint64_t at_ns) {
     for (int64_t missing = stream->media.highest + 1; missing < index; missing++) {
         mark(stream, missing, false);
-        if (stream->gap_count == SWARM_GAPS) {
+        if (stream->gaps == NULL)
+            stream->gaps = calloc(SWARM_GAPS, sizeof *stream->gaps);
+        if (stream->gaps == NULL || stream->gap_count == SWARM_GAPS) {
             *lost_of(viewer, stream) += 1;
             continue;
         }

@@ -145,7 +145,9 @@ static void write_block(uint8_t *at, swarm_stream *stream, uint64_t now_ns) {
     int64_t lost = (int64_t)(expected - stream->received);
     uint64_t expected_since = expected - stream->expected_before;
     int64_t lost_since = (int64_t)expected_since - (int64_t)(stream->received - stream->received_before);
-    uint32_t fraction = expected_since > 0 && lost_since > 0 ? (uint32_t)((lost_since << 8) / (int64_t)expected_since) : 0;
+    uint32_t fraction = 0;
+    if (expected_since > 0 && lost_since > 0)
+        fraction = (uint32_t)((lost_since << 8) / (int64_t)expected_since);
     stream->expected_before = expected;
     stream->received_before = stream->received;
     swarm_write_32(at, stream->media.ssrc);

@@ -62,6 +62,7 @@ class Uplink:
         self._publisher_clock = clock
         self._keyframe_asked_ns = 0
         self._keyframe_wanted = self.is_video
+        self._keyframe_had_ns: int | None = None  # the newest one when another was wanted
         self._pending: list[Packet] = []
         self._reset()
 
@@ -142,6 +143,7 @@ class Uplink:
     def want_keyframe(self) -> None:
         """A viewer cannot be served from the cache: ask the source at the next chance."""
         self._keyframe_wanted = self.is_video
+        self._keyframe_had_ns = self.cache.keyframe_ns
 
     def keyframe_due(self, now_ns: int) -> bool:
         """Whether to send a PLI now: every 2 s, or sooner when wanted, at most twice a second.
@@ -154,7 +156,7 @@ class Uplink:
         if now_ns - self._keyframe_asked_ns < (KEYFRAME_CADENCE_NS if is_silent else _KEYFRAME_MIN_GAP_NS):
             return False
         last_ns = self.cache.keyframe_ns
-        if last_ns is not None and last_ns > self._keyframe_asked_ns:
+        if last_ns is not None and last_ns != self._keyframe_had_ns:
             self._keyframe_wanted = False
         stale = last_ns is None or now_ns - last_ns >= KEYFRAME_CADENCE_NS
         if not (stale or self._keyframe_wanted or not self.cache.usable):

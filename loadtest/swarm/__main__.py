@@ -29,6 +29,7 @@ except ImportError as error:
     )
 
 from loadtest.swarm.crowd import Crowd, Plan, Signalling
+from loadtest.swarm.dtls import Identity
 from loadtest.swarm.hub import Hub
 from loadtest.swarm.janus import Janus
 from loadtest.swarm.publishing import PublisherError, publishing
@@ -37,6 +38,8 @@ from loadtest.swarm.whep import Whep
 
 _SPARE_DESCRIPTORS = 500  # HTTP connections and what Python has open
 _BAR = 30
+# As OpenSSL names them, the first that both sides have is taken.
+PROFILES = {"gcm": b"SRTP_AEAD_AES_128_GCM:SRTP_AES128_CM_SHA1_80", "cm": b"SRTP_AES128_CM_SHA1_80"}
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -57,6 +60,9 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--whip", metavar="URL", help="where to (default: the URL with whip for whep)")
     parser.add_argument("--equal-packets", action="store_true", help="of that lesson, all of one size")
     parser.add_argument("--janus", type=int, metavar="ID", help="the URL is Janus', ID its mountpoint")
+    parser.add_argument(
+        "--srtp", choices=tuple(PROFILES), default="gcm", help="cm: AES_CM_128_HMAC_SHA1_80 only"
+    )
     parser.add_argument("--server-pid", type=int, metavar="PID", help="measure its CPU time and memory too")
     parser.add_argument("--json", action="store_true", help="print one JSON line")
     given = parser.parse_args(arguments)
@@ -116,7 +122,7 @@ async def run(given: argparse.Namespace, tokens: Sequence[str | None]) -> int:
         http = await stack.enter_async_context(
             aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=64))
         )
-        hub = await stack.enter_async_context(Hub(given.loss, given.seed))
+        hub = await stack.enter_async_context(Hub(given.loss, given.seed, Identity(PROFILES[given.srtp])))
         if given.publish is not None:
             whip = given.whip or given.url.replace("/whep/", "/whip/")
             await stack.enter_async_context(publishing(whip, given.publish, equal=given.equal_packets))

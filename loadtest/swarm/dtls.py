@@ -42,7 +42,7 @@ class Keys:
 class Identity:
     """The certificate of all viewers of this process; `fingerprint` is what SDP says of it."""
 
-    def __init__(self, profiles: bytes = b"SRTP_AEAD_AES_128_GCM:SRTP_AES128_CM_SHA1_80"):
+    def __init__(self, profiles: bytes = b":".join(_PROFILES)):
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "swarm")])
         now = datetime.datetime.now(datetime.UTC)

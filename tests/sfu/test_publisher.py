@@ -219,6 +219,12 @@ class TestKeyframeRequests:
         self.over(camera, 2, key_every=25)
         assert self.over(camera, 6, key_every=25) == 0
 
+    def test_one_that_is_wanted_after_the_last_came_is_asked_for_at_the_next_chance(self, camera, hall):
+        self.over(camera, 1, key_every=25)
+        camera.send(KEYFRAME)  # unasked
+        camera.peer.uplinks[0].want_keyframe()
+        assert self.over(camera, 0.6) == 1
+
     def test_one_every_two_seconds_from_a_source_that_makes_none_by_itself(self, camera, hall):
         count = 0
         camera.send(KEYFRAME)
