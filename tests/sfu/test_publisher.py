@@ -223,7 +223,7 @@ class TestKeyframeRequests:
         self.over(camera, 1, key_every=25)
         camera.send(KEYFRAME)  # unasked
         camera.peer.uplinks[0].want_keyframe()
-        assert self.over(camera, 0.6) == 1
+        assert self.over(camera, 0.4) == 1
 
     def test_one_every_two_seconds_from_a_source_that_makes_none_by_itself(self, camera, hall):
         count = 0
