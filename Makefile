@@ -18,10 +18,10 @@ NATIVE := $(filter-out loadtest/_swarm.c,$(wildcard liveserver/rtp/_fanout.pyx l
     liveserver/rtp/_fanout_*.[ch] loadtest/_swarm.pyx loadtest/_swarm*.[ch]))
 NODE_MODULES := tests/node_modules/.installed
 
-.PHONY: help install demo test lint test-tools clean
+.PHONY: help install demo test reliability lint test-tools clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## make .venv with the server in it
 	@echo "Installed: $(VENV)/bin/liveserver ($$($(RUN) --version)). Next: make demo"
@@ -32,6 +32,9 @@ demo: $(INSTALLED) ## start the server with a lesson and print its links; DEMO="
 test: test-tools lint ## install what the tests need (root or sudo), then run them all
 	@echo "== Tests"
 	@tests/run-in-namespace.sh $(RUN) -m pytest $(TESTS)
+
+reliability: test-tools ## the fault tests in full length instead of seconds; a quiet machine, please
+	@RELIABILITY=full tests/run-in-namespace.sh $(RUN) -m pytest -s $(or $(TESTS),tests/faults)
 
 lint: $(INSTALLED_DEV) ## ruff, mypy --strict, hadolint
 	@echo "== ruff"
