@@ -30,7 +30,7 @@ if [ "$(id -u)" -eq 0 ] && unshare --net true 2>/dev/null; then
     exec unshare --net -- "$0" --inside "$@"
 fi
 if [ "$(id -u)" -ne 0 ] && sudo -n unshare --net true 2>/dev/null; then
-    exec sudo -n --preserve-env=PATH,HOME LIVESERVER_TEST_USER="$(id -u)" LIVESERVER_TEST_GROUP="$(id -g)" \
+    exec sudo -n --preserve-env=PATH,HOME,RELIABILITY LIVESERVER_TEST_USER="$(id -u)" LIVESERVER_TEST_GROUP="$(id -g)" \
         unshare --net -- "$0" --inside "$@"
 fi
 echo "No network namespace can be made here (needs root or passwordless sudo): tests that need one are skipped." >&2

@@ -27,10 +27,13 @@ _LOOK = """() => {
   return { gap: Math.max(window.seen.gap, performance.now() - window.seen.last), shown: window.seen.shown };
 }"""
 _SUMMED = (
-    "framesDecoded", "framesDropped", "freezeCount", "totalFreezesDuration", "packetsLost", "packetsReceived",
-    "nackCount", "pliCount", "retransmittedPacketsReceived", "jitterBufferDelay", "jitterBufferEmittedCount",
+    "framesDecoded", "totalFreezesDuration", "packetsLost", "packetsReceived",
+    "pliCount", "retransmittedPacketsReceived", "jitterBufferDelay", "jitterBufferEmittedCount",
     "concealedSamples", "totalSamplesReceived",
 )  # fmt: skip
+
+
+BUSY_GAP_S = 0.2  # longer between two pictures of a good network: the machine is too busy to say anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +47,15 @@ class Seen:
     freezes_s: float
     delay_ms: float
     concealed: float  # share of the samples that were made up
-    packets_lost: int  # after repair was given up
+    packets: int
+    packets_lost: int  # before repair
     repaired: int
     keyframe_requests: int
+
+    @property
+    def smooth(self) -> bool:
+        """Whether a page on a good network was served by this machine as it is by any."""
+        return self.longest_gap_s < BUSY_GAP_S and not self.freezes_s
 
     def line(self, name: str) -> str:
         return (
@@ -81,6 +90,7 @@ class Sight:
             video["totalFreezesDuration"],
             1000 * video["jitterBufferDelay"] / max(1, video["jitterBufferEmittedCount"]),
             audio["concealedSamples"] / max(1, audio["totalSamplesReceived"]),
+            int(video["packetsReceived"]),
             int(video["packetsLost"]),
             int(video["retransmittedPacketsReceived"]),
             int(video["pliCount"]),

@@ -6,10 +6,12 @@ shared: what a page without a bad network suffers in the same seconds is not hel
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +29,7 @@ from tests.http.test_media import OFFER
 
 RTT_MS = 50
 HALF = RTT_MS / 2
-SETTLE_S = 1.0  # for the jitter buffer to learn the conditions
+SETTLE_S = 2.5  # the page looks every 2 s how much is lost, and holds pictures back accordingly
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,9 @@ class Goal:
     concealed: float
 
 
+IN_FLIGHT = 20  # packets between the server's counter and the page's, of 125 a second
+ATTEMPTS = 2
+FOLLOWED_S = 4  # table 1.2: a change of address
 GOALS = (
     Goal(0.01, 0.999, 0.2, 0, 0.001),
     Goal(0.05, 0.995, 0.3, 0.3, 0.005),
@@ -58,6 +63,29 @@ class Hall:
     relay: Relay
     bad: ChromiumTab
     good: ChromiumTab
+
+    def stage(self) -> dict[str, Any]:
+        rooms = request("GET", f"{self.server.base_url}/debug/rooms").json["rooms"]
+        return next(room["stage"] for room in rooms if room["lesson"] == self.classroom.lesson.id)
+
+    def camera(self) -> dict[str, Any]:
+        tracks = self.stage()["publisher"]["tracks"]
+        return next(track for track in tracks if track["track"] == "camera")
+
+    def restarts(self) -> int:
+        """How many PATCH requests of WHEP sessions were answered 200, which is an ICE restart."""
+        text = request("GET", f"{self.server.base_url}/metrics").body.decode()
+        wanted = r'^liveserver_http_requests_total\{method="PATCH",route="/whep/[^"]*",status="200"\} (\d+)'
+        return sum(int(count) for count in re.findall(wanted, text, re.MULTILINE))
+
+    def sessions(self) -> set[str]:
+        return {viewer["peer"] for viewer in self.stage()["sample"]}
+
+
+@pytest.fixture(scope="module")
+def seconds(long: bool) -> float:
+    """How long each condition is measured."""
+    return 60 if long else 4
 
 
 @pytest.fixture(scope="module")
@@ -88,49 +116,103 @@ def hall(network: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hal
     assert server.tracebacks() == []
 
 
-def measure(hall: Hall, seconds: float) -> tuple[Seen, Seen]:
-    time.sleep(SETTLE_S)
-    sights = Sight(hall.bad), Sight(hall.good)
-    time.sleep(seconds)
-    bad, good = (sight.look() for sight in sights)
-    print(bad.line("behind the relay"), good.line("beside it"), sep="\n")
-    return bad, good
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What both pages saw in the same seconds, and what the instructor's picture was meanwhile."""
+
+    bad: Seen
+    good: Seen
+    packets: int
+    keyframes_asked: int
+
+    def assert_others_unharmed(self) -> None:
+        """The other page got what there was; no keyframe was asked for on behalf of the bad one."""
+        assert self.good.packets >= 0.99 * self.packets - IN_FLIGHT
+        assert (self.good.packets_lost, self.good.keyframe_requests) == (0, 0)
+        assert self.keyframes_asked <= self.good.seconds / 2 + 1, "more than the cadence of 2 s"
 
 
-def others_unharmed(good: Seen) -> None:
-    """Fewer than 1 % of its frames are missing, or at most two in a short test."""
-    assert good.frames >= min(good.seconds * 25 * 0.99, good.seconds * 25 - 3), good.line("beside it")
+def measure(hall: Hall, shape: Shape, seconds: float) -> Measured:
+    """Under `shape` in both directions; again when the machine is too busy for the page beside it, too."""
+    for _ in range(ATTEMPTS):
+        with hall.relay.shaped(shape):
+            time.sleep(SETTLE_S)
+            before = hall.camera()
+            sights = Sight(hall.bad), Sight(hall.good)
+            time.sleep(seconds)
+            bad, good = (sight.look() for sight in sights)
+            after = hall.camera()
+        print(bad.line("behind the relay"), good.line("beside it"), sep="\n")
+        if good.smooth:
+            change = [after.get(key, 0) - before.get(key, 0) for key in ("packets", "keyframes_asked")]
+            return Measured(bad, good, *change)
+    pytest.skip("the machine is too busy: even the page beside the relay does not run smoothly")
+
+
+def held(bad: Seen, good: Seen) -> float:
+    """Pictures that wait in the bad page's longer buffer are late, not missing."""
+    return max(0.0, bad.delay_ms - good.delay_ms) / 40
+
+
+@pytest.fixture(scope="module")
+def measured(hall: Hall, seconds: float) -> Callable[[Goal], Measured]:
+    """What both pages saw under a loss, measured once."""
+    known: dict[Goal, Measured] = {}
+
+    def of(goal: Goal) -> Measured:
+        if goal not in known:
+            known[goal] = measure(hall, Shape(loss=goal.loss, delay_ms=HALF), seconds)
+        return known[goal]
+
+    return of
+
+
+@pytest.mark.parametrize("goal", GOALS, ids=lambda goal: f"{goal.loss:.0%}")
+class TestLossOfOneLearner:
+    """REL-N1 to N4."""
+
+    def test_leaves_him_the_pictures(self, measured, goal: Goal):
+        bad, good = measured(goal).bad, measured(goal).good
+        assert bad.frames + held(bad, good) >= goal.frames * good.frames - 3
+        assert bad.longest_gap_s <= goal.longest_s + good.longest_gap_s
+        minutes = max(1, bad.seconds / 60)
+        assert bad.freezes_s <= goal.frozen_s_a_minute * minutes + good.freezes_s + 0.2
+
+    def test_is_not_noticed_by_others(self, measured, goal: Goal):
+        measured(goal).assert_others_unharmed()
+
+
+@pytest.mark.parametrize("goal", GOALS[1:], ids=lambda goal: f"{goal.loss:.0%}")
+class TestSoundUnderLoss:
+    """REL-N2 to N4; at 1 % a short test may lose no packet of sound at all."""
+
+    @pytest.mark.xfail(
+        strict=True,
+        reason="sound is not repaired yet: no RED (RFC 2198), no NACK for Opus towards learners, so as much "
+        "is made up as was lost",
+    )
+    def test_is_made_up_for_a_small_part_only(self, measured, goal: Goal):
+        bad, good = measured(goal).bad, measured(goal).good
+        assert bad.concealed <= goal.concealed + good.concealed
 
 
 class TestLoss:
-    @pytest.mark.parametrize("goal", GOALS, ids=lambda goal: f"{goal.loss:.0%}")
-    def test_of_one_learner_in_both_directions(self, hall: Hall, goal: Goal, long: bool):
-        """REL-N1 to N4."""
-        seconds = 60 if long else 6
-        with hall.relay.shaped(Shape(loss=goal.loss, delay_ms=HALF)):
-            bad, good = measure(hall, seconds)
-        assert bad.frames >= goal.frames * good.frames - 3
-        assert bad.longest_gap_s <= goal.longest_s + good.longest_gap_s
-        assert bad.freezes_s <= goal.frozen_s_a_minute * max(1, seconds / 60) + good.freezes_s + 0.2
-        others_unharmed(good)
-
-    def test_in_bursts(self, hall: Hall, long: bool):
+    def test_in_bursts(self, hall: Hall, seconds: float):
         """REL-N5: mean burst 8 packets, 10 %."""
-        with hall.relay.shaped(Shape(loss=0.1, burst=8, delay_ms=HALF)):
-            bad, good = measure(hall, 60 if long else 6)
-        assert bad.frames >= 0.97 * good.frames - 3
-        assert bad.longest_gap_s <= 1 + good.longest_gap_s
-        others_unharmed(good)
+        found = measure(hall, Shape(loss=0.1, burst=8, delay_ms=HALF), seconds)
+        assert found.bad.frames + held(found.bad, found.good) >= 0.97 * found.good.frames - 3
+        assert found.bad.longest_gap_s <= 1 + found.good.longest_gap_s
+        found.assert_others_unharmed()
 
 
 class TestJitter:
-    def test_reordering_and_duplicates(self, hall: Hall, long: bool):
+    def test_reordering_and_duplicates(self, hall: Hall, seconds: float):
         """REL-N8: 50 ± 40 ms, 5 % late, 1 % twice."""
-        with hall.relay.shaped(Shape(delay_ms=50, jitter_ms=40, reorder=0.05, duplicate=0.01)):
-            bad, good = measure(hall, 60 if long else 6)
-        assert bad.longest_gap_s <= 0.5 + good.longest_gap_s
-        assert abs(bad.frames - good.frames) <= 5, "no frame twice, none missing"
-        others_unharmed(good)
+        shape = Shape(delay_ms=50, jitter_ms=40, reorder=0.05, duplicate=0.01)
+        found = measure(hall, shape, seconds)
+        assert found.bad.longest_gap_s <= 0.5 + found.good.longest_gap_s
+        assert -3 <= found.good.frames - found.bad.frames <= 3 + held(found.bad, found.good)
+        found.assert_others_unharmed()
 
 
 class TestBlackOut:
@@ -143,7 +225,6 @@ class TestBlackOut:
         if not can_filter():
             pytest.skip("needs root and iptables to keep HTTP from a browser")
         http = hall.server.base_url.rpartition(":")[2]
-        good = Sight(hall.good)
         with dropping("-p", "tcp", "--dport", http), hall.relay.shaped(Shape(dark=True)):
             time.sleep(seconds)
             before = hall.bad.frames_decoded()
@@ -155,26 +236,28 @@ class TestBlackOut:
         print(f"black-out {seconds} s, first picture after {back:.2f} s")
         hall.bad.wait_moving()
         assert back <= back_s + 1
-        others_unharmed(good.look())
+
+    def test_of_media_alone_leads_to_an_ice_restart_in_the_same_session(self, hall: Hall):
+        """The server is reached and knows the session: the page looks for a way instead of joining again."""
+        sessions, connections = hall.sessions(), hall.bad.evaluate("() => watch.connections.length")
+        restarts = hall.restarts()
+        with hall.relay.shaped(Shape(dark=True)):
+            until(lambda: hall.restarts() > restarts, "a PATCH that restarts ICE")
+        hall.bad.wait_frames(25, timeout_s=20)
+        assert hall.bad.evaluate("() => watch.connections.length") == connections, "no second session"
+        assert hall.sessions() == sessions
 
 
 class TestAChangeOfAddress:
     def test_keeps_the_session(self, hall: Hall):
         """REL-N10: the learner's packets come from elsewhere: a NAT forgot him, or he changed networks."""
-        sessions = peers(hall)
-        connections = hall.bad.evaluate("() => watch.connections.length")
-        before = hall.bad.frames_decoded()
+        sessions, connections = hall.sessions(), hall.bad.evaluate("() => watch.connections.length")
+        moved = Sight(hall.bad)
         hall.relay.rebind()
-        moved_s = time.monotonic()
-        hall.bad.until(lambda: hall.bad.frames_decoded() > before + 25, "a second of pictures", timeout_s=20)
-        took = time.monotonic() - moved_s - 1
-        print(f"address changed: picture back after {took:.1f} s")
-        assert took <= 4 + 1
-        assert hall.bad.evaluate("() => watch.connections.length") == connections
-        assert peers(hall) == sessions
-
-
-def peers(hall: Hall) -> set[str]:
-    rooms = until(lambda: request("GET", f"{hall.server.base_url}/debug/rooms").json["rooms"], "the rooms")
-    stage = next(room["stage"] for room in rooms if room["lesson"] == hall.classroom.lesson.id)
-    return {viewer["peer"] for viewer in stage["sample"]}
+        time.sleep(FOLLOWED_S)
+        hall.bad.wait_frames(25, timeout_s=20)
+        seen = moved.look()
+        print(seen.line("address changed"))
+        assert seen.longest_gap_s <= FOLLOWED_S + 1
+        assert hall.bad.evaluate("() => watch.connections.length") == connections, "no second session"
+        assert hall.sessions() == sessions

@@ -8,13 +8,16 @@ import { token } from './session.js';
 
 const CONNECT_MS = 10_000;
 const POST_MS = 6000;
+const PATCH_MS = 3000;
 /** ICE calls a hole in the network "disconnected" and often recovers; the watchdog judges sooner. */
 const DISCONNECTED_MS = 15_000;
+const CREDENTIALS = /^a=ice-(ufrag|pwd):.*$/gm;
 const LINK = /<([^>]*)>([^<]*)/g;
 const PARAMETER = /;\s*([\w-]+)\s*=\s*"([^"]*)"/g;
 
 export class Peer {
   #location = null;
+  #answer = '';
   #timer = 0;
   #ended;
 
@@ -51,18 +54,36 @@ export class Peer {
       // Only the path: behind a proxy the server's idea of its own host may not be ours.
       const place = new URL(response.headers.get('Location') ?? this.path, location.href);
       this.#location = place.pathname + place.search;
-      const sdp = await response.text();
+      this.#answer = await response.text();
       // The answer names the relays, and they count only if they are known before gathering begins.
       const relays = iceServers(response.headers.get('Link') ?? '');
       if (relays.length) this.pc.setConfiguration({ ...this.pc.getConfiguration(), iceServers: relays });
       await this.pc.setLocalDescription(offer);
       await this.hold;
-      await this.pc.setRemoteDescription({ type: 'answer', sdp });
+      await this.pc.setRemoteDescription({ type: 'answer', sdp: this.#answer });
       await this.#connectedInTime();
     } catch (problem) {
       this.leave();
       throw problem instanceof Problem ? problem : new Problem('webrtc', 0, problem.message);
     }
+  }
+
+  /**
+   * Looks for a way again (RFC 9725 4.3.3): whoever came into another network is found there, in the same
+   * session. Throws `Problem`: a status says that the session is gone, none that the server was not reached.
+   */
+  async restart() {
+    const offer = await this.pc.createOffer({ iceRestart: true });
+    const response = await request(this.#location, {
+      method: 'PATCH', timeoutMs: PATCH_MS,
+      headers: { 'Content-Type': 'application/trickle-ice-sdpfrag', 'If-Match': '*' },
+      body: (offer.sdp.match(CREDENTIALS) ?? []).slice(0, 2).join('\r\n') + '\r\n',
+    });
+    const fresh = (await response.text()).match(CREDENTIALS) ?? [];
+    const of = (name) => fresh.find((line) => line.startsWith(`a=ice-${name}:`));
+    this.#answer = this.#answer.replace(CREDENTIALS, (_, name) => of(name));
+    await this.pc.setLocalDescription(offer);
+    await this.pc.setRemoteDescription({ type: 'answer', sdp: this.#answer });
   }
 
   /** Ends the session here; the server has ended it, or will notice, or replaces it by the next one. */

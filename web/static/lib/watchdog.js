@@ -1,8 +1,9 @@
 /**
- * Finds out within two or three seconds that a session is dead, and tells that from a network that is only
- * away: while nothing can be reached the session is kept, because it often comes back by itself.
+ * Finds out within two or three seconds that nothing comes any more, and why. The server knows the session no
+ * longer: it is dead. It does: we are in another network, and look for a way from there. Nothing can be
+ * reached: the session is kept, because it often comes back by itself.
  */
-import { Problem, request } from './api.js';
+import { Problem } from './api.js';
 import { jittered } from './backoff.js';
 
 const LOOK_MS = 500;
@@ -12,11 +13,13 @@ const BUSY_QUIET_MS = 1200;
 const IDLE_QUIET_MS = 6000;
 /** How long a living server may take to make itself heard after a nudge. */
 const GRACE_MS = 800;
-const PROBE_MS = 3000;
+/** An answer as fast as this that is none is a refused connection, which says that the server is gone. */
+const REFUSED_MS = 1500;
+/** How long media may take over a new way; the server follows our first report from there. */
+const RESTART_MS = 3000;
 
 export class Watchdog {
   #peer;
-  #lesson;
   #nudge;
   #timer = 0;
   #bytes = 0;
@@ -26,9 +29,8 @@ export class Watchdog {
   #limits = { busy: jittered(BUSY_QUIET_MS, 0.2), idle: jittered(IDLE_QUIET_MS, 0.2) };
 
   /** `nudge()` makes a living server answer over the session itself; without it silence alone has to do. */
-  constructor(peer, lesson, nudge = null) {
+  constructor(peer, nudge = null) {
     this.#peer = peer;
-    this.#lesson = lesson;
     this.#nudge = nudge;
     this.#timer = setInterval(() => this.#look(), LOOK_MS);
     peer.ended.then(() => clearInterval(this.#timer));
@@ -44,10 +46,21 @@ export class Watchdog {
     const heardAt = this.#movedAt;
     this.#nudge?.();
     await pauseMs(GRACE_MS);
-    if (this.#movedAt === heardAt && (await reachable(this.#lesson)) && this.#movedAt === heardAt) {
-      this.#peer.close();
-    }
+    if (this.#movedAt === heardAt && (await this.#isLost()) && this.#movedAt === heardAt) this.#peer.close();
     this.#asking = false;
+  }
+
+  /** Whether the session is beyond help. */
+  async #isLost() {
+    const started = performance.now();
+    try {
+      await this.#peer.restart();
+    } catch (problem) {
+      if (!(problem instanceof Problem)) return true;
+      return problem.status > 0 || performance.now() - started < REFUSED_MS;
+    }
+    await pauseMs(RESTART_MS);
+    return true;
   }
 
   async #look() {
@@ -62,18 +75,6 @@ export class Watchdog {
       this.#movedAt = now;
     }
     if (now - this.#movedAt > (this.#busy ? this.#limits.busy : this.#limits.idle)) this.suspect();
-  }
-}
-
-/** Whether the server's host answers at all: by a refused connection, too, for then our session is gone. */
-async function reachable(lesson) {
-  const started = performance.now();
-  try {
-    await request(`/api/v1/lessons/${encodeURIComponent(lesson)}`, { timeoutMs: PROBE_MS });
-    return true;
-  } catch (problem) {
-    if (!(problem instanceof Problem)) throw problem;
-    return problem.status > 0 || performance.now() - started < PROBE_MS / 2;
   }
 }
 

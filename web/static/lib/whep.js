@@ -10,10 +10,16 @@ import { Watchdog } from './watchdog.js';
 
 /** How long the control channel may take after the connection stands. */
 const CONTROL_MS = 6000;
+/** From which loss on pictures wait how long, in ms: as long as asking again takes until nearly all have come. */
+const CUSHIONS = [[0.15, 600], [0.07, 300], [0.02, 150], [0.005, 60]];
+/** A network that was bad a moment ago is not trusted at once. */
+const CALM_MS = 10_000;
 
 export class Viewer extends Messages {
   /** { audio, main, second } of the newest session, of which a picture may be null; `tracks` is emitted for each. */
   tracks = { audio: null, main: null, second: null };
+  #cushionMs = 0;
+  #roughAt = 0;
 
   /** `hold`: a promise to wait for before the first answer is used, so that no message comes too early. */
   constructor(lesson, { pictures = 2, hold = null } = {}) {
@@ -41,6 +47,18 @@ export class Viewer extends Messages {
     if (pictures === this.pictures) return;
     this.pictures = pictures;
     this.link.renew();
+  }
+
+  /** `loss` (0-1) is what the last seconds lost before repair: the more, the longer pictures are held back. */
+  cushion(loss) {
+    const ms = CUSHIONS.find(([least]) => loss >= least)?.[1] ?? 0;
+    const now = performance.now();
+    const calm = now - this.#roughAt > CALM_MS;
+    if (ms >= this.#cushionMs || calm) {
+      this.#cushionMs = ms;
+      this.#roughAt = now;
+    }
+    for (const receiver of this.pc?.getReceivers() ?? []) holdBack(receiver, this.#cushionMs);
   }
 
   get pc() {
@@ -72,7 +90,7 @@ export class Viewer extends Messages {
         },
         lost,
       });
-      new Watchdog(peer, lesson, () => this.beat());
+      new Watchdog(peer, () => this.beat());
       this.emit('up');
     });
     channel.addEventListener('message', ({ data }) => typeof data === 'string' && this.receive(data));
@@ -86,8 +104,13 @@ function receive(pc, kind) {
   const transceiver = pc.addTransceiver(kind, { direction: 'recvonly' });
   const { receiver } = transceiver;
   if (kind === 'video') preferCodecs(transceiver, globalThis.RTCRtpReceiver.getCapabilities?.('video'));
-  // As little buffer as the network allows; both names of the same wish.
-  if ('jitterBufferTarget' in receiver) receiver.jitterBufferTarget = 0;
-  else if ('playoutDelayHint' in receiver) receiver.playoutDelayHint = 0;
+  // As little buffer as the network allows.
+  holdBack(receiver, 0);
   return receiver.track;
+}
+
+/** Both names of the same wish. */
+function holdBack(receiver, ms) {
+  if ('jitterBufferTarget' in receiver) receiver.jitterBufferTarget = ms;
+  else if ('playoutDelayHint' in receiver) receiver.playoutDelayHint = ms / 1000;
 }

@@ -78,7 +78,7 @@ export class Publisher extends Emitter {
         this.#transceivers[name] = transceiver;
       }
     });
-    peer.connected.then(() => { this.#watchdog = new Watchdog(peer, lesson); });
+    peer.connected.then(() => { this.#watchdog = new Watchdog(peer); });
     return peer;
   }
 

@@ -1,0 +1,57 @@
+"""An instructor on a bad network: what the class sees and what the recording holds (REL-N6).
+
+Scaled to seconds unless RELIABILITY=full.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from pathlib import Path
+
+from tests.browser.classroom import Classroom
+from tests.browser.test_recording import decode_errors, download, sealed_recording
+from tests.faults.conftest import Lecture
+from tests.faults.network import Relay
+from tests.faults.pictures import Sight
+from tests.faults.relay import Shape
+
+LOSS = Shape(loss=0.1, delay_ms=25)
+
+
+def test_ten_percent_of_his_packets_lost(lecture: Lecture, chromium, network, tmp_path: Path, long: bool):
+    server, lesson = lecture.server, lecture.server.new_lesson()
+    with Relay(tmp_path, network, lecture.address[1]) as relay:
+        relay.shape(LOSS, LOSS)
+        classroom = Classroom(server, lesson, chromium)
+        teacher = classroom.teach(script=relay.script)
+        learner = classroom.learn()
+        learner.wait_moving(timeout_s=20)
+        before, sight = frames_sent(teacher), Sight(learner)
+        time.sleep(60 if long else 5)
+        sent, seen = frames_sent(teacher) - before, sight.look()
+        counts = relay.counts()
+        whole = frames_sent(teacher)
+        classroom.end(teacher)
+        path = download(sealed_recording(server, lesson), tmp_path / "lesson.mp4")
+        classroom.close()
+    recorded = frames_in(path)
+    print(seen.line("learner"), f"sent {sent} of {whole}, recorded {recorded}, relay {counts}", sep="\n")
+    # As N3 for whoever watches; what is under way at the ends of the measurement is not missing.
+    assert seen.frames >= 0.99 * sent - 5
+    assert seen.longest_gap_s <= 0.5 + 0.2
+    assert recorded >= 0.99 * whole - 5
+    assert decode_errors(path) == ""
+
+
+def frames_sent(tab) -> int:
+    entries = tab.evaluate("() => watch.stats('outbound-rtp')")
+    return max(int(entry.get("framesSent", 0)) for entry in entries if entry["kind"] == "video")
+
+
+def frames_in(path: Path) -> int:
+    command = ["ffprobe", "-v", "error", "-select_streams", "v:0", "-count_packets"]
+    show = ["-show_entries", "stream=nb_read_packets", "-of", "json", str(path)]
+    found = subprocess.run([*command, *show], capture_output=True, text=True, check=True).stdout
+    return int(json.loads(found)["streams"][0]["nb_read_packets"])
