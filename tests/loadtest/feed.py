@@ -60,8 +60,11 @@ class Feed:
         self._send(RTX, RTX_SSRC, index, original.to_bytes(2) + payload, timestamp, marker=False)
 
     def report(self, ntp: int) -> None:
-        data = rtcp.build([rtcp.SenderReport(SSRC, ntp, 0, 1, 1)])
-        self.socket.send(self._rtcp.protect_rtcp(SSRC, self._rtcp_index, data))
+        self.send_rtcp(rtcp.build([rtcp.SenderReport(SSRC, ntp, 0, 1, 1)]))
+
+    def send_rtcp(self, data: bytes) -> None:
+        """Authentic, whatever it holds."""
+        self.socket.send(self._rtcp.protect_rtcp(int.from_bytes(data[4:8]), self._rtcp_index, data))
         self._rtcp_index += 1
 
     def _send(
@@ -76,6 +79,10 @@ class Feed:
             marker=marker,
         )
         self.socket.send(self._rtp.protect(ssrc, index, plain, payload))
+
+    def send_rtp(self, head: bytes, payload: bytes) -> None:
+        """Authentic to a receiver that takes 12 octets for the header, whatever `head` says."""
+        self.socket.send(self._rtp.protect(int.from_bytes(head[8:12]), 1, head, payload))
 
     def heard(self, kind: type) -> rtcp.Rtcp:
         """The next part of that type in what the viewer says."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from random import Random
 
 import pytest
 
@@ -42,6 +43,23 @@ class TestCounts:
         feed.socket.send(b"\x80\x60" + bytes(60))
         feed.socket.send(b"\xff" * 40)
         feed.counts(unknown=1, malformed=1)
+
+    def test_garbage_of_every_size_ends_nothing(self, feed):
+        random = Random(1)
+        for size in range(1, 1501):
+            feed.socket.send(bytes((random.randrange(128, 192),)) + random.randbytes(size - 1))
+        feed.video(1)
+        assert feed.counts(packets=1)["malformed"] > 0
+
+    def test_rtcp_that_is_authentic_and_malformed_ends_nothing(self, feed):
+        for body in (b"\x80\xc8\xff\xff" + bytes(8), b"\x80\xc8\x00\x01" + bytes(5), b"\x80\xcb" + bytes(99)):
+            feed.send_rtcp(body)
+        feed.report(ntp=1)
+        feed.counts(sender_reports=1, rtcp_packets=4)
+
+    def test_padding_longer_than_the_packet_is_not_believed(self, feed):
+        feed.send_rtp(b"\xa0\x66\x00\x01" + bytes(4) + SSRC.to_bytes(4), b"\x41\xff")
+        feed.counts(packets=1)
 
     def test_numbers_go_on_over_the_wrap(self, feed):
         for index in range(65_530, 65_545):
