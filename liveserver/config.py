@@ -136,11 +136,12 @@ class SocketConfig:
 
 @dataclass(frozen=True, slots=True)
 class RtcConfig:
-    """Media: one UDP port for everyone, and TURN servers for who cannot reach it."""
+    """Media: one UDP port for everyone, the same of TCP, and TURN servers for who reaches neither."""
 
     host: str = "0.0.0.0"  # noqa: S104 - media comes from anywhere; strangers' packets are dropped by the front
     port: int = field(default=0, metadata=_PORT)
     advertise: tuple[str, ...] = ()
+    tcp: bool = True
     turn_urls: TurnUrls = ()
     turn_secret: str = ""
     turn_secret_file: str = ""

@@ -112,6 +112,8 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
     recordings = await _recordings(config, store, clock, metrics, stack)
     front = _bind_front(config, flags, clock)
     forwarder = Forwarder(front, flags, clock, config.rtc.advertise or own_addresses(config.rtc.host))
+    if config.rtc.tcp:
+        _listen_tcp(forwarder, config)
     forwarder.start()
     stack.push_async_callback(forwarder.stop)
     transcodes = Transcodes(
@@ -206,6 +208,14 @@ def _bind_front(config: Config, flags: Flags, clock: Clock) -> Front:
     except OSError as error:
         where = f"{config.rtc.host}:{config.rtc.port}"
         raise StartError(f"cannot listen on UDP {where}: {(error.strerror or str(error)).lower()}") from error
+
+
+def _listen_tcp(forwarder: Forwarder, config: Config) -> None:
+    try:
+        forwarder.listen_tcp(config.rtc.host)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise StartError(f"cannot listen for media on TCP {config.rtc.host}: {reason}") from error
 
 
 def _sentence(error: Exception) -> str:

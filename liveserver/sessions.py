@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from liveserver.core.errors import PeerError
+from liveserver.sfu.answer import Candidate
 from liveserver.sfu.fragment import read_fragment, restarted_fragment
 from liveserver.sfu.peer import Peer
 from liveserver.tokens import Claims
@@ -40,7 +41,7 @@ class _Session:
 class Sessions:
     """`candidates` are the addresses to offer again after an ICE restart."""
 
-    def __init__(self, candidates: Callable[[], Sequence[tuple[str, int]]]):
+    def __init__(self, candidates: Callable[[], Sequence[Candidate]]):
         self._candidates = candidates
         self._sessions: dict[str, _Session] = {}
         self._arriving: dict[tuple[str, str], Peer] = {}  # a learner's newest session, until it has settled

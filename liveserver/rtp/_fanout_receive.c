@@ -178,6 +178,14 @@ static void drop_address(fanout_peer *peer, const fanout_key *key) {
         }
 }
 
+int64_t fanout_stream_peer(const fanout_receiver *self, int64_t stream) {
+    const fanout_address address = {.stream = {.family = AF_UNSPEC, .number = stream}};
+    fanout_key key;
+    fanout_key_of(&address, &key);
+    const fanout_peer *peer = fanout_map_get(&self->by_address, &key);
+    return peer != NULL ? peer->number : 0;
+}
+
 void fanout_forget_stream(fanout_receiver *self, int64_t stream) {
     const fanout_address address = {.stream = {.family = AF_UNSPEC, .number = stream}};
     fanout_key key;

@@ -60,6 +60,8 @@ int fanout_open_peer(fanout_receiver *self, int64_t peer, int profile, const fan
 void fanout_remove_peer(fanout_receiver *self, int64_t peer);
 /* NULL for one that is gone. */
 const fanout_peer *fanout_peer_of(const fanout_receiver *self, int64_t peer);
+/* The peer that a valid check on the stream named, or 0. */
+int64_t fanout_stream_peer(const fanout_receiver *self, int64_t stream);
 /* Nothing comes from the stream any more. */
 void fanout_forget_stream(fanout_receiver *self, int64_t stream);
 

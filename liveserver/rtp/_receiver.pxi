@@ -41,6 +41,7 @@ cdef extern from "_fanout_receive.h" nogil:
                          const fanout_keys *rtcp, int64_t session, bint is_viewer)
     void fanout_remove_peer(fanout_receiver *, int64_t peer)
     const fanout_peer *fanout_peer_of(const fanout_receiver *, int64_t peer)
+    int64_t fanout_stream_peer(const fanout_receiver *, int64_t stream)
     void fanout_forget_stream(fanout_receiver *, int64_t stream)
     int fanout_receive(fanout_receiver *, unsigned limit, int64_t now_ns, fanout_event *events, size_t *count)
     size_t fanout_receive_one(fanout_receiver *, const uint8_t *data, size_t size, int64_t stream,
@@ -198,6 +199,10 @@ cdef class Receiver:
         """The connection is closed: the peer is not reached there any more."""
         self._fanout._alone()
         fanout_forget_stream(self._native, stream)
+
+    def stream_peer(self, int64_t stream):
+        """The peer that a valid check on this connection named; 0 for none, or one that is gone."""
+        return fanout_stream_peer(self._native, stream)
 
 
 cdef object _event(const fanout_event *event):

@@ -168,6 +168,11 @@ class Receiver:
             if found.selected == address:
                 found.selected = None
 
+    def stream_peer(self, stream: int) -> int:
+        """The peer that a valid check on this connection named; 0 for none, or one that is gone."""
+        found = self._by_address.get((STREAM, stream))
+        return found.number if found is not None else 0
+
     def _taken(self) -> list[Event]:
         events, self._events = self._events, []
         return events

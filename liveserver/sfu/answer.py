@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from liveserver.core.errors import PeerError
 from liveserver.sfu.offer import Codec, Offer, OfferedMedia, choose_audio, choose_video
@@ -18,6 +19,7 @@ _VIEWER_FEEDBACK = ("nack", "nack pli", "ccm fir")
 # libwebrtc begins at 300 kbit/s and a quarter of the picture unless told otherwise; others ignore this.
 _START_KBPS = {"x-google-start-bitrate": 1200}
 _HOST_PRIORITY = 2130706431  # RFC 8445 5.1.2.1: type preference 126, local preference 65535, component 1
+_TCP_PRIORITY = (90 << 24) + (65535 << 8) + 255  # a lower type preference, as RFC 6544 4.2 has it: UDP first
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +35,20 @@ class IceCredentials:
         return cls(secrets.token_hex(6), secrets.token_hex(16))
 
 
+class Candidate(NamedTuple):
+    """Where this server is reached: `protocol` "udp" or "tcp" (passive, RFC 6544)."""
+
+    address: str
+    port: int
+    protocol: str = "udp"
+
+
 @dataclass(frozen=True, slots=True)
 class ServerSide:
-    """What every answer says of this server. `candidates` are (address, port) pairs, best first."""
+    """What every answer says of this server. `candidates`: the best first."""
 
     fingerprint: str
-    candidates: Sequence[tuple[str, int]]
+    candidates: Sequence[Candidate]
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,10 +254,11 @@ def transport_lines(ice: IceCredentials) -> list[str]:
     return [f"a=ice-ufrag:{ice.ufrag}", f"a=ice-pwd:{ice.pwd}"]
 
 
-def candidate_lines(candidates: Sequence[tuple[str, int]]) -> list[str]:
-    """Host candidates (RFC 8839 5.1), the first with the highest priority."""
-    lines = [
-        f"a=candidate:{index + 1} 1 udp {_HOST_PRIORITY - 256 * index} {address} {port} typ host"
-        for index, (address, port) in enumerate(candidates)
-    ]
+def candidate_lines(candidates: Sequence[Candidate]) -> list[str]:
+    """Host candidates (RFC 8839 5.1, RFC 6544 4.5), the first with the highest priority; TCP last."""
+    lines = []
+    for index, (address, port, protocol) in enumerate(candidates):
+        first = _HOST_PRIORITY if protocol == "udp" else _TCP_PRIORITY
+        line = f"a=candidate:{index + 1} 1 {protocol} {first - 256 * index} {address} {port} typ host"
+        lines.append(line if protocol == "udp" else f"{line} tcptype passive")
     return [*lines, "a=end-of-candidates"]

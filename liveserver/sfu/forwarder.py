@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from itertools import islice
 
 from liveserver.clock import Clock
 from liveserver.core.errors import PeerError
 from liveserver.log import Event, get_logger
 from liveserver.rtp import native
 from liveserver.rtp.flags import Flags
-from liveserver.sfu.answer import IceCredentials, ServerSide, answer_publisher, answer_viewer
+from liveserver.sfu.answer import Candidate, IceCredentials, ServerSide, answer_publisher, answer_viewer
 from liveserver.sfu.dtls import Certificate
+from liveserver.sfu.front import Event as FrontEvent
 from liveserver.sfu.front import Front, Kind
 from liveserver.sfu.pacer import Pacer
 from liveserver.sfu.peer import Peer, PeerEvents, Transport
 from liveserver.sfu.publisher import Publisher
 from liveserver.sfu.sdp import parse_offer
 from liveserver.sfu.stage import Stage
+from liveserver.sfu.tcp import TcpPort
 from liveserver.sfu.viewer import Viewer
 
 _ASK_EVERY_S = 0.02
-_TICK_S = 1.0
-_REPORT_PARTS = 4  # in each tick one part of the viewers gets sender reports
+_TICK_S = 0.1
+_TEND_PARTS = 10  # every peer about once a second
+_REPORT_PARTS = 40  # every viewer gets sender reports each four seconds
 _log = get_logger()
 
 
@@ -44,20 +49,31 @@ class Forwarder:
         self.fanout = front.fanout
         self.peers: dict[str, Peer] = {}
         self.stages: set[Stage] = set()
+        self.tcp: TcpPort | None = None
         self._clock = clock
         self._max_peers = max_peers
         self._peer_timeout_ns = int(peer_timeout_s * 1e9)
         self.pacer = Pacer(self.fanout, clock.monotonic_ns, self._schedule)
         self._transport = Transport(front, self.pacer, Certificate.generate())
-        candidates = [(address, front.port) for address in addresses]
+        self._addresses = addresses
+        candidates = [Candidate(address, front.port) for address in addresses]
         self._server = ServerSide(self._transport.certificate.fingerprint, candidates)
+        self._publishing = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+
+    def listen_tcp(self, host: str) -> None:
+        """Offer ICE-TCP too, on the number of the UDP port where that is free. Raises OSError."""
+        self.tcp = TcpPort.bind(host, self.front.port, self.front, self._handle)
+        passive = [Candidate(address, self.tcp.port, "tcp") for address in self._addresses]
+        self._server = replace(self._server, candidates=[*self._server.candidates, *passive])
 
     def start(self) -> None:
         """Begin to read; call on the main loop."""
         if native.IMPLEMENTATION != "native":
             _log.warning(Event.FANOUT_TWIN, why=native.REASON)  # slower; the operator should know
         asyncio.get_running_loop().add_reader(self.front.fd, self._drain)
+        if self.tcp is not None:
+            self.tcp.start()
         self._tasks = [
             asyncio.create_task(self._ask(), name="uplink requests"),
             asyncio.create_task(self._tick(), name="media tick"),
@@ -73,36 +89,39 @@ class Forwarder:
             peer.close("server_stopping")
         await asyncio.gather(*(peer.wait_closed() for peer in peers), return_exceptions=True)
         asyncio.get_running_loop().remove_reader(self.front.fd)
+        if self.tcp is not None:
+            self.tcp.stop()
         self.pacer.stop()
         self.front.close()
 
     def publish(self, stage: Stage, sdp: str, events: PeerEvents) -> tuple[Publisher, str]:
         """Answer a WHIP offer. Raises PeerError sdp_… or no_common_codec; nothing is left behind then."""
+        self._admit()
         offer = parse_offer(sdp)
         ice = IceCredentials.new()
         answer = answer_publisher(offer, self._server, ice)
-        self._admit()
         publisher = Publisher(
             self._transport, ice, events, self._clock, stage.room, stage.publish, stage.unpublish
         )
         publisher.agree(answer)
         self._begin(publisher)
+        self._publishing.set()
         publisher.start(offer, answer)
         return publisher, answer.sdp
 
     def watch(self, stage: Stage, sdp: str, events: PeerEvents) -> tuple[Viewer, str]:
         """Answer a WHEP offer. Raises PeerError sdp_… or no_common_codec; nothing is left behind then."""
+        self._admit()
         offer = parse_offer(sdp)
         ice = IceCredentials.new()
         answer = answer_viewer(offer, self._server, ice, stage.cname)
-        self._admit()
         viewer = Viewer(self._transport, ice, events, self._clock, stage.cname, stage.add, stage.remove)
         viewer.agree(answer, is_firefox=offer.is_firefox)
         self._begin(viewer)
         viewer.start(offer, answer)
         return viewer, answer.sdp
 
-    def candidates(self) -> Sequence[tuple[str, int]]:
+    def candidates(self) -> Sequence[Candidate]:
         return self._server.candidates
 
     def _admit(self) -> None:
@@ -113,10 +132,14 @@ class Forwarder:
         self.peers[peer.id] = peer
 
     def _drain(self) -> None:
-        """Everything that waits on the port, then one fan-out call per track that got packets."""
+        """Everything that waits on the port."""
+        self._handle(self.front.poll())
+
+    def _handle(self, events: Iterable[FrontEvent]) -> None:
+        """Hand each event to its peer; then one fan-out call per track that got packets."""
         now_ns = self._clock.monotonic_ns()
         publishers: set[Publisher] = set()
-        for kind, endpoint, data in self.front.poll():
+        for kind, endpoint, data in events:
             peer = endpoint.owner
             assert isinstance(peer, Peer)
             try:
@@ -149,24 +172,30 @@ class Forwarder:
 
     async def _ask(self) -> None:
         while True:
+            await self._publishing.wait()
             await asyncio.sleep(_ASK_EVERY_S)
             now_ns = self._clock.monotonic_ns()
-            for stage in self.stages:
-                if stage.publisher is not None:
-                    stage.publisher.ask(now_ns)
+            publishers = [stage.publisher for stage in self.stages if stage.publisher is not None]
+            for publisher in publishers:
+                publisher.ask(now_ns)
+            if not publishers and not any(isinstance(peer, Publisher) for peer in self.peers.values()):
+                self._publishing.clear()  # nothing to ask until the next one comes
 
     async def _tick(self) -> None:
+        """A tenth of the peers at a time, so that ten thousand never hold up a packet."""
         tick = 0
         while True:
             await asyncio.sleep(_TICK_S)
             tick += 1
             now_ns = self._clock.monotonic_ns()
             wall_ns = self._clock.wall_ms() * 1_000_000
-            for peer in list(self.peers.values()):
+            for peer in list(islice(self.peers.values(), tick % _TEND_PARTS, None, _TEND_PARTS)):
                 self._tend(peer, now_ns)
             for stage in self.stages:
                 for uplink in stage.sources:
                     uplink.report_viewers(wall_ns, stage.cname, tick % _REPORT_PARTS, _REPORT_PARTS)
+            if self.tcp is not None:
+                self.tcp.tend(_TICK_S)
 
     def _tend(self, peer: Peer, now_ns: int) -> None:
         if peer.closed_reason is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from liveserver.core.errors import PeerError
-from liveserver.sfu.answer import IceCredentials, candidate_lines, transport_lines
+from liveserver.sfu.answer import Candidate, IceCredentials, candidate_lines, transport_lines
 from liveserver.sfu.offer import check_size
 
 _MAX_UFRAG = 256  # RFC 8839 5.4
@@ -30,7 +30,7 @@ def read_fragment(fragment: str) -> str | None:
     return ufrag
 
 
-def restarted_fragment(ice: IceCredentials, candidates: Sequence[tuple[str, int]]) -> str:
+def restarted_fragment(ice: IceCredentials, candidates: Sequence[Candidate]) -> str:
     """Our answer to an ICE restart: new credentials, the same candidates."""
     lines = ["a=ice-lite", *transport_lines(ice), *candidate_lines(candidates)]
     return "\r\n".join(lines) + "\r\n"

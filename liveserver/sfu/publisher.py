@@ -125,6 +125,7 @@ class Publisher(Peer):
         for uplink in self.uplinks:
             if uplink.ssrc is None:
                 continue
+            uplink.flush(now_ns)  # what waited for a pair in vain
             missing = uplink.missing(now_ns)
             if missing:
                 uplink.counters["nacked"] += len(missing)

@@ -8,7 +8,7 @@ import socket
 from liveserver.rtp import header, rtcp
 from liveserver.rtp.header import Packet
 from liveserver.rtp.srtp import InboundSession
-from liveserver.sfu.answer import IceCredentials, ServerSide, answer_publisher, answer_viewer
+from liveserver.sfu.answer import Candidate, IceCredentials, ServerSide, answer_publisher, answer_viewer
 from liveserver.sfu.dtls import Certificate
 from liveserver.sfu.peer import Peer, Transport
 from liveserver.sfu.publisher import Publisher
@@ -18,7 +18,7 @@ from liveserver.sfu.viewer import Viewer
 from liveserver.sfu.webrtc import DataChannel
 from tests.sfu.hall import GCM, ROOM, Hall
 
-SERVER = ServerSide("AA:BB", [("192.0.2.1", 5000)])
+SERVER = ServerSide("AA:BB", [Candidate("192.0.2.1", 5000)])
 
 
 class Told:

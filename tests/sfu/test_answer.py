@@ -6,11 +6,18 @@ import pytest
 from aiortc.sdp import SessionDescription
 
 from liveserver.core.errors import PeerError
-from liveserver.sfu.answer import Answer, IceCredentials, ServerSide, answer_publisher, answer_viewer
+from liveserver.sfu.answer import (
+    Answer,
+    Candidate,
+    IceCredentials,
+    ServerSide,
+    answer_publisher,
+    answer_viewer,
+)
 from liveserver.sfu.sdp import parse_offer
 from tests.sfu.sdp import AUDIO, CONTROL, VIDEO, VP8_ONLY, offer
 
-SERVER = ServerSide("AA:BB:CC", [("192.0.2.1", 5000), ("2001:db8::1", 5000)])
+SERVER = ServerSide("AA:BB:CC", [Candidate("192.0.2.1", 5000), Candidate("2001:db8::1", 5000)])
 ICE = IceCredentials("ufrag", "password")
 G722 = "m=audio 9 UDP/TLS/RTP/SAVPF 9\na=mid:{mid}\na={direction}\na=rtpmap:9 G722/8000\n"
 

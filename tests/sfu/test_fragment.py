@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from liveserver.core.errors import PeerError
-from liveserver.sfu.answer import IceCredentials
+from liveserver.sfu.answer import Candidate, IceCredentials
 from liveserver.sfu.fragment import read_fragment, restarted_fragment
 
 TRICKLE = "a=ice-ufrag:EsAw\r\na=ice-pwd:P2uYro0UCOQ4\r\nm=audio 9 RTP/AVP 0\r\na=mid:0\r\na=candidate:1\r\n"
@@ -40,7 +40,7 @@ class TestReading:
 
 
 def test_our_answer_to_a_restart_has_new_credentials_and_the_candidates():
-    text = restarted_fragment(IceCredentials("abcd", "secret"), [("192.0.2.1", 5000)])
+    text = restarted_fragment(IceCredentials("abcd", "secret"), [Candidate("192.0.2.1", 5000)])
     assert {"a=ice-lite", "a=ice-ufrag:abcd", "a=ice-pwd:secret", "a=end-of-candidates"} <= set(
         text.splitlines()
     )

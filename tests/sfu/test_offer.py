@@ -7,12 +7,12 @@ import time
 import pytest
 
 from liveserver.core.errors import PeerError
-from liveserver.sfu.answer import IceCredentials, ServerSide, answer_publisher, answer_viewer
+from liveserver.sfu.answer import Candidate, IceCredentials, ServerSide, answer_publisher, answer_viewer
 from liveserver.sfu.offer import Codec, choose_audio, choose_video
 from liveserver.sfu.sdp import parse_offer
 from tests.sfu.sdp import AUDIO, CONTROL, VIDEO, VP8_ONLY, offer
 
-SERVER = ServerSide("AA:BB", [("192.0.2.1", 5000)])
+SERVER = ServerSide("AA:BB", [Candidate("192.0.2.1", 5000)])
 # Loose, for a busy machine: the bound is 50 ms of CPU (RELIABILITY F14), ordinary offers take under 1 ms.
 CPU_S = 0.05
 

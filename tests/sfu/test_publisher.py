@@ -9,7 +9,7 @@ import pytest
 from liveserver.rtp import header, rtcp
 from liveserver.sfu.publisher import MAX_SSRCS
 from liveserver.sfu.source_clock import ntp_from_ns
-from tests.sfu.hall import Hall
+from tests.sfu.hall import Hall, Seat
 from tests.sfu.peers import KEYFRAME, Sender, Studio
 from tests.sfu.sdp import AUDIO, VIDEO, offer
 
@@ -322,3 +322,45 @@ class TestEnd:
         viewer.close("left")
         await viewer.wait_closed()
         assert studio.front.peers == 0
+
+
+class TestSoundInPairs:
+    """In a very large class a message costs the kernel more than its octets."""
+
+    @pytest.fixture
+    def crowd(self, studio, hall, monkeypatch) -> tuple[Sender, Seat]:
+        monkeypatch.setattr("liveserver.sfu.uplink.PAIRED_ABOVE", 1)
+        publisher, _ = studio.publisher(offer(AUDIO))
+        sound = Sender(publisher, hall, ssrc=11, payload_type=OPUS)
+        sound.send(b"\xfcsound")
+        seats = [hall.seat(kind="audio", ssrc=7000 + n) for n in range(2)]
+        for seat in seats:
+            seat.downlink.attach(publisher.uplinks[0])
+        return sound, seats[0]
+
+    def test_the_first_of_a_pair_waits_for_the_second(self, crowd, hall):
+        sound, seat = crowd
+        left = []
+        for _ in range(4):
+            sound.send(b"\xfcsound")
+            left.append(len(seat.look()))
+            hall.clock.advance(20)
+        assert left == [0, 2, 0, 2]
+
+    def test_not_for_long(self, crowd, hall):
+        sound, seat = crowd
+        sound.send(b"\xfcsound")
+        sound.peer.ask(hall.clock.now_ns)
+        assert seat.look() == []
+        hall.clock.advance(30)
+        sound.peer.ask(hall.clock.now_ns)
+        assert len(seat.look()) == 1
+
+    def test_a_small_class_does_not_wait(self, studio, hall):
+        publisher, _ = studio.publisher(offer(AUDIO))
+        sound = Sender(publisher, hall, ssrc=11, payload_type=OPUS)
+        sound.send(b"\xfcsound")
+        seat = hall.seat(kind="audio")
+        seat.downlink.attach(publisher.uplinks[0])
+        sound.send(b"\xfcsound")
+        assert len(seat.look()) == 1

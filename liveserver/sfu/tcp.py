@@ -1,0 +1,180 @@
+"""ICE-TCP, the passive side (RFC 6544, framing of RFC 4571): for networks that let no UDP through.
+
+A connection becomes a *stream* of the fan-out, which writes to it without asking anybody here; what arrives
+goes through the front like a datagram. One that has not sent a valid check after a while, sends what is no
+packet, or whose peer is gone is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from liveserver.sfu.front import Address, Event, Front
+
+MAX_PACKET = 1500
+MAX_CONNECTIONS = 4096
+MAX_FROM_ONE_ADDRESS = (
+    64  # a school behind one address falls back to TURN or HLS sooner than it starves others
+)
+STRANGER_S = 10.0  # for the first valid check, and for what outlives its peer
+_READ = 64 * 1024
+_ACCEPTED_AT_ONCE = 32
+_SEND_BUFFER = 64 * 1024  # more would only be late
+_NOT_SENT = 16 * 1024
+_TCP_NOTSENT_LOWAT = 25  # <linux/tcp.h>
+
+
+class Connection:
+    """One client's. `seen` is its address as we see it."""
+
+    __slots__ = ("buffer", "seen", "socket", "stranger_s", "stream")
+
+    def __init__(self, sock: socket.socket, seen: Address, stream: int):
+        self.socket = sock
+        self.seen = seen
+        self.stream = stream
+        self.buffer = bytearray()
+        self.stranger_s = 0.0  # how long it has had no peer
+
+    def packets(self, data: bytes) -> list[bytes] | None:
+        """Whole packets so far, or None when the far end sends something else."""
+        self.buffer += data
+        found, position = [], 0
+        while len(self.buffer) - position >= 2:
+            size = int.from_bytes(self.buffer[position : position + 2])
+            if size > MAX_PACKET:
+                return None
+            if len(self.buffer) - position < 2 + size:
+                break
+            found.append(bytes(self.buffer[position + 2 : position + 2 + size]))
+            position += 2 + size
+        del self.buffer[:position]
+        return found
+
+
+class TcpPort:
+    """Listens, and owns the connections. `handle` is told what came, as from `Front.poll`."""
+
+    def __init__(self, listener: socket.socket, front: Front, handle: Callable[[Iterable[Event]], None]):
+        self.counters: Counter[str] = Counter()
+        self._listener = listener
+        self._front = front
+        self._handle = handle
+        self._connections: dict[int, Connection] = {}
+        self._by_host: Counter[str] = Counter()
+
+    @classmethod
+    def bind(cls, host: str, port: int, front: Front, handle: Callable[[Iterable[Event]], None]) -> TcpPort:
+        """Listen on `port`, that of UDP; on any other when that is taken. Raises OSError."""
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        try:
+            listener = _listen(family, host, port)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            listener = _listen(family, host, 0)
+        return cls(listener, front, handle)
+
+    @property
+    def port(self) -> int:
+        return int(self._listener.getsockname()[1])
+
+    @property
+    def connections(self) -> int:
+        return len(self._connections)
+
+    def start(self) -> None:
+        """Begin to accept; call on the main loop."""
+        asyncio.get_running_loop().add_reader(self._listener.fileno(), self._accept)
+
+    def stop(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._listener.fileno())
+        self._listener.close()
+        for connection in list(self._connections.values()):
+            self._close(connection, "stopped")
+
+    def tend(self, passed_s: float) -> None:
+        """Close who is a stranger still, or again."""
+        for connection in list(self._connections.values()):
+            if self._front.receiver.stream_peer(connection.stream):
+                connection.stranger_s = 0.0
+                continue
+            connection.stranger_s += passed_s
+            if connection.stranger_s > STRANGER_S:
+                self._close(connection, "stranger")
+
+    def _accept(self) -> None:
+        for _ in range(_ACCEPTED_AT_ONCE):
+            try:
+                sock, address = self._listener.accept()
+            except BlockingIOError:
+                return
+            except OSError:
+                self.counters["accept_error"] += 1
+                return
+            host, port = address[:2]
+            if len(self._connections) >= MAX_CONNECTIONS or self._by_host[host] >= MAX_FROM_ONE_ADDRESS:
+                self.counters["refused"] += 1
+                sock.close()
+                continue
+            self._begin(sock, (host, port))
+
+    def _begin(self, sock: socket.socket, seen: Address) -> None:
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+        with contextlib.suppress(OSError):  # not every system has it
+            sock.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, _NOT_SENT)
+        connection = Connection(sock, seen, self._front.fanout.add_stream(sock.fileno()))
+        self._connections[connection.stream] = connection
+        self._by_host[seen[0]] += 1
+        self.counters["accepted"] += 1
+        asyncio.get_running_loop().add_reader(sock.fileno(), self._read, connection)
+
+    def _read(self, connection: Connection) -> None:
+        try:
+            data = connection.socket.recv(_READ)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._close(connection, "left")
+            return
+        packets = connection.packets(data)
+        if packets is None:
+            self._close(connection, "malformed")
+            return
+        for packet in packets:
+            self._handle(self._front.receive(packet, connection.stream, connection.seen))
+
+    def _close(self, connection: Connection, why: str) -> None:
+        if self._connections.pop(connection.stream, None) is None:
+            return
+        self.counters[why] += 1
+        self._by_host[connection.seen[0]] -= 1
+        if not self._by_host[connection.seen[0]]:
+            del self._by_host[connection.seen[0]]
+        asyncio.get_running_loop().remove_reader(connection.socket.fileno())
+        self._front.receiver.forget(connection.stream)
+        self._front.fanout.remove_stream(connection.stream)
+        connection.socket.close()
+
+
+def _listen(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
+    listener = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    try:
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(512)
+    except OSError:
+        listener.close()
+        raise
+    return listener
