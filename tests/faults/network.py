@@ -100,9 +100,9 @@ window.RTCPeerConnection = class extends window.RTCPeerConnection {{
 
 
 @contextmanager
-def dropping(*rule: str) -> Iterator[None]:
-    """Packets that `rule` describes leave nobody in `GROUP`."""
-    whole = ["OUTPUT", "-m", "owner", "--gid-owner", str(GROUP), *rule, "-j", "DROP"]
+def dropping(*rule: str, group: int = GROUP) -> Iterator[None]:
+    """Packets that `rule` describes leave nobody in `group`."""
+    whole = ["OUTPUT", "-m", "owner", "--gid-owner", str(group), *rule, "-j", "DROP"]
     subprocess.run(["iptables", "-w", "-A", *whole], check=True, capture_output=True)
     try:
         yield

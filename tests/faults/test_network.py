@@ -167,6 +167,16 @@ def measured(hall: Hall, seconds: float) -> Callable[[Goal], Measured]:
     return of
 
 
+class TestJitter:
+    def test_reordering_and_duplicates(self, hall: Hall, seconds: float):
+        """REL-N8: 50 ± 40 ms, 5 % late, 1 % twice."""
+        shape = Shape(delay_ms=50, jitter_ms=40, reorder=0.05, duplicate=0.01)
+        found = measure(hall, shape, seconds)
+        assert found.bad.longest_gap_s <= 0.5 + found.good.longest_gap_s
+        assert abs(found.bad.frames - found.good.frames) <= 5, "no frame twice, none missing"
+        found.assert_others_unharmed()
+
+
 @pytest.mark.parametrize("goal", GOALS, ids=lambda goal: f"{goal.loss:.0%}")
 class TestLossOfOneLearner:
     """REL-N1 to N4."""
@@ -202,16 +212,6 @@ class TestLoss:
         found = measure(hall, Shape(loss=0.1, burst=8, delay_ms=HALF), seconds)
         assert found.bad.frames + held(found.bad, found.good) >= 0.97 * found.good.frames - 3
         assert found.bad.longest_gap_s <= 1 + found.good.longest_gap_s
-        found.assert_others_unharmed()
-
-
-class TestJitter:
-    def test_reordering_and_duplicates(self, hall: Hall, seconds: float):
-        """REL-N8: 50 ± 40 ms, 5 % late, 1 % twice."""
-        shape = Shape(delay_ms=50, jitter_ms=40, reorder=0.05, duplicate=0.01)
-        found = measure(hall, shape, seconds)
-        assert found.bad.longest_gap_s <= 0.5 + found.good.longest_gap_s
-        assert -3 <= found.good.frames - found.bad.frames <= 3 + held(found.bad, found.good)
         found.assert_others_unharmed()
 
 

@@ -67,7 +67,7 @@ export class DownloadMeter {
     const rttMs = (pair?.currentRoundTripTime ?? 0) * 1000;
     return {
       bps: ((now.bytes - before.bytes) * 8000) / ms,
-      packets: got, loss, rtt_ms: Math.round(rttMs),
+      packets: got, loss, freezes: now.freezes - before.freezes, rtt_ms: Math.round(rttMs),
       fps: ((now.frames - before.frames) * 1000) / ms,
       behind_ms: emitted > 0 ? ((now.delay - before.delay) / emitted) * 1000 + rttMs / 2 : 0,
       verdict: verdictOf(loss, rttMs, moving && now.freezes - before.freezes > 1),

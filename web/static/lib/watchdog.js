@@ -26,6 +26,8 @@ export class Watchdog {
   #movedAt = performance.now();
   #busy = false;
   #asking = false;
+  /** The server may have restarted ICE without our hearing of it: it has to be asked once more. */
+  #unsettled = false;
   #limits = { busy: jittered(BUSY_QUIET_MS, 0.2), idle: jittered(IDLE_QUIET_MS, 0.2) };
 
   /** `nudge()` makes a living server answer over the session itself; without it silence alone has to do. */
@@ -57,10 +59,21 @@ export class Watchdog {
       await this.#peer.restart();
     } catch (problem) {
       if (!(problem instanceof Problem)) return true;
+      this.#unsettled = problem.status === 0;
       return problem.status > 0 || performance.now() - started < REFUSED_MS;
     }
+    this.#unsettled = false;
     await pauseMs(RESTART_MS);
     return true;
+  }
+
+  /** Media is back before an answer was: agree on credentials, or the checks of the old ones fail by and by. */
+  async #settle() {
+    if (this.#asking) return;
+    this.#asking = true;
+    const heardAt = this.#movedAt;
+    if ((await this.#isLost()) && this.#movedAt === heardAt) this.#peer.close();
+    this.#asking = false;
   }
 
   async #look() {
@@ -75,6 +88,7 @@ export class Watchdog {
       this.#movedAt = now;
     }
     if (now - this.#movedAt > (this.#busy ? this.#limits.busy : this.#limits.idle)) this.suspect();
+    else if (this.#unsettled) this.#settle();
   }
 }
 

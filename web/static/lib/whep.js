@@ -12,8 +12,10 @@ import { Watchdog } from './watchdog.js';
 const CONTROL_MS = 6000;
 /** From which loss on pictures wait how long, in ms: as long as asking again takes until nearly all have come. */
 const CUSHIONS = [[0.15, 600], [0.07, 300], [0.02, 150], [0.005, 60]];
+/** Freezes without loss: what was lost on the instructor's side comes late. So long at first, so long at most. */
+const [FREEZING_MS, FREEZING_MOST_MS] = [150, 300];
 /** A network that was bad a moment ago is not trusted at once. */
-const CALM_MS = 10_000;
+const CALM_MS = 30_000;
 
 export class Viewer extends Messages {
   /** { audio, main, second } of the newest session, of which a picture may be null; `tracks` is emitted for each. */
@@ -49,9 +51,11 @@ export class Viewer extends Messages {
     this.link.renew();
   }
 
-  /** `loss` (0-1) is what the last seconds lost before repair: the more, the longer pictures are held back. */
-  cushion(loss) {
-    const ms = CUSHIONS.find(([least]) => loss >= least)?.[1] ?? 0;
+  /** Holds pictures back by what the last seconds were like: `loss` (0-1, before repair) and `freezes`. */
+  cushion({ loss, freezes }) {
+    const forLoss = CUSHIONS.find(([least]) => loss >= least)?.[1] ?? 0;
+    const longer = Math.min(FREEZING_MOST_MS, this.#cushionMs * 2 || FREEZING_MS);
+    const ms = freezes > 1 ? Math.max(forLoss, longer) : forLoss;
     const now = performance.now();
     const calm = now - this.#roughAt > CALM_MS;
     if (ms >= this.#cushionMs || calm) {

@@ -104,7 +104,7 @@ export function drawLearn(viewer, story) {
       && !story.sources?.blank;
     const sample = await meter.sample(viewer.pc, { moving: expected });
     if (!sample) return;
-    viewer.cushion(sample.loss);
+    viewer.cushion(sample);
     dry = expected && sample.fps === 0 ? dry + 1 : 0;
     const starved = dry >= STARVED_SAMPLES;
     if (starved !== story.starved) story.set({ starved });
