@@ -31,6 +31,23 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A fragment that has just become durable, for who serves it live; with `init` before it, it plays.
+
+    `number` is its line in the manifest; its times count from the recording's origin.
+    """
+
+    recording: str
+    track: str
+    number: int
+    start_ms: int
+    duration_ms: int
+    independent: bool
+    init: bytes
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Index:
     """What a fragment's moof says: its start and, per sample, duration, size in bytes and sync flag."""
 

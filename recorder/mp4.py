@@ -49,6 +49,7 @@ class MovieTrack:
     height: int = 0
     enabled: bool = True
     skip_ticks: int = 0
+    until_ticks: int = 0  # the last picture stays up to here, if that is later than its own end
     length_ticks: int | None = None  # presentation length, if shorter than the samples'
     durations: list[int] = field(default_factory=list)
     first: int = 0
@@ -101,7 +102,8 @@ def _durations(track: MovieTrack) -> tuple[list[int], int]:
             at += duration
             last = duration
     durations = [min(after - before, LONGEST_SAMPLE_TICKS) for before, after in pairwise(starts)]
-    durations.append(max(1, min(last, CLOSING_FRAME_TICKS)))
+    closing = max(min(last, CLOSING_FRAME_TICKS), track.until_ticks - starts[-1])
+    durations.append(max(1, min(closing, LONGEST_SAMPLE_TICKS)))
     return durations, starts[0]
 
 

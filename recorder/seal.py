@@ -25,6 +25,8 @@ from recorder.objects import ObjectStore
 from recorder.spool import MANIFEST, RecordingSpool
 
 MAX_GAPS_TOLD = 200  # in the event; the manifest has them all
+TAIL_MS = 500  # a track that ends earlier than another by more is drawn out with a still, or silence
+NOTED_TAIL_MS = 3_000
 _COPY_BYTES = 1024 * 1024
 _SEALED = "sealed.part"
 _SEALED_MANIFEST = "manifest.part"
@@ -47,6 +49,7 @@ def seal(
         tracks = _tracks(spool, good)
         if not tracks:
             return final(spool, State.FAILED, detail="no_media")
+        _draw_out(spool, tracks)
         layout = mp4.lay_out(tracks, opened["started_at_ms"])
         path = spool.folder / _SEALED
         with slots.writing:
@@ -145,19 +148,50 @@ def _tracks(spool: RecordingSpool, good: Iterable[Fragment]) -> list[mp4.MovieTr
     return tracks
 
 
-def _without_holes(chunks: list[mp4.Chunk]) -> list[mp4.Chunk]:
+def _without_holes(chunks: list[mp4.Chunk], until: int = 0) -> list[mp4.Chunk]:
     """Audio chunks with silence where fragments are missing: players count samples, not times."""
     packet = silent_packet()
+
+    def silence(at: int, count: int) -> mp4.Chunk:
+        index = fmp4.Index(at, (FRAME,) * count, (len(packet),) * count, (True,) * count)
+        return mp4.Chunk(index, 1, len(packet) * count, at / RATE, packet * count)
+
     filled: list[mp4.Chunk] = []
     at = 0
     for chunk in chunks:
         count = (chunk.index.start - at) // FRAME
         if count > 0:
-            index = fmp4.Index(at, (FRAME,) * count, (len(packet),) * count, (True,) * count)
-            filled.append(mp4.Chunk(index, 1, len(packet) * count, at / RATE, packet * count))
+            filled.append(silence(at, count))
         filled.append(chunk)
         at = chunk.index.start + sum(chunk.index.durations)
+    if until - at >= FRAME:
+        filled.append(silence(at, (until - at) // FRAME))
     return filled
+
+
+def _draw_out(spool: RecordingSpool, tracks: list[mp4.MovieTrack]) -> None:
+    """Let camera and sound last as long as the longest track; what is made up is noted as a gap.
+
+    A shared screen is not drawn out: it ended when its sharing did.
+    """
+    ends = {track.name: _end_ms(track) for track in tracks}
+    end_ms = max(ends.values())
+    for track in tracks:
+        if track.name == Track.SCREEN or end_ms - ends[track.name] < TAIL_MS:
+            continue
+        if track.video:
+            track.until_ticks = end_ms * VIDEO_TIMESCALE // 1000
+        else:
+            track.chunks = _without_holes(track.chunks, end_ms * RATE // 1000 + PRIMING)
+        gaps = [g for g in spool.contents.gaps if g["track"] == track.name]
+        begin_ms = max(ends[track.name], *(g["to_ms"] for g in gaps)) if gaps else ends[track.name]
+        if end_ms - begin_ms >= NOTED_TAIL_MS:
+            spool.note("gap", track=track.name, from_ms=begin_ms, to_ms=end_ms, reason="no_media")
+
+
+def _end_ms(track: mp4.MovieTrack) -> int:
+    index = track.chunks[-1].index
+    return (index.start + sum(index.durations) - track.skip_ticks) * 1000 // track.timescale
 
 
 def _add_video(spool: RecordingSpool, track: mp4.MovieTrack, fragments: list[Fragment]) -> None:

@@ -16,11 +16,12 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from recorder import manifest
+from recorder.fmp4 import Part
 
 MANIFEST = "manifest.jsonl"
 FINAL = "final.json"
@@ -77,10 +78,15 @@ class _Appender:
 
 
 class RecordingSpool:
-    """One recording's folder. Owned by one thread; opening an existing folder repairs it."""
+    """One recording's folder. Owned by one thread; opening an existing folder repairs it.
 
-    def __init__(self, folder: Path) -> None:
+    `on_part` is told each recorded MP4 fragment once it is durable, on the owning thread, and must not block.
+    """
+
+    def __init__(self, folder: Path, on_part: Callable[[Part], None] | None = None) -> None:
         self.folder = folder
+        self._on_part = on_part
+        self._inits: dict[str, bytes] = {}
         self.contents = manifest.Contents()
         created = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -119,6 +125,7 @@ class RecordingSpool:
     def begin_file(self, file: str, head: bytes) -> None:
         """Start a media file with what comes before its first fragment; does nothing when it is there."""
         appender = self._appender(file)
+        self._inits[file] = head
         if appender.size == 0:
             appender.append(head)
             sync_folder(self.folder)
@@ -142,6 +149,19 @@ class RecordingSpool:
         except OSError:
             appender.cut(offset)
             raise
+        if self._on_part is not None and kind == "fragment" and head:  # Matroska is not for the live tier
+            self._on_part(
+                Part(
+                    recording=self.contents.opened["recording"],
+                    track=fields["track"],
+                    number=self._lines - 1,
+                    start_ms=fields["start_ms"],
+                    duration_ms=fields["duration_ms"],
+                    independent=fields["independent"],
+                    init=self._inits[file],
+                    data=head + media,
+                )
+            )
 
     def finish(self, event: Mapping[str, Any]) -> None:
         """Keep the final event until it is acknowledged; the media is no longer needed."""

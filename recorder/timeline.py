@@ -69,20 +69,21 @@ class LeastDelay:
         """Another source of samples joined at `at_ms`: follow smaller ones at once again."""
         self._began_ms = at_ms
 
-    def restart(self) -> None:
-        """Forget: the next sample is another source's."""
-        self.value = None
-
 
 @dataclass(slots=True)
 class Run:
-    """RTP timestamps of one source that count on. Ticks are unwrapped, the first frame's is its own."""
+    """RTP timestamps of one source that count on. Ticks are unwrapped, the first frame's is its own.
+
+    `lead` is the one its tracks share; a run that ended keeps it, because frames of it may still wait to be
+    placed when the publisher is back on another clock.
+    """
 
     clock_rate: int
     source: int
     began_ms: int
     last_ticks: int
     last_arrival_ms: int
+    lead: LeastDelay
     arrival: LeastDelay = field(default_factory=LeastDelay)
     report: tuple[float, int] | None = None  # (publisher's clock in ms, ticks)
 
@@ -128,15 +129,16 @@ class Timeline:
             run.last_arrival_ms = arrival_ms
         else:
             if run is not None:
-                self._lead.restart()
-            run = Run(clock_rate, source, arrival_ms, rtp_timestamp, arrival_ms)
+                self._lead = LeastDelay()
+            run = Run(clock_rate, source, arrival_ms, rtp_timestamp, arrival_ms, self._lead)
             self._runs[track] = run
             if early := self._early.pop(track, None):
                 self.report(track, *early)
         run.arrival.add(arrival_ms - run.ms(run.last_ticks), arrival_ms)
         sender_ms = run.sender_ms(run.last_ticks)
         if sender_ms is not None:
-            self._lead.add(arrival_ms - sender_ms, arrival_ms)
+            run.lead = self._lead
+            run.lead.add(arrival_ms - sender_ms, arrival_ms)
         return Stamp(run, run.last_ticks, arrival_ms)
 
     def report(self, track: str, ntp: int, rtp_timestamp: int) -> None:
@@ -151,6 +153,7 @@ class Timeline:
         if abs(run.ms(ticks - run.last_ticks)) > REPORT_REACH_MS:
             self._early[track] = (ntp, rtp_timestamp)  # another run's; perhaps of the one that begins now
             return
+        run.lead = self._lead
         if run.report is None:
             self._lead.relearn(run.last_arrival_ms)
         run.report = (ntp_to_ms(ntp), ticks)
@@ -164,9 +167,9 @@ class Timeline:
         offset_ms = run.arrival.value
         by_arrival = run.ms(stamp.ticks) + (offset_ms if offset_ms is not None else 0.0)
         sender_ms = run.sender_ms(stamp.ticks)
-        if sender_ms is None or self._lead.value is None:
+        if sender_ms is None or run.lead.value is None:
             return by_arrival
-        by_report = sender_ms + self._lead.value
+        by_report = sender_ms + run.lead.value
         return by_report if abs(by_report - by_arrival) <= REPORT_TRUST_MS else by_arrival
 
     def settled(self, stamp: Stamp, newest_ms: int) -> bool:
