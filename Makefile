@@ -18,6 +18,8 @@ NATIVE := $(filter-out loadtest/_swarm.c,$(wildcard liveserver/rtp/_fanout.pyx l
     liveserver/rtp/_fanout_*.[ch] loadtest/_swarm.pyx loadtest/_swarm*.[ch]))
 NODE_MODULES := tests/node_modules/.installed
 
+ALONE := browser foreign faults
+
 .PHONY: help install demo test reliability lint test-tools clean
 
 help: ## list the targets
@@ -30,8 +32,14 @@ demo: $(INSTALLED) ## start the server with a lesson and print its links; DEMO="
 	@exec $(VENV)/bin/liveserver demo $(DEMO)
 
 test: test-tools lint ## install what the tests need (root or sudo), then run them all
-	@echo "== Tests"
+ifdef TESTS
 	@tests/run-in-namespace.sh $(RUN) -m pytest $(TESTS)
+else
+	@echo "== Tests, two at a time"
+	@tests/run-in-namespace.sh $(RUN) -m pytest -n 2 --dist loadfile $(addprefix --ignore=tests/,$(ALONE))
+	@echo "== Tests that a neighbour would disturb: browsers, bad networks"
+	@tests/run-in-namespace.sh $(RUN) -m pytest $(addprefix tests/,$(ALONE))
+endif
 
 reliability: test-tools ## the fault tests in full length instead of seconds; a quiet machine, please
 	@RELIABILITY=full tests/run-in-namespace.sh $(RUN) -m pytest -s $(or $(TESTS),tests/faults)

@@ -7,7 +7,8 @@ import pytest
 from tests.browser.classroom import Classroom
 from tests.drivers import chromium as chromium_driver
 from tests.drivers.chromium import Chromium
-from tests.faults.test_turn import GROUP, no_udp_for, pairs
+from tests.faults.network import GROUP, UNDER
+from tests.faults.test_turn import no_udp_for, pairs
 from tests.faults.turn import can_filter
 
 
@@ -18,8 +19,7 @@ def walled():
         pytest.skip("needs root and iptables to keep UDP from a browser")
     if chromium_driver.program() is None:
         pytest.skip("Chromium is not installed (tests/install-debian.sh)")
-    under = ["setpriv", "--regid", str(GROUP), "--clear-groups", "--"]
-    with no_udp_for(GROUP), Chromium(under=under) as browser:
+    with no_udp_for(GROUP), Chromium(under=UNDER) as browser:
         yield browser
 
 
