@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ from loadtest.swarm.report import Measured, Server, Visit, difference
 from loadtest.swarm.sdp import Ours, Theirs, UnsuitableError
 from loadtest.swarm.whep import RefusedError
 
-_JOINING = 200  # at most so many at once, whatever the rate
+_JOINING = 1000  # at most so many at once, whatever the rate
+_PATIENCE_S = 30.0  # with a server that is full and says when to come again
 _LEAVING = 50
 _JOIN_TIMEOUT_S = 15.0
 _LOOK_S = 0.2
@@ -59,7 +61,7 @@ class Viewer:
         visit, peer = self.visit, self._peer
         visit.began_s = time.monotonic()
         try:
-            theirs = await self._signalling.open(peer.ours)
+            theirs = await self._open()
             visit.answered_s = time.monotonic()
             await peer.connect(theirs, _JOIN_TIMEOUT_S)
         except RefusedError as error:
@@ -75,6 +77,18 @@ class Viewer:
         else:
             visit.checked_s, visit.secured_s = peer.checked_s, peer.secured_s
             visit.profile = PROFILE_NAMES[peer.profile]
+
+    async def _open(self) -> Theirs:
+        """Comes again when it is told to (Retry-After), as the pages do; the time counts as signalling."""
+        while True:
+            try:
+                return await self._signalling.open(self._peer.ours)
+            except RefusedError as error:
+                pause_s = error.retry_after_s
+                if pause_s is None or time.monotonic() + pause_s > self.visit.began_s + _PATIENCE_S:
+                    raise
+                self.visit.postponed += 1
+                await asyncio.sleep(pause_s * random.uniform(0.8, 1.2))
 
     @property
     def is_there(self) -> bool:

@@ -29,6 +29,7 @@ class Visit:
     checked_s: float = 0.0
     secured_s: float = 0.0
     profile: str = ""
+    postponed: int = 0  # told to come again (503)
     failure: str = ""  # why it did not join
     gone: str = ""  # why it was over before its time
     counts: Mapping[str, int] = field(default_factory=dict)
@@ -126,6 +127,7 @@ def summarise(visits: Sequence[Visit], measured: Measured | None, wanted: int) -
         "joined": len(joined),
         "failed": dict(Counter(visit.failure for visit in visits if visit.failure)),
         "gone": dict(Counter(visit.gone for visit in visits if visit.gone)),
+        "postponed": sum(visit.postponed for visit in visits),
         "profiles": dict(Counter(visit.profile for visit in joined)),
         "joins_per_s": _rate(joined),
         "signalling_ms": quantiles(_ms(visit.answered_s - visit.began_s) for visit in joined),

@@ -15,11 +15,11 @@ _TIMEOUT = aiohttp.ClientTimeout(total=60)
 
 
 class RefusedError(Exception):
-    """The server answered an offer with another status than 201; `reason` is short and the same for all."""
+    """The server answered an offer with another status than 201. `retry_after_s`: when to come again."""
 
-    def __init__(self, status: int, body: str):
+    def __init__(self, status: int, body: str, retry_after_s: int | None = None):
         super().__init__(f"HTTP {status}: {body[:300]}")
-        self.status = status
+        self.status, self.retry_after_s = status, retry_after_s
 
 
 class Whep:
@@ -39,7 +39,8 @@ class Whep:
         async with self._http.post(self._url, data=offer, headers=headers, timeout=_TIMEOUT) as response:
             answer = await response.text()
             if response.status != 201:
-                raise RefusedError(response.status, answer)
+                advice = response.headers.get("Retry-After", "")
+                raise RefusedError(response.status, answer, int(advice) if advice.isdecimal() else None)
             if "Location" in response.headers:
                 self._resource = urljoin(self._url, response.headers["Location"])
         return sdp.read(answer)

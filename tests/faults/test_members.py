@@ -128,7 +128,7 @@ class TestStormsOfAPublisher:
     async def test_of_feedback_ask_the_source_for_two_keyframes_a_second_at_most(
         self, lecture, watching, long
     ):
-        seconds, rate = (60, 5000) if long else (4, 2500)
+        seconds, rate = (60, 5000) if long else (3, 2500)
         health, before = lecture.health(), lecture.camera()
         began_s = time.monotonic()
         async with member(lecture, lecture.lesson, "watch") as mallory:

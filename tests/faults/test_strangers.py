@@ -95,7 +95,7 @@ class TestTheCorpora:
 
     async def test_before_ice_of_somebody_who_joins_meanwhile(self, lecture, watching, flood):
         health = lecture.health()
-        with flood([d for d in corpora() if len(d) < 1500], rate=2000, seconds=2) as flooding:
+        with flood([d for d in corpora() if len(d) < 1500], rate=2000, seconds=1) as flooding:
             async with Viewer(lecture.whep, lecture.tokens(1)[0]) as newcomer:
                 await newcomer.frames(SOME_FRAMES)
             sent = await asyncio.to_thread(flooding.result)
@@ -144,7 +144,7 @@ class TestEmptyAndTinyDatagrams:
 class TestHandshakesOfOthers:
     async def test_do_not_stop_anybody_from_joining(self, lecture, watching, flood, audience, long):
         """REL-F4: with stock aiortc the first such record ends a connection that is being made."""
-        joins, rate = (1000, 50) if long else (40, 20)
+        joins, rate = (1000, 50) if long else (40, 40)
         health = lecture.health()
         with flood(packets.handshakes(), rate=1000, seconds=joins / rate + 2) as flooding:
             report = await asyncio.to_thread(audience(joins, rate=rate, seconds=1).report, joins / rate + 60)
@@ -219,7 +219,7 @@ class TestFloodsOfChecks:
             "role conflict": [packets.role_conflict(ufrag), packets.role_conflict(ufrag, "wrong" * 8)],
         }[kind]
         health = lecture.health()
-        with flood(datagrams, rate=20_000 if long else 5000, seconds=60 if long else 1) as flooding:
+        with flood(datagrams, rate=20_000 if long else 5000, seconds=60 if long else 0.5) as flooding:
             await watching.frames(SOME_FRAMES)
             sent = await asyncio.to_thread(flooding.result)
         await watching.frames(SOME_FRAMES)
@@ -241,7 +241,7 @@ class TestFloodsOfChecks:
 class TestAMixedFlood:
     async def test_costs_the_class_nothing_it_would_notice(self, lecture, watching, flood, audience, long):
         """REL-F11: extra loss at most 0.5 %, no session lost, memory bounded."""
-        viewers, seconds, rate = (20, 60, 20_000) if long else (10, 4, 5000)
+        viewers, seconds, rate = (20, 60, 20_000) if long else (10, 3, 5000)
         health = lecture.health()
         crowd = audience(viewers, rate=20, seconds=seconds)
         with flood(packets.mixture(), rate=rate, seconds=seconds + 3) as flooding:
