@@ -232,7 +232,8 @@ int64_t fanout_send(fanout *self, int64_t table, const fanout_packet *packets, s
     if (read <= 0)
         return read;
     const fanout_gate gate = gate_of(found, now_ns);
-    go_live(found, &self->sources[0]);
+    if (self->replaying.used > 0)
+        go_live(found, &self->sources[0]);
     for (int64_t n = 0; n < read; n++)
         fanout_history_add(&found->history, &self->sources[n]);
     fill_up(self->sources, (size_t)read);

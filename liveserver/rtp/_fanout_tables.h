@@ -41,30 +41,30 @@ typedef struct {
     size_t room, used, first;
 } fanout_stamps;
 
-typedef struct {
+typedef struct { /* what each packet touches comes first */
     int64_t number; /* 0: the place is empty */
     fanout_session *session;
     fanout_window *window, *rtx_window; /* the session's; rtx_window is NULL without RTX */
     uint64_t *fingerprints;             /* FANOUT_REPEATABLE of them without RTX, else NULL */
     int64_t floor;                      /* lowest index of the present epoch */
-    int64_t epoch_start;                /* extended source number the present offsets began with, or -1 */
-    fanout_replay *replay;              /* while it catches up, else NULL */
-    fanout_stamps stamps;
     uint64_t packets, octets;
     int64_t last_sent_ns;
-    uint64_t replayed, rtx, rtx_unknown, rtx_capped;
-    int64_t rtx_budget, rtx_budget_ns;
-    fanout_reception reception;
-    uint32_t ssrc, rtx_ssrc;
-    uint32_t timestamp_offset, last_timestamp;
+    uint32_t ssrc, timestamp_offset, last_timestamp;
     uint16_t sequence_offset, last_sequence;
-    bool live;
-    uint8_t payload_type, rtx_payload_type;
-    uint16_t extension_size;
     union {
         uint8_t inside[FANOUT_INLINE_EXTENSION];
         uint8_t *outside; /* when it is longer */
     } extension;
+    uint16_t extension_size;
+    bool live;
+    uint8_t payload_type, rtx_payload_type;
+    fanout_replay *replay; /* while it catches up, else NULL */
+    int64_t epoch_start;   /* extended source number the present offsets began with, or -1 */
+    fanout_stamps stamps;
+    uint64_t replayed, rtx, rtx_unknown, rtx_capped;
+    int64_t rtx_budget, rtx_budget_ns;
+    fanout_reception reception;
+    uint32_t rtx_ssrc;
 } fanout_row;
 
 typedef struct {
