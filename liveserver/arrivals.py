@@ -1,7 +1,8 @@
 """How many may be joining at the same moment, so that a rush does not take the time of running lessons.
 
 A join costs some milliseconds of one core, most of it after its offer has been answered. Beyond the bound,
-learners are sent away before their offer is read, each with a different advice when to come back.
+or while the node is behind with its work, learners are sent away before their offer is read, each with a
+different advice when to come back.
 """
 
 from __future__ import annotations
@@ -14,14 +15,24 @@ from liveserver.core.errors import PeerError
 _SOONEST_S = 1
 _SPREAD_S = 4  # of the advice, while few are sent away
 _LATEST_S = 30
+_TOO_LATE_S = 0.25  # pictures are late by as much
 _SETTLED_A_SECOND = 100  # roughly what one core takes in
 
 
 class Arrivals:
-    """Sessions that are answered and not yet connected. `limit` is how many there may be."""
+    """Sessions that are answered and not yet connected. `limit` is how many there may be.
 
-    def __init__(self, limit: int, draw: Callable[[int], int] = random.randrange):
+    `late_s()` is by how much the node's beat was late of late.
+    """
+
+    def __init__(
+        self,
+        limit: int,
+        late_s: Callable[[], float] = lambda: 0.0,
+        draw: Callable[[int], int] = random.randrange,
+    ):
         self._limit = limit
+        self._late_s = late_s
         self._draw = draw
         self._under_way: set[str] = set()
         self._sent_away = 0  # and not made up for by a settled one yet: about how many will come back
@@ -31,8 +42,8 @@ class Arrivals:
         return len(self._under_way)
 
     def check(self) -> None:
-        """Raises PeerError lesson_full (503) while too many are joining."""
-        if len(self._under_way) < self._limit:
+        """Raises PeerError lesson_full (503) while too many are joining, or the node is behind."""
+        if len(self._under_way) < self._limit and self._late_s() < _TOO_LATE_S:
             return
         self._sent_away += 1
         self.refused_total += 1

@@ -72,7 +72,7 @@ class Rooms:
         self._opening: dict[str, asyncio.Task[Room]] = {}
         self._free_rows = list(range(forwarder.flags.rooms - 1, -1, -1))
         self._sessions = Sessions(forwarder.candidates)
-        self._arrivals = Arrivals(max_joining)
+        self._arrivals = Arrivals(max_joining, lambda: forwarder.late_s)
         self._spawned: set[asyncio.Task[None]] = set()
         self._ticking: asyncio.Task[None] | None = None
         self._unsubscribe: list[Any] = []
@@ -254,6 +254,7 @@ class Rooms:
             "peers": len(self._forwarder.peers),
             "sessions": len(self._sessions),
             "joining": len(self._arrivals),
+            "late_seconds": round(self._forwarder.late_s, 3),
             "tasks": len(asyncio.all_tasks()),
         }
 
@@ -266,6 +267,7 @@ class Rooms:
             "viewers": sum(room.state.viewers for room in self._rooms.values()),
             "peers": len(self._forwarder.peers),
             "joining": len(self._arrivals),
+            "late_seconds": round(self._forwarder.late_s, 3),
             "joins_refused_total": self._arrivals.refused_total,
             "events_dropped_total": sum(room.dropped_events for room in self._rooms.values()),
         }

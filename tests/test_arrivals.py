@@ -43,6 +43,13 @@ class TestBound:
         arrivals.settle("somebody")
         advice(arrivals)
 
+    def test_a_node_that_is_behind_takes_nobody_until_it_has_caught_up(self):
+        late_s = 0.3
+        arrivals = Arrivals(100, lambda: late_s)
+        advice(arrivals)
+        late_s = 0.1
+        arrivals.check()
+
 
 class TestAdvice:
     def test_it_differs_from_one_to_the_next(self):

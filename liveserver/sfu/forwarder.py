@@ -26,6 +26,7 @@ from liveserver.sfu.viewer import Viewer
 
 _ASK_EVERY_S = 0.02
 _TICK_S = 0.1
+_FORGET = 0.8  # what is left of an earlier lateness after a tick
 _TEND_PARTS = 10  # every peer about once a second
 _REPORT_PARTS = 40  # every viewer gets sender reports each four seconds
 _log = get_logger()
@@ -50,6 +51,7 @@ class Forwarder:
         self.peers: dict[str, Peer] = {}
         self.stages: set[Stage] = set()
         self.tcp: TcpPort | None = None
+        self.late_s = 0.0  # how late the beat was, the latest counting most
         self._clock = clock
         self._max_peers = max_peers
         self._peer_timeout_ns = int(peer_timeout_s * 1e9)
@@ -184,8 +186,11 @@ class Forwarder:
     async def _tick(self) -> None:
         """A tenth of the peers at a time, so that ten thousand never hold up a packet."""
         tick = 0
+        loop = asyncio.get_running_loop()
         while True:
+            began_s = loop.time()
             await asyncio.sleep(_TICK_S)
+            self.late_s = max(loop.time() - began_s - _TICK_S, _FORGET * self.late_s)
             tick += 1
             now_ns = self._clock.monotonic_ns()
             wall_ns = self._clock.wall_ms() * 1_000_000
