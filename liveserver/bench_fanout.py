@@ -36,6 +36,7 @@ from liveserver.rtp import flags, header, native
 from liveserver.rtp.fanout import Fanout
 from liveserver.rtp.flags import Flags
 from liveserver.rtp.srtp import KEY_SIZES, Profile
+from liveserver.sfu.uplink import PAIRED_ABOVE
 
 PROFILES = {
     "AEAD_AES_128_GCM": Profile.AEAD_AES_128_GCM,
@@ -127,6 +128,7 @@ def _report(viewers: int, seconds: float, profile: str, sink: Sink) -> Report:
         "implementation": native.IMPLEMENTATION,
         "openssl": native.REASON if native.IMPLEMENTATION == "native" else None,
         "sink": sink.kind,
+        "sound_packets_together": _sound_packets(viewers),
         "us_per_packet": round(spent, 3),
         "floor_us_per_packet": round(least, 3) if least else None,
         "ratio": round(spent / least, 3) if least else None,
@@ -152,7 +154,8 @@ def _play(fd: int, profile: Profile, viewers: int, ticks: int, sink: Sink) -> Sp
     room.renew(0, time.monotonic_ns() + int((ticks * _TICK_S + 600) * 1e9))
     out = native.make_fanout(fd, room)
     video, audio = _tables(out, profile, viewers, sink)
-    sound = [[_packet(n, n * 960, _SOUND_OCTETS)] for n in range(ticks)]
+    sound = [_packet(n, n * 960, _SOUND_OCTETS) for n in range(ticks)]
+    together = _sound_packets(viewers)
     pictures = [
         [_packet(n * _PICTURE_PACKETS + k, n * 3600, _PICTURE_OCTETS) for k in range(_PICTURE_PACKETS)]
         for n in range((ticks + 1) // 2)
@@ -164,11 +167,17 @@ def _play(fd: int, profile: Profile, viewers: int, ticks: int, sink: Sink) -> Sp
             time.sleep(wait_s)
         if tick % 2 == 0:
             out.send(video, pictures[tick // 2], time.monotonic_ns())
-        out.send(audio, sound[tick], time.monotonic_ns())
+        if tick % together == together - 1:
+            out.send(audio, sound[tick + 1 - together : tick + 1], time.monotonic_ns())
     cpu_s, wall_s = time.process_time() - cpu_s, time.monotonic() - began_s
     counted = out.stats
     out.close()
     return Spent(cpu_s, wall_s, counted.sent, counted.dropped)
+
+
+def _sound_packets(viewers: int) -> int:
+    """How many leave together: as the server does it."""
+    return 2 if viewers > PAIRED_ABOVE else 1
 
 
 def _tables(out: Fanout, profile: Profile, viewers: int, sink: Sink) -> tuple[int, int]:
@@ -202,7 +211,10 @@ class _Plan(ctypes.Structure):
     _fields_ = (
         ("library", ctypes.c_char_p),
         *((name, ctypes.c_int) for name in ("fd", "profile", "viewers", "ticks")),
-        *((name, ctypes.c_int) for name in ("picture_packets", "picture_octets", "sound_octets")),
+        *(
+            (name, ctypes.c_int)
+            for name in ("picture_packets", "picture_octets", "sound_packets", "sound_octets")
+        ),
         ("first_address", ctypes.c_uint32),
         ("apart", ctypes.c_uint32),
         ("port", ctypes.c_uint16),
@@ -234,7 +246,8 @@ def _compiled() -> Iterator[Floor | None]:
 
         def play(fd: int, profile: Profile, viewers: int, ticks: int, sink: Sink) -> Spent:
             plan = _Plan(_openssl().encode(), fd, profile, viewers, ticks,
-                         _PICTURE_PACKETS, _PICTURE_OCTETS + _MID_OCTETS, _SOUND_OCTETS + _MID_OCTETS,
+                         _PICTURE_PACKETS, _PICTURE_OCTETS + _MID_OCTETS,
+                         _sound_packets(viewers), _SOUND_OCTETS + _MID_OCTETS,
                          int(sink.first), sink.apart, sink.port, int(_TICK_S * 1e9))  # fmt: skip
             told = _Result()
             if floor.floor_play(ctypes.byref(plan), ctypes.byref(told)):

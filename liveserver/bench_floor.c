@@ -33,10 +33,11 @@ typedef struct {
     struct sockaddr_in address;
 } viewer;
 
-/* What to play. `gap_ns`: between ticks; a picture leaves with every second one. */
+/* What to play. `gap_ns`: between ticks; a picture leaves with every second one, a packet of sound with each, or
+ * `sound_packets` with every one of so many. */
 typedef struct {
     const char *library;
-    int fd, profile, viewers, ticks, picture_packets, picture_octets, sound_octets;
+    int fd, profile, viewers, ticks, picture_packets, picture_octets, sound_packets, sound_octets;
     uint32_t first_address, apart; /* the viewer's number x `apart` is added */
     uint16_t port;
     int64_t gap_ns;
@@ -224,7 +225,9 @@ __attribute__((visibility("default"))) int floor_play(const plan *play, result *
         if (tick % 2 == 0)
             told->packets += to_all(viewers, play, play->picture_packets, payload, play->picture_octets,
                                     (uint32_t)tick * 1800, &told->dropped);
-        told->packets += to_all(viewers, play, 1, payload, play->sound_octets, (uint32_t)tick * 960, &told->dropped);
+        if (tick % play->sound_packets == play->sound_packets - 1)
+            told->packets += to_all(viewers, play, play->sound_packets, payload, play->sound_octets,
+                                    (uint32_t)tick * 960, &told->dropped);
     }
     told->cpu_ns = now(CLOCK_PROCESS_CPUTIME_ID) - cpu;
     told->wall_ns = now(CLOCK_MONOTONIC) - began;
