@@ -227,8 +227,8 @@ class TestBlackOut:
                 6,
                 marks=pytest.mark.xfail(
                     strict=True,
-                    reason="the session is over after 30 s, and the browser's TCP waits ever longer between its "
-                    "SYNs: the next comes up to 16 s after the network is back",
+                    reason="the session is over after 30 s, and the browser's TCP asks ever more rarely: "
+                    "its next SYN comes up to 16 s after the network is back",
                 ),
             ),
         ],
