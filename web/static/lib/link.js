@@ -3,12 +3,14 @@
  * decides how: a busy server names the wait, a cut lesson is asked about until it is restored, and a
  * refusal, an end or a replacement stops it.
  */
-import { get, Problem } from './api.js';
+import { Problem, request } from './api.js';
 import { backoffMs, jittered, pause } from './backoff.js';
 import { Emitter } from './emitter.js';
 
 /** How often a learner's page asks whether a cut lesson was restored; there may be ten thousand of them. */
 const ASK_AGAIN_MS = 5000;
+/** A question that got lost in a hole of the network is asked anew rather than waited for. */
+const ASK_MS = 4000;
 const STOPPING = { 401: 'denied', 403: 'denied', 404: 'unknown' };
 const CODES = { no_common_codec: 'codec', person_removed: 'removed', lesson_ended: 'ended' };
 const GONE = 410;
@@ -123,7 +125,8 @@ export class Link extends Emitter {
 
   async #untilOn() {
     while (!this.#stop.signal.aborted) {
-      const lesson = await get(`/lessons/${encodeURIComponent(this.#lesson)}`);
+      const path = `/api/v1/lessons/${encodeURIComponent(this.#lesson)}`;
+      const lesson = await (await request(path, { timeoutMs: ASK_MS })).json();
       if (lesson.state === 'ended') this.stop('ended');
       if (lesson.state !== 'cut') return;
       this.#say({ name: 'gone', lesson });

@@ -9,8 +9,11 @@ import { token } from './session.js';
 const CONNECT_MS = 10_000;
 const POST_MS = 6000;
 const PATCH_MS = 3000;
-/** ICE calls a hole in the network "disconnected" and often recovers; the watchdog judges sooner. */
-const DISCONNECTED_MS = 15_000;
+/**
+ * ICE calls a hole in the network "disconnected" and often recovers, as long as the server keeps the session
+ * (30 s); the watchdog judges sooner where the server can be asked.
+ */
+const DISCONNECTED_MS = 25_000;
 const CREDENTIALS = /^a=ice-(ufrag|pwd):.*$/gm;
 const LINK = /<([^>]*)>([^<]*)/g;
 const PARAMETER = /;\s*([\w-]+)\s*=\s*"([^"]*)"/g;
