@@ -22,6 +22,7 @@ from liveserver.sfu.publisher import Publisher
 from liveserver.sfu.sdp import parse_offer
 from liveserver.sfu.stage import Stage
 from liveserver.sfu.tcp import TcpPort
+from liveserver.sfu.uplink import PICTURE_WAIT_NS
 from liveserver.sfu.viewer import Viewer
 
 _ASK_EVERY_S = 0.02
@@ -61,6 +62,8 @@ class Forwarder:
         candidates = [Candidate(address, front.port) for address in addresses]
         self._server = ServerSide(self._transport.certificate.fingerprint, candidates)
         self._publishing = asyncio.Event()
+        self._unfinished: set[Publisher] = set()  # whose newest picture is not whole yet
+        self._finish: asyncio.TimerHandle | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     def listen_tcp(self, host: str) -> None:
@@ -91,6 +94,8 @@ class Forwarder:
             peer.close("server_stopping")
         await asyncio.gather(*(peer.wait_closed() for peer in peers), return_exceptions=True)
         asyncio.get_running_loop().remove_reader(self.front.fd)
+        if self._finish is not None:
+            self._finish.cancel()
         if self.tcp is not None:
             self.tcp.stop()
         self.pacer.stop()
@@ -159,14 +164,32 @@ class Forwarder:
             except Exception:  # the boundary of a peer: its failure must not reach the others
                 _log.exception(Event.PEER_FAILED, peer=peer.id)
                 peer.close("internal")
+        self._flush(publishers, now_ns)
+
+    def _flush(self, publishers: Iterable[Publisher], now_ns: int) -> None:
+        flushed = False
         for publisher in publishers:
+            flushed = True
             try:
-                publisher.flush(now_ns)
+                if publisher.flush(now_ns):
+                    self._unfinished.add(publisher)
+                else:
+                    self._unfinished.discard(publisher)
             except Exception:  # as above: one lesson's failure must not reach the others
                 _log.exception(Event.PEER_FAILED, peer=publisher.id)
                 publisher.close("internal")
-        if publishers:
+        if flushed:
             self.pacer.run()  # a frame that somebody waits for may be complete now
+        if self._unfinished and self._finish is None:
+            due_ns = now_ns + PICTURE_WAIT_NS
+            self._finish = self._schedule(due_ns, self._flush_unfinished)
+
+    def _flush_unfinished(self) -> None:
+        """The rest of a picture did not come in time: what there is leaves."""
+        self._finish = None
+        unfinished = [publisher for publisher in self._unfinished if publisher.closed_reason is None]
+        self._unfinished.clear()
+        self._flush(unfinished, self._clock.monotonic_ns())
 
     def _schedule(self, due_ns: int, callback: Callable[[], None]) -> asyncio.TimerHandle:
         delay_s = max(0, due_ns - self._clock.monotonic_ns()) / 1e9

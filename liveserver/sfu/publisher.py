@@ -113,9 +113,15 @@ class Publisher(Peer):
                 if uplink is not None:
                     uplink.reported(packet, now_ns, self._clock.wall_ms() * 1_000_000)
 
-    def flush(self, now_ns: int) -> None:
+    def flush(self, now_ns: int) -> bool:
+        """Forward what came; whether something waits a moment for the rest of its picture."""
+        is_waiting = False
         for uplink in self.uplinks:
-            uplink.flush(now_ns)
+            if uplink.waits(now_ns):
+                is_waiting = is_waiting or uplink.is_video
+            else:
+                uplink.flush(now_ns)
+        return is_waiting
 
     def ask(self, now_ns: int) -> None:
         """Every 20 ms: ask for what is missing, and for a keyframe when one is due."""
@@ -125,7 +131,8 @@ class Publisher(Peer):
         for uplink in self.uplinks:
             if uplink.ssrc is None:
                 continue
-            uplink.flush(now_ns)  # what waited for a pair in vain
+            if not uplink.waits(now_ns):
+                uplink.flush(now_ns)  # what waited for a pair in vain
             missing = uplink.missing(now_ns)
             if missing:
                 uplink.counters["nacked"] += len(missing)

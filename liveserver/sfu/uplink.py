@@ -15,6 +15,8 @@ from liveserver.sfu.source_clock import PublisherClock, TrackClock, ntp_from_ns
 
 KEYFRAME_CADENCE_NS = 2_000_000_000
 PAIRED_ABOVE = 2_000  # viewers of one lesson on this node
+PICTURE_WAIT_NS = 2_000_000  # the packets of a picture come within less, but for keyframes
+_TOGETHER = 16  # packets of a picture that is not whole yet leave
 _PAIR_WAIT_NS = 25_000_000  # sound packets are 20 ms apart
 _KEYFRAME_MIN_GAP_NS = 500_000_000  # never more than two requests a second, whatever the storm
 
@@ -66,6 +68,7 @@ class Uplink:
         self._keyframe_wanted = self.is_video
         self._keyframe_had_ns: int | None = None  # the newest one when another was wanted
         self._pending: list[Packet] = []
+        self._pending_ns = 0  # when the first of them came
         self._reset()
 
     def _reset(self) -> None:
@@ -99,6 +102,8 @@ class Uplink:
             self._statistics.received(packet.sequence, packet.timestamp, now_ns)
             self.clock.arrived(packet.timestamp, wall_ns)
         self.cache.add(packet, now_ns)
+        if not self._pending:
+            self._pending_ns = now_ns
         self._pending.append(packet)
         for tap in self.taps:
             tap.push(packet, now_ns)
@@ -106,16 +111,26 @@ class Uplink:
     def flush(self, now_ns: int) -> None:
         """Forward what this poll brought: one call of the fan-out for all live viewers."""
         packets = self._pending
-        if not packets or (self._waits_for_another(packets) and now_ns - self.heard_ns < _PAIR_WAIT_NS):
+        if not packets:
             return
         self._pending = []
         self._fanout.send(self.table, [packet.data for packet in packets], now_ns)
         for downlink in list(self.waiting):
             downlink.begin(now_ns)
 
-    def _waits_for_another(self, packets: list[Packet]) -> bool:
-        """In a very large class sound leaves in pairs: a message costs the kernel more than its octets."""
-        return not self.is_video and len(packets) == 1 and len(self.downlinks) > PAIRED_ABOVE
+    def waits(self, now_ns: int) -> bool:
+        """Whether what this poll brought had better leave with what comes next, a moment later.
+
+        A message to a viewer costs the kernel more than the packets in it: a picture leaves whole, and in a
+        very large class sound leaves in pairs.
+        """
+        if not self._pending:
+            return False
+        waited_ns = now_ns - self._pending_ns
+        if self.is_video:
+            is_whole = self._pending[-1].marker or len(self._pending) >= _TOGETHER
+            return not is_whole and waited_ns < PICTURE_WAIT_NS
+        return len(self._pending) == 1 and len(self.downlinks) > PAIRED_ABOVE and waited_ns < _PAIR_WAIT_NS
 
     def reported(self, report: SenderReport, now_ns: int, wall_ns: int) -> None:
         """The publisher's sender report of this track."""
