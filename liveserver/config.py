@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 ENV_PREFIX = "LIVESERVER_"
 ENV_FILE = "LIVESERVER_CONFIG"
 TURN_TTL_MS = (60_000, 86_400_000)  # a credential that leaks is of no use on the next day
+VERSIONS = ("web", "archive")  # what can be made of a sealed recording
 MAX_TURN_URLS = 8  # each costs every client an allocation
 ENV_TESTS = "LIVESERVER_TEST_"  # the project's own tests pass facts about the machine to themselves in these
 
@@ -100,6 +101,8 @@ def _between(low: int, high: int) -> Any:
 
 
 _PORT = _between(0, 65535)
+Versions = tuple[str, ...]
+"""Names of `VERSIONS`."""
 TurnUrls = tuple[str, ...]
 """URIs of RFC 7065, such as `turn:relay.example:3478?transport=udp`."""
 
@@ -175,6 +178,10 @@ class RecorderConfig:
     socket: str = ""
     buffer: Size = Size(8 * 1024**2)
     seal_after: Duration = Duration(15_000)
+    versions: Versions = ("web",)
+    chapter_least: Duration = Duration(5 * 60_000)
+    chapter_most: Duration = Duration(15 * 60_000)
+    speech_model: str = ""
     retention: Duration = Duration(366 * 86_400_000)  # 12 months whatever the year (REQ-L6)
 
 
@@ -399,6 +406,14 @@ def _texts(value: object, expected: str) -> tuple[str, ...]:
     return tuple(items)
 
 
+def _versions(value: object) -> tuple[str, ...]:
+    expected = f"a list out of {', '.join(VERSIONS)} is expected"
+    items = _texts(value, expected)
+    if set(items) - set(VERSIONS) or len(set(items)) < len(items):
+        raise ValueError(expected)
+    return items
+
+
 def _addresses(value: object) -> tuple[str, ...]:
     items = _texts(value, "a list of IP addresses is expected")
     for item in items:
@@ -434,6 +449,7 @@ _CONVERTERS: Mapping[str, Callable[[object], object]] = {
     "LogLevel": _level,
     "tuple[str, ...]": _addresses,
     "TurnUrls": _turn_urls,
+    "Versions": _versions,
 }
 
 
@@ -449,6 +465,9 @@ def _check(config: Config, names: Mapping[str, str]) -> None:
     if config.store_url and urlsplit(config.store_url).scheme not in ("sqlite", "postgresql"):
         raise ConfigError(f"{names['store_url']}: sqlite:///path or postgresql://… is expected")
     _check_turn(config.rtc)
+    least_ms, most_ms = config.recorder.chapter_least.ms, config.recorder.chapter_most.ms
+    if not 1_000 <= least_ms <= most_ms // 2:
+        raise ConfigError("recorder.chapter_most: at least twice recorder.chapter_least is expected")
     for key in ("http.host", "rtc.host", "control.host"):
         host = flatten(config)[key]
         if host and re.fullmatch(r"[0-9A-Za-z.:\-]{1,253}", host) is None:

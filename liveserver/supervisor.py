@@ -248,6 +248,9 @@ class Supervisor:
         command = [sys.executable, "-m", "recorder"]
         command += ["--socket", str(config.recorder_socket), "--data", str(config.recorder_dir)]
         command += ["--abandon-s", str(config.recorder.seal_after.s), "--log-level", config.log_level]
+        command += ["--versions", ",".join(config.recorder.versions)]
+        command += ["--chapter-s", f"{config.recorder.chapter_least.s}:{config.recorder.chapter_most.s}"]
+        command += ["--speech-model", config.recorder.speech_model]
         return Child("recorder", command, self.environment, stop_s=_RECORDER_STOP_S)
 
 

@@ -19,8 +19,10 @@ from typing import TextIO, cast
 
 import structlog
 
+from recorder.chapters import Bounds
 from recorder.sandbox import confine
 from recorder.server import Server, Settings
+from recorder.versions import PROFILES, Policy
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}  # as in `logging`
 
@@ -40,9 +42,27 @@ def _arguments(argv: list[str] | None) -> tuple[Settings, int]:
     parser.add_argument("--data", type=Path, required=True, help="folder for spool/ and objects/")
     parser.add_argument("--abandon-s", type=float, default=15.0, help="seal what nobody feeds after so long")
     parser.add_argument("--grace-s", type=float, default=8.0, help="time for sealing after SIGTERM")
+    parser.add_argument("--versions", default="", help="made of sealed files: web,archive")
+    parser.add_argument("--chapter-s", default="300:900", help="least and greatest length of a chapter")
+    parser.add_argument("--speech-model", default="", help="a Silero VAD file; loudness tells without one")
     parser.add_argument("--log-level", choices=_LEVELS, default="info", help="what is logged at least")
     given = parser.parse_args(argv)
-    return Settings(given.socket, given.data, given.abandon_s, given.grace_s), _LEVELS[given.log_level]
+    policy = _policy(parser, given)
+    settings = Settings(given.socket, given.data, given.abandon_s, given.grace_s, policy)
+    return settings, _LEVELS[given.log_level]
+
+
+def _policy(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Policy:
+    versions = tuple(name for name in given.versions.split(",") if name)
+    if unknown := [name for name in versions if name not in PROFILES]:
+        parser.error(f"unknown version {unknown[0]}")
+    try:
+        least, most = (round(float(text) * 1000) for text in given.chapter_s.split(":"))
+    except ValueError:
+        parser.error("--chapter-s wants two numbers, such as 300:900")
+    if not 0 < least * 2 <= most:
+        parser.error("--chapter-s: the greatest length is at least twice the least")
+    return Policy(versions, Bounds(least, most), given.speech_model)
 
 
 async def _serve(settings: Settings) -> None:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import selectors
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import structlog
 
+from recorder.child import run
 from recorder.feed import Codec
 from recorder.formats import VIDEO_TIMESCALE, fragment_fields
 from recorder.manifest import Fragment
@@ -23,22 +20,17 @@ from recorder.spool import RecordingSpool
 from recorder.transcode import NOTHING
 
 TRIES = 2  # a hostile stream can crash the decoder; then its pictures are given up, not the lesson
-SILENT_S = 120.0  # between two fragments (2 s of video) at the lowest priority on a busy machine
-_POLL_S = 0.2
 
 _log = structlog.get_logger("recorder.derive")
 
 
-class StoppedError(Exception):
-    """The process is ending; the next start does the work again."""
-
-
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """How many recordings may be written, and transcoded, at once."""
+    """How many recordings may be written, transcoded, and rendered for later, at once."""
 
     writing: threading.Semaphore
     transcoding: threading.Semaphore
+    rendering: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(1))
 
 
 def derive(
@@ -87,33 +79,14 @@ def _transcode(
     source: Path, target: Path, end: int, progress: Callable[[int], None], stop: threading.Event
 ) -> tuple[list[dict[str, Any]], int]:
     """Run the transcoder; its lines and exit code."""
-    command = [sys.executable, "-m", "recorder.transcode", str(source), str(target)]
     lines: list[dict[str, Any]] = []
-    with (
-        subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) as process,  # noqa: S603
-        selectors.DefaultSelector() as selector,
-    ):
-        assert process.stdout is not None
-        selector.register(process.stdout, selectors.EVENT_READ)
-        waited_s = 0.0
-        while waited_s < SILENT_S:
-            if stop.is_set():
-                process.terminate()
-                raise StoppedError
-            if not selector.select(_POLL_S):
-                waited_s += _POLL_S
-                continue
-            waited_s = 0.0
-            text = process.stdout.readline()
-            if not text:
-                break
-            line = json.loads(text)
-            lines.append(line)
-            if line["type"] == "fragment" and end:
-                progress(min(99, line["end"] * 100 // end))
-        else:
-            process.kill()
-    return lines, process.returncode
+
+    def take(line: dict[str, Any]) -> None:
+        lines.append(line)
+        if line["type"] == "fragment" and end:
+            progress(min(99, line["end"] * 100 // end))
+
+    return lines, run(["recorder.transcode", str(source), str(target)], "", take, stop)
 
 
 def _append(spool: RecordingSpool, part: Path, source: str, track: str, lines: list[dict[str, Any]]) -> None:

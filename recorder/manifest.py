@@ -15,7 +15,7 @@ a crash's and does not count.
 
 **Types.** Times `…_ms` are milliseconds; `start_ms`, `from_ms`, `to_ms` count from `origin_ms`.
 
-- `opened` `format` 1, `recording`, `lesson`, `title`, `started_at_ms`, `feed`, `retain_until_ms`
+- `opened` `format` 2, `recording`, `lesson`, `title`, `started_at_ms`, `feed`, `retain_until_ms`
 - `origin` `origin_ms`: wall time of the first media; time 0 of the file
 - `config` `file`, `config` (1, 2, … within the file), `codec`, `width`, `height`, `avcc` (hex): a video's
   decoder configuration, before the first fragment that needs it
@@ -32,9 +32,21 @@ a crash's and does not count.
 - `derived` like `fragment`, and `from`: H.264 made of a VP8 track's file `from`
 - `transcoded` `from`, `file`: the derived file that is in the sealed one; null when no picture could be had
 - `original` `file`, `key`, `sha256`, `size`: the VP8 file, stored as it was recorded
-- `sealed` `key`, `sha256`, `size`, `duration_ms`, `sealed_at_ms`, `placed`: the MP4. `placed` lists
+- `sealed` `key`, `sha256`, `size`, `head_size`, `head_sha256` (what comes before the media; since format 2),
+  `duration_ms`, `sealed_at_ms`, `placed`: the MP4. `placed` lists
   `[n, offset]`: the media bytes of line n (`fragment` or `derived`) lie at `offset` in the MP4. Where audio
   fragments are missing (`disk`, `damaged`), packets of silence stand in the file that no line names
+
+After `sealed` the chain goes on with what is made of the sealed file later (format 2); the manifest is then
+stored once more, whole, as `<recording>.versions.jsonl`, and begins with the bytes of the first.
+
+- `chapters` `chapters`: a list of `[from_ms, to_ms, reason]`; `key`, `sha256`, `size` of the WebVTT file
+- `thumbnail` `chapter` (from 1), `key`, `sha256`, `size`: a JPEG
+- `version` `version` (`archive`, `web`), `chapter`, `from_ms`, `to_ms`, `key`, `sha256`, `size`, `head_size`,
+  `head_sha256`, `duration_ms`, `source`, `source_sha256`, `fragments`: a re-encoded MP4 and what it was made
+  of. `fragments` lists `[offset, size, sha256, track, start_ms, duration_ms]`
+- `version_failed` `version`, `chapter`, `reason`: it could not be made, which does not touch the sealed file
+- `versions_done`: nothing more will come
 
 **To verify offline:** walk the chain; hash the MP4 and compare with `sealed.sha256`; for each `placed` pair
 hash `media_size` bytes at `offset` and compare with that line's `media_sha256`: an altered fragment is named
@@ -49,7 +61,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-FORMAT = 1
+FORMAT = 2
 CHAIN_START = bytes(32)
 
 
@@ -104,6 +116,12 @@ def read(data: bytes) -> tuple[list[dict[str, Any]], bytes, int]:
     return records, chain, good
 
 
+def through(data: bytes, n: int) -> tuple[bytes, str]:
+    """The manifest up to line `n`, whole, and that line's chain value (hex)."""
+    lines = data.split(b"\n", n + 1)[: n + 1]
+    return b"\n".join(lines) + b"\n", str(json.loads(lines[n])["chain"])
+
+
 @dataclass(frozen=True, slots=True)
 class Fragment:
     """A `fragment` or `derived` line."""
@@ -147,6 +165,10 @@ class Contents:
     gaps: list[dict[str, Any]] = field(default_factory=list)
     closed: str | None = None
     sealed: dict[str, Any] | None = None
+    chapters: dict[str, Any] | None = None
+    thumbnails: set[int] = field(default_factory=set)
+    versions: list[dict[str, Any]] = field(default_factory=list)  # `version` and `version_failed` lines
+    versions_done: bool = False
 
     def add(self, record: Mapping[str, Any]) -> None:
         """Take in the next record."""
@@ -174,3 +196,11 @@ class Contents:
                 self.closed = record["reason"]
             case "sealed":
                 self.sealed = dict(record)
+            case "chapters":
+                self.chapters = dict(record)
+            case "thumbnail":
+                self.thumbnails.add(record["chapter"])
+            case "version" | "version_failed":
+                self.versions.append(dict(record))
+            case "versions_done":
+                self.versions_done = True

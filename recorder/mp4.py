@@ -16,7 +16,6 @@ from itertools import pairwise
 
 from recorder import boxes
 from recorder.fmp4 import Index
-from recorder.manifest import Fragment
 
 LONGEST_SAMPLE_TICKS = 0xFFFFFFFF  # stts is 32 bits wide: 13 hours of one picture
 CLOSING_FRAME_TICKS = 90_000  # a last frame's own length is capped at one second
@@ -26,14 +25,14 @@ CLOSING_FRAME_TICKS = 90_000  # a last frame's own length is capped at one secon
 class Chunk:
     """A fragment, or bytes put between fragments, on the way into the file.
 
-    `start_s` is only for the order of chunks.
+    `start_s` is only for the order of chunks; by `key` the caller knows where its bytes are.
     """
 
     index: Index
     description: int  # sample description, from 1
     size: int
     start_s: float
-    key: Fragment | bytes
+    key: object
 
 
 @dataclass(slots=True)

@@ -10,18 +10,21 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import structlog
 
-from recorder.derive import Slots, StoppedError
+from recorder.child import StoppedError
+from recorder.derive import Slots
 from recorder.feed import Frame, Open, Report, State, Track
+from recorder.manifest import FORMAT
 from recorder.objects import ObjectError, ObjectStore
 from recorder.packager import Packager
 from recorder.seal import final, seal
-from recorder.spool import RecordingSpool
+from recorder.spool import RecordingSpool, final_event
+from recorder.versions import Policy, make_versions
 
 INBOX_BYTES = 16 * 1024 * 1024  # over a minute of a class at 2 Mbit/s
 INBOX_MESSAGES = 50_000
@@ -47,6 +50,7 @@ class Surroundings:
     emit: Callable[[dict[str, Any]], None]
     slots: Slots
     wall_ms: Callable[[], int]
+    policy: Policy = field(default_factory=Policy)
 
 
 class Inbox:
@@ -111,6 +115,7 @@ class Recording:
         self._stop = threading.Event()
         self._told_ms = 0
         self.state = State.RECORDING
+        self.is_sealed = False  # what is left is only for later
         self._thread = threading.Thread(target=self._run, name=f"recording-{folder.name}", daemon=True)
 
     def start(self) -> None:
@@ -128,10 +133,17 @@ class Recording:
     def stop(self) -> None:
         """The process ends: store what is there; what is closed is sealed, an open recording is left."""
         self._inbox.end("stop")
+        if self.is_sealed:
+            self._stop.set()
 
     def abort(self) -> None:
         """No time is left for sealing either."""
         self._stop.set()
+
+    @property
+    def over(self) -> bool:
+        """Nothing is left to do."""
+        return not self._thread.is_alive()
 
     def join(self, timeout_s: float) -> bool:
         """Wait for the thread; True when it ended."""
@@ -142,8 +154,8 @@ class Recording:
         try:
             spool = RecordingSpool(self._folder)
             try:
-                if self._record(spool):
-                    self._seal(spool)
+                if self._record(spool) and self._seal(spool):
+                    self._make_versions(spool)
             finally:
                 spool.close()
         except StoppedError:
@@ -189,7 +201,7 @@ class Recording:
         o = self._opening
         spool.note(
             "opened",
-            format=1,
+            format=FORMAT,
             recording=o.recording,
             lesson=o.lesson,
             title=o.title,
@@ -225,7 +237,12 @@ class Recording:
         spool.note("resumed", feed=feed)
         return changed
 
-    def _seal(self, spool: RecordingSpool) -> None:
+    def _seal(self, spool: RecordingSpool) -> bool:
+        """Make the sealed file and tell; whether there is something to make of it."""
+        told = final_event(self._folder)
+        if told is not None:  # at an earlier start
+            self.state = State(told["state"])
+            return True
         self.state = State.SEALING
         self._tell(spool, bytes=spool.media_bytes, progress=0)
         pause_s = SEAL_PAUSE_S
@@ -239,7 +256,10 @@ class Recording:
                     self._around.slots,
                     self._stop,
                 )
-                spool.finish(event)
+                if event["state"] == State.SEALED and self._around.policy.versions:
+                    spool.hold(event)
+                else:
+                    spool.finish(event)
                 break
             except (OSError, ObjectError) as error:
                 _log.error(
@@ -254,6 +274,26 @@ class Recording:
         self.state = State(event["state"])
         _log.info("recording.finished", recording=self._folder.name, state=event["state"], size=event["size"])
         self._around.emit(event)
+        return self.state is State.SEALED and bool(self._around.policy.versions)
+
+    def _make_versions(self, spool: RecordingSpool) -> None:
+        """What is made of the sealed file; its failure costs nobody the recording."""
+        self.is_sealed = True
+        if spool.contents.sealed is None or not self._around.policy.versions:
+            spool.drop()
+            return
+        pause_s = SEAL_PAUSE_S
+        for attempt in range(1, SEAL_TRIES + 1):
+            try:
+                make_versions(spool, self._around.store, self._around.policy, self._around.slots, self._stop)
+                spool.drop()
+                return
+            except (OSError, ObjectError) as error:
+                name = self._folder.name
+                _log.error("recording.versions_failed", recording=name, attempt=attempt, error=str(error))
+                if self._stop.wait(pause_s):
+                    raise StoppedError from None
+                pause_s *= 2
 
     def _tell(self, spool: RecordingSpool, **fields: Any) -> None:
         opened = spool.contents.opened

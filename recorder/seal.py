@@ -17,18 +17,18 @@ from typing import Any, BinaryIO
 
 from recorder import boxes, fmp4, mp4
 from recorder.audio import BITRATE_BPS, FRAME, PRIMING, RATE, silent_packet
-from recorder.derive import Slots, StoppedError, derive
+from recorder.child import StoppedError
+from recorder.derive import Slots, derive
 from recorder.feed import Codec, State, Track
 from recorder.formats import VIDEO_TIMESCALE
-from recorder.manifest import Fragment
+from recorder.manifest import Fragment, through
 from recorder.objects import ObjectStore
-from recorder.spool import MANIFEST, RecordingSpool
+from recorder.spool import MANIFEST, SEALED, RecordingSpool
 
 MAX_GAPS_TOLD = 200  # in the event; the manifest has them all
 TAIL_MS = 500  # a track that ends earlier than another by more is drawn out with a still, or silence
 NOTED_TAIL_MS = 3_000
 _COPY_BYTES = 1024 * 1024
-_SEALED = "sealed.part"
 _SEALED_MANIFEST = "manifest.part"
 
 
@@ -51,7 +51,7 @@ def seal(
             return final(spool, State.FAILED, detail="no_media")
         _draw_out(spool, tracks)
         layout = mp4.lay_out(tracks, opened["started_at_ms"])
-        path = spool.folder / _SEALED
+        path = spool.folder / SEALED
         with slots.writing:
             digest = _write(spool.folder, path, layout, stop)
         key = f"{opened['lesson']}/{opened['recording']}.mp4"
@@ -62,13 +62,16 @@ def seal(
             key=key,
             sha256=digest,
             size=layout.size,
+            head_size=len(layout.head),
+            head_sha256=hashlib.sha256(layout.head).hexdigest(),
             duration_ms=layout.duration_ms,
             sealed_at_ms=now_ms(),
             placed=sorted(placed),
         )
+    assert contents.sealed is not None
     copy = spool.folder / _SEALED_MANIFEST
     copy.unlink(missing_ok=True)
-    copy.write_bytes((spool.folder / MANIFEST).read_bytes())
+    copy.write_bytes(through((spool.folder / MANIFEST).read_bytes(), contents.sealed["n"])[0])
     store.put(manifest_key(opened["lesson"], opened["recording"]), copy, opened["retain_until_ms"])
     return final(spool, State.SEALED)
 
@@ -83,6 +86,9 @@ def final(spool: RecordingSpool, state: State, detail: str = "") -> dict[str, An
     contents = spool.contents
     sealed = contents.sealed or {}
     opened = contents.opened
+    chain = spool.chain
+    if contents.sealed is not None:  # versions may have been begun since
+        chain = through((spool.folder / MANIFEST).read_bytes(), contents.sealed["n"])[1]
     return {
         "recording": opened["recording"],
         "lesson": opened["lesson"],
@@ -94,7 +100,7 @@ def final(spool: RecordingSpool, state: State, detail: str = "") -> dict[str, An
         "size": sealed.get("size"),
         "path": sealed.get("key"),
         "manifest": manifest_key(opened["lesson"], opened["recording"]) if sealed else None,
-        "chain": spool.chain,
+        "chain": chain,
         "sealed_at_ms": sealed.get("sealed_at_ms"),
         "retain_until_ms": opened["retain_until_ms"],
         "gaps": contents.gaps[:MAX_GAPS_TOLD],
@@ -225,7 +231,7 @@ def _write(folder: Path, path: Path, layout: mp4.Layout, stop: threading.Event) 
             for _, chunk, _ in layout.placed:
                 if stop.is_set():
                     raise StoppedError
-                media = chunk.key if isinstance(chunk.key, bytes) else _media(folder, chunk.key, sources)
+                media = _media(folder, chunk.key, sources)
                 digest.update(media)
                 target.write(media)
             target.flush()
@@ -236,8 +242,11 @@ def _write(folder: Path, path: Path, layout: mp4.Layout, stop: threading.Event) 
     return digest.hexdigest()
 
 
-def _media(folder: Path, fragment: Fragment, sources: dict[str, BinaryIO]) -> bytes:
-    """A fragment's media bytes; files stay open in `sources`."""
+def _media(folder: Path, fragment: object, sources: dict[str, BinaryIO]) -> bytes:
+    """A fragment's media bytes, or those put between fragments; files stay open in `sources`."""
+    if isinstance(fragment, bytes):
+        return fragment
+    assert isinstance(fragment, Fragment)
     if fragment.file not in sources:
         sources[fragment.file] = (folder / fragment.file).open("rb")
     source = sources[fragment.file]

@@ -9,7 +9,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from recorder.derive import Slots
 from recorder.feed import Ack, Close, Decoder, Event, FeedError, Frame, Message, Open, Report, State, encode
 from recorder.objects import DiskStore
 from recorder.recording import Recording, Surroundings
+from recorder.versions import Policy
 
 MAX_RECORDINGS = 256
 MAX_OUT_BYTES = 4 * 1024 * 1024  # events a node does not read; it is disconnected then
@@ -37,6 +38,7 @@ class Settings:
     data: Path
     abandon_s: float = 15.0
     grace_s: float = 8.0
+    policy: Policy = field(default_factory=Policy)
 
 
 class Connection(asyncio.Protocol):
@@ -101,6 +103,7 @@ class Server:
             self._emit_from_thread,
             Slots(threading.Semaphore(SEALERS), threading.Semaphore(TRANSCODERS)),
             lambda: time.time_ns() // 1_000_000,
+            settings.policy,
         )
 
     async def start(self) -> None:
@@ -165,16 +168,16 @@ class Server:
                     recording.close("ended")
             case Ack():
                 if self._finals.pop(message.recording, None) is not None:
-                    self._recordings.pop(message.recording, None)
                     self._feeders.pop(message.recording, None)
+                    self._let_go()
                     self._forget(self._spool / message.recording)
             case Event():
                 raise FeedError("unknown_type", "event from a node")
 
     def _forget(self, folder: Path) -> None:
-        """Remove an acknowledged folder; one whose sealing failed keeps its media for the next start."""
-        if spools.final_event(folder) is not None:
-            spools.forget(folder)
+        """Remove an acknowledged folder, unless its sealing failed or versions are still made of it."""
+        (folder / spools.FINAL).unlink(missing_ok=True)
+        spools.acknowledged(folder)
 
     def _open(self, connection: Connection, opening: Open) -> None:
         name = opening.recording
@@ -187,7 +190,7 @@ class Server:
         if (recording := self._recordings.get(name)) is not None:
             recording.offer(opening)
             return
-        if len(self._recordings) >= MAX_RECORDINGS:
+        if sum(not recording.is_sealed for recording in self._recordings.values()) >= MAX_RECORDINGS:
             connection.send(
                 {"recording": name, "state": State.FAILED.value, "detail": "too_many", "gaps": []}
             )
@@ -222,6 +225,8 @@ class Server:
             event = spools.final_event(folder)
             if event is not None:
                 self._finals[folder.name] = event
+                if (folder / spools.MANIFEST).exists():  # versions are still to be made
+                    self._begin(folder.name, None)
                 continue
             contents = spools.look(folder)
             if not contents.opened:
@@ -231,6 +236,11 @@ class Server:
             else:
                 self._leftovers.add(folder.name)
                 self._await_feeder(folder.name)
+
+    def _let_go(self) -> None:
+        """Forget recordings that are over and acknowledged."""
+        for name in [n for n, r in self._recordings.items() if r.over and n not in self._finals]:
+            del self._recordings[name]
 
     def _emit_from_thread(self, event: dict[str, Any]) -> None:
         assert self._loop is not None
@@ -247,6 +257,7 @@ class Server:
     async def _repeat_finals(self) -> None:
         while True:
             await asyncio.sleep(REPEAT_S)
+            self._let_go()
             for event in list(self._finals.values()):
                 for connection in list(self._connections):
                     connection.send(event)

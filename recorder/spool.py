@@ -4,6 +4,7 @@
                       camera.h264.mp4      fragmented MP4, one track each
                       audio.aac.mp4
                       camera.vp8.mkv
+                      sealed.part          the finished file, while versions are made of it
                       final.json           the last event, until the node acknowledged it
 
 The order is what makes a crash harmless: media is written and fsynced first, then the line that names it.
@@ -25,6 +26,7 @@ from recorder.fmp4 import Part
 
 MANIFEST = "manifest.jsonl"
 FINAL = "final.json"
+SEALED = "sealed.part"
 
 
 def sync_folder(folder: Path) -> None:
@@ -171,6 +173,22 @@ class RecordingSpool:
             if path.name != FINAL:
                 path.unlink()
 
+    def hold(self, event: Mapping[str, Any]) -> None:
+        """Keep the final event, and of the media only the sealed file: versions will be made of it."""
+        write_durably(self.folder / FINAL, json.dumps(event).encode())
+        for path in self.folder.iterdir():
+            if path.name not in (FINAL, SEALED, MANIFEST):
+                path.unlink()
+
+    def drop(self) -> None:
+        """Versions are made: keep the final event alone, and nothing if it was acknowledged meanwhile."""
+        self.close()
+        for path in self.folder.iterdir():
+            if path.name not in (FINAL, MANIFEST):
+                path.unlink()
+        (self.folder / MANIFEST).unlink()  # last: it says what is left to do
+        acknowledged(self.folder)
+
     def close(self) -> None:
         """Close all files."""
         self._manifest.close()
@@ -188,7 +206,9 @@ class RecordingSpool:
         for fragment in (*self.contents.fragments, *self.contents.derived):
             ends[fragment.file] = fragment.offset + fragment.head_size + fragment.media_size
         for path in self.folder.iterdir():
-            if path.suffix in (".mp4", ".mkv", ".part"):
+            if path.name == SEALED and self.contents.sealed is not None:
+                continue
+            if path.suffix in (".mp4", ".mkv", ".part", ".media"):
                 if path.name not in ends:
                     path.unlink()
                 elif path.stat().st_size > ends[path.name]:  # a stored original is read-only by now
@@ -219,5 +239,11 @@ def leftovers(root: Path) -> list[Path]:
 
 
 def forget(folder: Path) -> None:
-    """Remove an acknowledged recording's folder."""
+    """Remove a recording's folder."""
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def acknowledged(folder: Path) -> None:
+    """Remove the folder of a recording of which nothing is left to do or to tell."""
+    if not (folder / FINAL).exists() and not (folder / MANIFEST).exists():
+        forget(folder)

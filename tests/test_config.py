@@ -163,3 +163,19 @@ class TestDurationsAndSizes:
 
 def test_every_annotation_has_a_converter() -> None:
     assert {str(definition.type) for _, definition in keys()} <= set(configuration._CONVERTERS)
+
+
+class TestRecordings:
+    def test_versions_are_a_list_of_known_names(self) -> None:
+        assert load(env={"LIVESERVER_RECORDER_VERSIONS": "web,archive"}).recorder.versions == (
+            "web",
+            "archive",
+        )
+        assert load(env={"LIVESERVER_RECORDER_VERSIONS": ""}).recorder.versions == ()
+        for wrong in ("hd", "web,web"):
+            with pytest.raises(ConfigError, match="a list out of web, archive"):
+                load(env={"LIVESERVER_RECORDER_VERSIONS": wrong})
+
+    def test_the_longest_chapter_is_twice_the_shortest(self) -> None:
+        with pytest.raises(ConfigError, match="chapter_most"):
+            load(env={"LIVESERVER_RECORDER_CHAPTER_MOST": "9m"})

@@ -1,0 +1,106 @@
+"""`liveserver recording check` and `liveserver verify`: what a file is, judged without a server.
+
+Exit codes: 0 it fits, or is intact; 1 it does not; 2 there is no such file, or it is no manifest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from recorder import profile, verify
+
+MISUSE = 2
+
+
+def add_commands(commands: Any) -> None:
+    """Put both under `commands`, argparse's subparsers."""
+    recording = commands.add_parser("recording", help="look into recordings", allow_abbrev=False)
+    inner = recording.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    checked = inner.add_parser(
+        "check",
+        help="check a video file against the course format, clause by clause",
+        description=_check.__doc__,
+        allow_abbrev=False,
+    )
+    checked.add_argument("file", type=Path, metavar="FILE")
+    checked.add_argument("--strict", action="store_true", help="waive nothing, take advice as a rule")
+    checked.add_argument("--json", action="store_true", help="print one JSON object")
+    checked.set_defaults(command=_check)
+
+    verified = commands.add_parser(
+        "verify",
+        help="prove a recording by its manifest, offline",
+        description=_verify.__doc__,
+        allow_abbrev=False,
+    )
+    verified.add_argument("file", type=Path, metavar="FILE")
+    verified.add_argument("--manifest", type=Path, metavar="M", required=True, help="its .jsonl file")
+    verified.add_argument(
+        "--chain", type=_chain, metavar="HEX", help="a chain value that is known, from the ledger"
+    )
+    verified.add_argument("--json", action="store_true", help="print one JSON object")
+    verified.set_defaults(command=_verify)
+
+
+def _chain(text: str) -> str:
+    if re.fullmatch(r"[0-9A-Fa-f]{64}", text) is None:
+        raise argparse.ArgumentTypeError("64 hexadecimal digits are expected")
+    return text
+
+
+def _check(given: argparse.Namespace) -> int:
+    """Say for each clause of the course format (REQ-P1 to P10) what the file has and whether that fits.
+    Clauses that are waived say why; they do not decide, unless --strict is given."""
+    try:
+        report = profile.examine(given.file)
+    except OSError as error:
+        return _misuse(f"cannot read {given.file}: {error.strerror}")
+    fits = report.fits(strict=given.strict)
+    if given.json:
+        _print(json.dumps(report.as_dict(strict=given.strict)))
+        return 0 if fits else 1
+    for clause in report.clauses:
+        mark = "yes" if clause.fits else "waived" if clause.waived and not given.strict else "NO"
+        _print(f"{clause.clause:<8} {mark:<7} {clause.requires}: {clause.found}")
+        if clause.waived and not given.strict:
+            _print(f"{'':<16} {clause.waived}")
+    _print(f"{given.file.name} {'fits' if fits else 'does not fit'} the format.")
+    return 0 if fits else 1
+
+
+def _verify(given: argparse.Namespace) -> int:
+    """Compare a file with its manifest: the chain of lines, the file's SHA-256, and if that differs each
+    fragment, so that what was altered, deleted, inserted or cut off is named. Needs no server, no network."""
+    try:
+        verdict = verify.verify(given.file, given.manifest, given.chain or "")
+    except OSError as error:
+        return _misuse(f"cannot read {error.filename}: {error.strerror}")
+    except verify.NotAManifestError as error:
+        return _misuse(str(error))
+    if given.json:
+        _print(json.dumps(verdict.as_dict()))
+        return 0 if verdict.intact else 1
+    for found in verdict.findings:
+        _print(found.detail)
+    if verdict.intact:
+        _print(f"{given.file.name} is {verdict.key}, intact: all {verdict.fragments} fragments.")
+        _print(f"The manifest's chain ends with {verdict.chain}.")
+        if not given.chain:
+            _print("Compare that with the ledger's value (--chain): both files could have been written anew.")
+    else:
+        _print(f"{given.file.name} is not what was recorded.")
+    return 0 if verdict.intact else 1
+
+
+def _misuse(text: str) -> int:
+    sys.stderr.write(f"liveserver: {text}\n")
+    return MISUSE
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text + "\n")

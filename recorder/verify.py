@@ -1,0 +1,292 @@
+"""Is a file what its manifest says, and if not, which fragment differs? Offline: two files and SHA-256.
+
+The chain is walked first; then the file's own hash decides. Only when it differs are fragments looked for,
+from the front, each at its place shifted by what was found missing or added before it. So one change names
+one fragment; where several lie close together, all that cannot be told apart are named.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from io import BufferedReader
+from pathlib import Path
+from typing import Any
+
+from recorder import manifest
+from recorder.manifest import Contents, ManifestError
+
+LOOK_AHEAD = 256  # fragments that are tried for a place; a fragment is 2 s
+_TRIED = 8  # fragments compared to find out which object a file is
+
+
+class NotAManifestError(Exception):
+    """The file given as manifest has no line of one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Bytes that the manifest names; `line` is its line's number, `offset` its place in the file."""
+
+    line: int
+    offset: int
+    size: int
+    sha256: str
+    track: str
+    start_ms: int
+    duration_ms: int
+
+    def __str__(self) -> str:
+        span = f"{_clock(self.start_ms)} to {_clock(self.start_ms + self.duration_ms)}"
+        return f"{self.track} {span} (line {self.line}, {self.size} bytes)"
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """An object as the manifest has it; `sha256` and `head_sha256` are empty where it names none."""
+
+    key: str
+    size: int
+    sha256: str
+    head_size: int
+    head_sha256: str
+    pieces: tuple[Piece, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`kind`: `altered`, `deleted`, `inserted`, `truncated`, `index`, `between`, `manifest`, `other`."""
+
+    kind: str
+    detail: str
+    fragment: Piece | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`key` is the object the file was compared with; `chain` the last value of the manifest's chain."""
+
+    intact: bool
+    key: str
+    fragments: int
+    chain: str
+    findings: tuple[Finding, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        findings = []
+        for found in self.findings:
+            row: dict[str, Any] = {"kind": found.kind, "detail": found.detail}
+            if found.fragment is not None:
+                piece = found.fragment
+                row |= {"line": piece.line, "track": piece.track}
+                row |= {"start_ms": piece.start_ms, "duration_ms": piece.duration_ms}
+            findings.append(row)
+        return {
+            "intact": self.intact,
+            "object": self.key,
+            "fragments": self.fragments,
+            "chain": self.chain,
+            "findings": findings,
+        }
+
+
+def verify(path: Path, manifest_path: Path, chain: str = "") -> Verdict:
+    """Compare a file with its manifest. `chain` is a value known from elsewhere (the ledger), hex.
+
+    Raises OSError, NotAManifestError.
+    """
+    data = manifest_path.read_bytes()
+    lines, last, good = manifest.read(data)
+    if not lines or lines[0]["type"] != "opened":
+        raise NotAManifestError(f"{manifest_path.name} is not a recording's manifest")
+    findings = list(_manifest_findings(data, lines, last, good))
+    if chain and not _has_chain(data[:good], chain):
+        findings.append(Finding("manifest", f"no line of the manifest has the chain value {chain}"))
+    contents = manifest.Contents()
+    for line in lines:
+        contents.add(line)
+    with path.open("rb") as file:
+        expected = _choose(path, file, list(_objects(lines, contents)))
+        if expected is None:
+            findings.append(Finding("other", "the manifest names no file that this could be"))
+            return Verdict(False, "", 0, last.hex(), tuple(findings))
+        findings += compare(file, expected)
+    return Verdict(not findings, expected.key, len(expected.pieces), last.hex(), tuple(findings))
+
+
+def compare(file: BufferedReader, expected: Expected) -> list[Finding]:
+    """What differs; empty when the file is the object."""
+    actual = file.seek(0, 2)
+    file.seek(0)
+    if expected.sha256 and hashlib.file_digest(file, "sha256").hexdigest() == expected.sha256:
+        return []
+    findings: list[Finding] = []
+    if expected.head_sha256 and not _same(file, 0, expected.head_size, expected.head_sha256):
+        findings.append(Finding("index", "the index before the media (times, sizes, formats) was altered"))
+    shift = _walk(file, expected, actual, findings)
+    rest = actual - expected.size - shift
+    if rest > 0 and not any(f.kind == "truncated" for f in findings):
+        findings.append(Finding("inserted", f"{rest} bytes were added at the end"))
+    if not findings and expected.sha256:
+        detail = "every fragment is as recorded, but bytes that no fragment names were altered"
+        findings.append(Finding("between", detail))
+    return findings
+
+
+def _walk(file: BufferedReader, expected: Expected, actual: int, findings: list[Finding]) -> int:
+    """Compare fragment after fragment; by how much the last of them had moved."""
+    pieces = expected.pieces
+    shift = number = 0
+
+    def here(piece: Piece, at: int) -> bool:
+        return _same(file, at, piece.size, piece.sha256)
+
+    while number < len(pieces):
+        piece = pieces[number]
+        at = piece.offset + shift
+        if here(piece, at):
+            number += 1
+            continue
+        ahead = range(number + 1, min(len(pieces), number + LOOK_AHEAD))
+        rest = actual - expected.size - shift
+        inserted = next((d for d in _lengths(pieces, number, rest) if here(piece, at + d)), 0)
+        stays = next((n for n in ahead if here(pieces[n], pieces[n].offset + shift)), None)
+        follows = next((n for n in ahead if stays is None and here(pieces[n], at)), None)
+        if stays is not None:
+            findings += [Finding("altered", f"altered: {p}", p) for p in pieces[number:stays]]
+            number = stays
+        elif follows is not None:
+            findings += [Finding("deleted", f"deleted: {p}", p) for p in pieces[number:follows]]
+            shift -= pieces[follows].offset - piece.offset
+            number = follows
+        elif inserted:
+            detail = f"{inserted} bytes were inserted before {piece}"
+            findings.append(Finding("inserted", detail, piece))
+            shift += inserted
+        elif at + piece.size > actual:
+            lost = len(pieces) - number
+            detail = f"truncated: the file ends before {piece} does; {lost} fragment(s) are missing or cut"
+            findings.append(Finding("truncated", detail, piece))
+            return shift
+        else:
+            number, shift = _resized(file, pieces, number, shift, rest, findings)
+    return shift
+
+
+def _resized(
+    file: BufferedReader,
+    pieces: tuple[Piece, ...],
+    number: int,
+    shift: int,
+    rest: int,
+    findings: list[Finding],
+) -> tuple[int, int]:
+    """Fragments that became longer or shorter, up to the first that is found again; its number and shift."""
+    end = number + 1
+    for after in range(number + 1, min(len(pieces), number + LOOK_AHEAD) if rest else 0):
+        if _same(file, pieces[after].offset + shift + rest, pieces[after].size, pieces[after].sha256):
+            end, shift = after, shift + rest
+            break
+    findings += [Finding("altered", f"altered: {p}", p) for p in pieces[number:end]]
+    return end, shift
+
+
+def _lengths(pieces: tuple[Piece, ...], number: int, rest: int) -> Iterator[int]:
+    """How long something that was put in may be: as much as the file is too long, or a copied fragment."""
+    if rest > 0:
+        yield rest
+        near = pieces[max(0, number - _TRIED) : number + _TRIED]
+        yield from (piece.size for piece in near if piece.size < rest)
+
+
+def _same(file: BufferedReader, at: int, size: int, sha256: str) -> bool:
+    if at < 0:
+        return False
+    file.seek(at)
+    data = file.read(size)
+    return len(data) == size and hashlib.sha256(data).hexdigest() == sha256
+
+
+def _manifest_findings(data: bytes, lines: list[dict[str, Any]], last: bytes, good: int) -> Iterator[Finding]:
+    if good == len(data):
+        return
+    end = data.find(b"\n", good)
+    if end < 0:
+        if any(line["type"] == "sealed" for line in lines):
+            yield Finding("manifest", "the manifest's last line is cut off")
+        return  # a crash's, while the lesson ran
+    try:
+        manifest.check(last, len(lines), data[good:end])
+    except ManifestError as error:
+        yield Finding("manifest", f"the manifest was altered: {error}; what follows proves nothing")
+
+
+def _has_chain(data: bytes, chain: str) -> bool:
+    return f'"chain":"{chain.lower()}"'.encode() in data
+
+
+def _objects(lines: list[dict[str, Any]], contents: Contents) -> Iterator[Expected]:
+    """Everything whose bytes the manifest knows."""
+    fragments = {f.n: f for f in (*contents.fragments, *contents.derived)}
+    sealed = contents.sealed
+    if sealed is not None:
+        pieces = []
+        for n, offset in sealed["placed"]:
+            f = fragments[n]
+            place = (f.track, f.start_ms, f.duration_ms)
+            pieces.append(Piece(n, offset, f.media_size, f.media_sha256, *place))
+        yield _expected(sealed, pieces)
+    for line in lines:
+        if line["type"] == "version":
+            rows = line["fragments"]
+            yield _expected(line, [Piece(line["n"], *row) for row in rows])
+        elif line["type"] in ("chapters", "thumbnail"):
+            yield _expected(line, [])
+    by_file: dict[str, list[Piece]] = {}
+    for f in fragments.values():
+        place = (f.track, f.start_ms, f.duration_ms)
+        if f.head_size:
+            by_file.setdefault(f.file, []).append(Piece(f.n, f.offset, f.head_size, f.head_sha256, *place))
+        media = Piece(f.n, f.offset + f.head_size, f.media_size, f.media_sha256, *place)
+        by_file.setdefault(f.file, []).append(media)
+    for file, found in by_file.items():
+        original = contents.originals.get(file)
+        if original is not None:
+            yield _expected(original, found)
+        else:
+            end = max(piece.offset + piece.size for piece in found)
+            yield Expected(file, end, "", 0, "", tuple(found))
+
+
+def _expected(line: dict[str, Any], pieces: Iterable[Piece]) -> Expected:
+    ordered = tuple(sorted(pieces, key=lambda piece: piece.offset))
+    head_size, head = line.get("head_size", 0), line.get("head_sha256", "")
+    return Expected(line["key"], line["size"], line["sha256"], head_size, head, ordered)
+
+
+def _choose(path: Path, file: BufferedReader, objects: list[Expected]) -> Expected | None:
+    """By name; else by what is in it."""
+    for expected in objects:
+        if expected.key.rpartition("/")[2] == path.name:
+            return expected
+    whole = hashlib.file_digest(file, "sha256").hexdigest()
+    for expected in objects:
+        if expected.sha256 == whole:
+            return expected
+
+    def alike(expected: Expected) -> int:
+        pieces = expected.pieces
+        some = [*pieces[:_TRIED], *pieces[len(pieces) // 2 :][:_TRIED]]
+        return sum(_same(file, piece.offset, piece.size, piece.sha256) for piece in some)
+
+    best = max(objects, key=alike, default=None)
+    if best is not None and alike(best):
+        return best
+    return next((e for e in objects if e.sha256 and path.suffix == Path(e.key).suffix), None)
+
+
+def _clock(ms: int) -> str:
+    seconds, rest = divmod(ms, 1000)
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{rest:03}"
