@@ -28,6 +28,7 @@ typedef struct {
     uint8_t pwd[FANOUT_MAX_PWD];
     size_t pwd_size;
     bool open, is_viewer, has_selected;
+    bool is_restarted; /* and no address was nominated since */
     fanout_cipher rtp, rtcp;
     fanout_seen *rtp_seen, *rtcp_seen; /* while `open` */
     fanout_place_seen selected;

@@ -124,6 +124,7 @@ int fanout_restart_peer(fanout_receiver *self, int64_t peer, const uint8_t *ufra
         return FANOUT_NO_MEMORY;
     fanout_map_remove(&self->by_ufrag, &found->ufrag);
     found->ufrag = key;
+    found->is_restarted = true;
     set_pwd(found, pwd, pwd_size);
     return 0;
 }
@@ -266,9 +267,11 @@ static void receive_stun(fanout_receiver *self, const arrival *came) {
     uint8_t answer[FANOUT_STUN_ANSWER];
     peer->heard_ns = came->now_ns;
     validate(self, peer, &place);
-    if (check.use_candidate || !peer->has_selected)
-        prefer(self, peer, &place, came->now_ns, false);
-    else if (is_selected(peer, &place.key))
+    if (check.use_candidate || !peer->has_selected) {
+        /* Who restarts does so because the old way has failed: the first nomination after it is meant. */
+        prefer(self, peer, &place, came->now_ns, peer->is_restarted);
+        peer->is_restarted = false;
+    } else if (is_selected(peer, &place.key))
         peer->selected_heard_ns = came->now_ns;
     size_t size = fanout_stun_answer(&check, came->seen, peer->pwd, peer->pwd_size, answer);
     fanout_post(self->out, came->from, came->from_size, &(fanout_packet){answer, size});

@@ -46,8 +46,8 @@ class Event(NamedTuple):
 
 
 class _Peer:
-    __slots__ = ("addresses", "heard_ns", "inbound", "is_viewer", "number", "picture_ns", "pwd", "selected",
-                 "selected_heard_ns", "session", "ufrag")  # fmt: skip
+    __slots__ = ("addresses", "heard_ns", "inbound", "is_restarted", "is_viewer", "number", "picture_ns", "pwd",
+                 "selected", "selected_heard_ns", "session", "ufrag")  # fmt: skip
 
     def __init__(self, number: int, ufrag: str, pwd: str, now_ns: int):
         self.number = number
@@ -55,6 +55,7 @@ class _Peer:
         self.inbound: InboundSession | None = None
         self.session = 0
         self.is_viewer = False
+        self.is_restarted = False  # and no address was nominated since
         self.addresses: list[Address] = []
         self.selected: Address | None = None
         self.selected_heard_ns = 0
@@ -95,7 +96,7 @@ class Receiver:
         found = self._peers.get(peer)
         if found is not None:
             del self._by_ufrag[found.ufrag]
-            found.ufrag, found.pwd = ufrag, pwd.encode()
+            found.ufrag, found.pwd, found.is_restarted = ufrag, pwd.encode(), True
             self._by_ufrag[ufrag] = found
 
     def open_peer(
@@ -249,7 +250,9 @@ class Receiver:
         peer.heard_ns = now_ns
         self._validate(peer, address)
         if message.use_candidate or peer.selected is None:
-            self._prefer(peer, address, now_ns, certain=False)
+            # Who restarts does so because the old way has failed: the first nomination after it is meant.
+            self._prefer(peer, address, now_ns, certain=peer.is_restarted)
+            peer.is_restarted = False
         elif address == peer.selected:
             peer.selected_heard_ns = now_ns
         self._fanout.post(*address, stun.binding_success(message.transaction_id, seen, peer.pwd))

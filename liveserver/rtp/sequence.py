@@ -10,6 +10,7 @@ MAX_MISORDER = 100
 
 REORDER_GRACE_NS = 10_000_000  # a packet overtaken on the path is usually only this late
 MIN_ASK_INTERVAL_NS = 40_000_000
+MAX_ASK_INTERVAL_NS = 250_000_000
 MAX_ASKS = 10
 GIVE_UP_NS = 1_000_000_000  # later than this no player waits for it
 MAX_MISSING = 512
@@ -119,13 +120,15 @@ class _Missing:
 class LossDetector:
     """Which packets of one source to ask for again (RFC 4585 §6.2.1).
 
-    Set `rtt_ns` when it is known. `abandoned` counts packets never asked for again: a keyframe is the cure.
+    `rtt_ns` is how long an answer takes, as the answers so far have shown: asking again sooner would use up
+    the asks before the first could be heard. `abandoned` counts packets that are asked for no more: a keyframe
+    is the cure.
     """
 
     __slots__ = ("_highest", "_missing", "abandoned", "rtt_ns")
 
     def __init__(self) -> None:
-        self.rtt_ns = MIN_ASK_INTERVAL_NS
+        self.rtt_ns = 0
         self.abandoned = 0
         self._highest: int | None = None
         self._missing: dict[int, _Missing] = {}  # by extended number, ascending
@@ -137,7 +140,9 @@ class LossDetector:
             return
         number = unwrap16(sequence, self._highest)
         if number <= self._highest:
-            self._missing.pop(number, None)
+            missing = self._missing.pop(number, None)
+            if missing is not None and missing.asks == 1:  # of several asks nobody knows which was answered
+                self._answered(now_ns - missing.asked_ns)
             return
         skipped = range(self._highest + 1, number)
         self._highest = number
@@ -149,10 +154,15 @@ class LossDetector:
         for absent in skipped:
             self._missing[absent] = _Missing(now_ns)
 
+    def _answered(self, sample_ns: int) -> None:
+        """RFC 6298 2.3, without its variance: asks are bounded anyway."""
+        self.rtt_ns = sample_ns if not self.rtt_ns else (7 * self.rtt_ns + sample_ns) // 8
+
     def nacks(self, now_ns: int) -> list[int]:
         """The sequence numbers to ask for now, ascending; call it every 10-20 ms."""
         due: list[int] = []
-        interval_ns = max(self.rtt_ns, MIN_ASK_INTERVAL_NS)
+        # With some to spare, so that an answer on its way is not asked for once more.
+        interval_ns = min(max(self.rtt_ns * 5 // 4, MIN_ASK_INTERVAL_NS), MAX_ASK_INTERVAL_NS)
         for number, missing in list(self._missing.items()):
             if missing.asks >= MAX_ASKS or now_ns - missing.noticed_ns >= GIVE_UP_NS:
                 del self._missing[number]

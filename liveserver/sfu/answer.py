@@ -15,6 +15,7 @@ SCTP_PORT = 5000
 MAX_MESSAGE_BYTES = 65536
 _VIDEO_NAMES = ("h264", "vp8")
 _PUBLISHER_FEEDBACK = ("nack", "nack pli", "ccm fir", "goog-remb")
+_SOUND_FEEDBACK = ("nack",)  # our pages offer it; browsers would not by themselves
 _VIEWER_FEEDBACK = ("nack", "nack pli", "ccm fir")
 # libwebrtc begins at 300 kbit/s and a quarter of the picture unless told otherwise; others ignore this.
 _START_KBPS = {"x-google-start-bitrate": 1200}
@@ -182,7 +183,7 @@ def _media_lines(
     if MID_URI in media.extensions:
         lines.append(f"a=extmap:{media.extensions[MID_URI]} {MID_URI}")
     for codec, rtx in pairs:
-        lines += _codec_lines(codec, feedback if media.kind == "video" else ())
+        lines += _codec_lines(codec, feedback if media.kind == "video" else _SOUND_FEEDBACK)
         if rtx:
             lines.append(f"a=rtpmap:{rtx} rtx/{codec.clock_rate}")
             lines.append(f"a=fmtp:{rtx} apt={codec.payload_type}")

@@ -29,7 +29,7 @@ from tests.http.test_media import OFFER
 
 RTT_MS = 50
 HALF = RTT_MS / 2
-SETTLE_S = 2.2  # the page looks every 2 s how much is lost, and holds pictures back accordingly
+SETTLE_S = 4  # the page looks every 2 s how much is lost, and holds pictures and sound back accordingly
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,14 +196,10 @@ class TestLossOfOneLearner:
 class TestSoundUnderLoss:
     """REL-N2 to N4; at 1 % a short test may lose no packet of sound at all."""
 
-    @pytest.mark.xfail(
-        strict=True,
-        reason="sound is not repaired yet: no RED (RFC 2198), no NACK for Opus towards learners, so as much "
-        "is made up as was lost",
-    )
-    def test_is_made_up_for_a_small_part_only(self, measured, goal: Goal):
+    def test_is_made_up_for_a_small_part_only(self, measured, goal: Goal, long: bool):
+        """In three seconds one packet is 0.7 %: there, most of what was lost has to come again."""
         bad, good = measured(goal).bad, measured(goal).good
-        assert bad.concealed <= goal.concealed + good.concealed
+        assert bad.concealed <= (goal.concealed if long else goal.loss / 3) + good.concealed
 
 
 class TestLoss:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -112,14 +113,25 @@ class TestAskingAgain:
     def test_gaps_go_across_the_wrap(self):
         assert missing_after(65534, 65537).nacks(10 * MS) == [65535, 0]
 
-    def test_asks_again_each_round_trip_but_not_below_40_ms(self):
+    @pytest.mark.parametrize(
+        ("answer_ms", "asked"),
+        [(5, [10, 50, 90, 130, 170]), (80, [10, 110, 210, 310]), (700, [10, 260, 510, 760])],
+    )
+    def test_asks_again_when_an_answer_is_overdue_but_not_below_40_ms(self, answer_ms, asked):
         detector = missing_after(1, 3)
-        detector.rtt_ns = 5 * MS
-        asked = [ms for ms in range(0, 200, 10) if detector.nacks(ms * MS)]
-        assert asked == [10, 50, 90, 130, 170]
+        assert detector.nacks(0) == [] and detector.nacks(10 * MS) == [2]
+        detector.received(2, (10 + answer_ms) * MS)  # so long an answer takes
+        begun = 1000
+        detector.received(5, begun * MS)
+        seen = [ms for ms in range(0, 990, 10) if detector.nacks((begun + ms) * MS)]
+        assert seen[: len(asked)] == asked
+
+    def test_an_answer_to_one_of_several_asks_teaches_nothing(self):
         detector = missing_after(1, 3)
-        detector.rtt_ns = 100 * MS
-        assert [ms for ms in range(0, 400, 10) if detector.nacks(ms * MS)] == [10, 110, 210, 310]
+        for ms in (10, 60, 110):
+            detector.nacks(ms * MS)
+        detector.received(2, 115 * MS)
+        assert detector.rtt_ns == 0
 
     def test_stops_when_it_comes(self):
         detector = missing_after(1, 3)

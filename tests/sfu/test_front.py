@@ -367,6 +367,15 @@ class TestRestart:
         assert len(other.received()) == 1
         assert other.address in endpoint.addresses
 
+    def test_the_first_nomination_after_it_is_meant_later_ones_are_like_any(self, port):
+        endpoint, _, _ = port.peer()
+        port.front.restart(endpoint, IceCredentials.new())
+        others = [port.client() for _ in range(2)]
+        for other in others:
+            other.check(endpoint.ice, nominate=True)
+            port.front.poll()
+        assert endpoint.selected == others[0].address
+
     def test_the_old_address_serves_until_media_comes_from_the_new_one(self, port):
         endpoint, client, keys = port.peer()
         port.front.restart(endpoint, IceCredentials.new())

@@ -48,7 +48,7 @@ export class Peer {
   /** Resolves when media can flow; throws `Problem` when the server refuses or nothing connects. */
   async open() {
     try {
-      const offer = await this.pc.createOffer();
+      const offer = repairable(await this.pc.createOffer());
       const response = await request(this.path, {
         method: 'POST', timeoutMs: POST_MS,
         headers: { 'Content-Type': 'application/sdp' },
@@ -76,7 +76,7 @@ export class Peer {
    * session. Throws `Problem`: a status says that the session is gone, none that the server was not reached.
    */
   async restart() {
-    const offer = await this.pc.createOffer({ iceRestart: true });
+    const offer = repairable(await this.pc.createOffer({ iceRestart: true }));
     const response = await request(this.#location, {
       method: 'PATCH', timeoutMs: PATCH_MS,
       headers: { 'Content-Type': 'application/trickle-ice-sdpfrag', 'If-Match': '*' },
@@ -123,6 +123,11 @@ export class Peer {
     else if (state === 'failed') this.close();
     else if (state === 'disconnected') this.#timer = setTimeout(() => this.close(), DISCONNECTED_MS);
   }
+}
+
+/** Lost sound can be asked for again: browsers repair it when it is agreed upon, and do not offer it themselves. */
+function repairable({ type, sdp }) {
+  return { type, sdp: sdp.replace(/^a=rtpmap:(\d+) opus\/48000\/2\r\n/gm, '$&a=rtcp-fb:$1 nack\r\n') };
 }
 
 /** `<turn:…>; rel="ice-server"; username="…"; credential="…", <…>…` → [{ urls, username, credential }] (RFC 9725 4.6) */
