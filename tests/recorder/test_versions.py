@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,6 +15,10 @@ import pytest
 
 from recorder import manifest
 from recorder.chapters import Bounds, Chapter, Hints, plan, webvtt
+from recorder.derive import Slots
+from recorder.objects import DiskStore
+from recorder.spool import SEALED, RecordingSpool
+from recorder.versions import Policy, make_versions
 
 from .measure import assert_decodes, beeps_ms, boxes, duration_s, flashes_ms, pictures, probe
 from .media import START_MS, Fed, audio, in_order, video
@@ -173,6 +178,23 @@ class TestSealing:
         async with recorder(tmp_path, *OPTIONS) as (process, node):
             await node.record("r1", lesson(4))
             assert not process.object("L1/r1.versions.jsonl").exists()
+
+
+class TestUnreadable:
+    def test_what_cannot_be_rendered_is_noted_and_ends(self, tmp_path: Path) -> None:
+        spool = RecordingSpool(tmp_path / "r1")
+        opened = {"recording": "r1", "lesson": "L1", "title": "", "started_at_ms": 5, "feed": "f"}
+        spool.note("opened", format=2, retain_until_ms=None, **opened)
+        (spool.folder / SEALED).write_bytes(b"no media at all")
+        digest = hashlib.sha256(b"no media at all").hexdigest()
+        spool.note("sealed", key="L1/r1.mp4", sha256=digest, size=15, duration_ms=1000, placed=[])
+        slots = Slots(threading.Semaphore(), threading.Semaphore())
+        store = DiskStore(tmp_path / "objects")
+        make_versions(spool, store, Policy(("web",)), slots, threading.Event())
+        spool.close()
+        lines, _, _ = manifest.read((tmp_path / "objects/L1/r1.versions.jsonl").read_bytes())
+        assert [line["type"] for line in lines[2:]] == ["chapters", "version_failed", "versions_done"]
+        assert (lines[3]["version"], lines[3]["chapter"]) == ("web", 1)
 
 
 def noted(kind: str, count: int = 1) -> Callable[[Path], bool]:
