@@ -144,7 +144,8 @@ class Keeper:
     # Holding and deleting
 
     async def hold(self, recording: str, by: str, reason: str) -> Recording:
-        """Put a recording under legal hold, or with "" let it go. Raises PeerError `not_found`."""
+        """Put a recording under legal hold, or with "" let it go: here, and in the bucket where its objects
+        are locked. Raises PeerError `not_found`, `unavailable`."""
         if not await self._store.kept.set_hold(recording, reason):
             raise PeerError("not_found", "there is no such recording", status=404)
         found = await self._store.recording(recording)
@@ -153,7 +154,20 @@ class Keeper:
         data = {"recording": recording, "by": by, "reason": reason}
         await self._store.append([Fact(kind, found.lesson, self._clock.wall_ms(), data)])
         _log.info(Event.RECORDING_HELD, recording=recording, on=bool(reason))
+        for one in await self._store.kept.objects(recording):
+            if one.version is not None and one.locked:
+                await self._hold_object(one, on=bool(reason))
         return found
+
+    async def _hold_object(self, one: StoredObject, *, on: bool) -> None:
+        """Row and ledger have it already; what a bucket that is away leaves undone, asking again does."""
+        try:
+            remote = await self.remote()
+            await asyncio.to_thread(remote.hold, one.key, one.version or "", on=on)
+        except (ObjectError, OSError) as error:
+            raise PeerError(
+                "unavailable", "done here, but the bucket did not take it: ask again", status=503
+            ) from error
 
     async def due(self, limit: int) -> list[dict[str, Any]]:
         """Recordings that may be deleted now, as the API shows them."""

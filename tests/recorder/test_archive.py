@@ -19,13 +19,14 @@ from typing import Any
 
 import pytest
 
+from recorder import options
 from recorder.archive import Archive, Event, Limits
 from recorder.s3 import S3Settings, S3Store
 
 from .conftest import MakeBucket
 from .measure import assert_decodes, duration_s
 from .media import START_MS, audio, in_order, video
-from .process import Node, recorder
+from .process import Node, RecorderProcess, recorder
 from .proxy import Fault, FaultProxy
 
 PAUSES_S = (0.05, 0.2)
@@ -221,6 +222,58 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("this machine lets nobody mount a tmpfs")
     yield folder
     subprocess.run(["umount", "-l", folder], check=True)
+
+
+# The requests that take an object of two parts into the bucket, in their order.
+STEPS = {
+    "look for it": rb"GET \S+[?&]versions",
+    "begin": rb"POST \S+[?&]uploads",
+    "first part": rb"PUT \S+[?&]partNumber=1",
+    "second part": rb"PUT \S+[?&]partNumber=2",
+    "complete": rb"POST \S+[?&]uploadId=",
+    "read back": rb"GET \S+R1\.mp4\?versionId=",
+    "lock": rb"PUT \S+R1\.mp4\?retention",
+    "read the lock": rb"GET \S+R1\.mp4\?retention",
+}
+
+
+class TestKilledAtEachStep:
+    @pytest.mark.parametrize("step", STEPS)
+    async def test_publishes_one_object(
+        self,
+        step: str,
+        away: S3Settings,
+        proxy: FaultProxy,
+        s3: Any,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        for name, value in options.environment(away).items():
+            monkeypatch.setenv(name, value)
+        content = os.urandom(PART + 1000)
+        data = tmp_path / "data"
+        (data / "spool").mkdir(parents=True)
+        (data / "part").write_bytes(content)
+        Archive(data, None, lambda event: None).put("L1/R1.mp4", data / "part", UNTIL_MS)
+        proxy.pattern, proxy.fault = STEPS[step], Fault.HOLD
+        process = RecorderProcess(tmp_path, *options.arguments(away))
+        await process.start()
+        await asyncio.to_thread(proxy.wait_for, Fault.HOLD)
+        await process.kill()
+        assert process.object("L1/R1.mp4").read_bytes() == content
+        proxy.set(Fault.NONE)
+        await process.start()
+        node = Node(process)
+        await node.client.start()
+        try:
+            (told_of,) = (await node.event("R1", "archived"))["objects"]
+        finally:
+            await node.client.close()
+            await process.terminate()
+        assert told_of["locked"]
+        assert stored(away, s3, "R1") == [content]
+        left = s3.list_multipart_uploads(Bucket=away.bucket, Prefix=away.prefix)
+        assert left.get("Uploads", []) == []
 
 
 class TestAFullDisk:

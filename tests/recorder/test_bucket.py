@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from liveserver.clock import Clock
+from liveserver.core.errors import PeerError
 from liveserver.core.retention import DAY_MS, Retention
 from liveserver.keeper import Keeper
 from liveserver.recording import Recordings
@@ -175,6 +176,30 @@ class TestDeletion:
         left = {version["VersionId"] for version in found["Versions"]}
         assert free.version not in left
         assert locked.version in left
+
+
+class TestALegalHold:
+    async def test_is_the_buckets_too_and_ends_when_it_is_lifted(
+        self, store: Store, bucket: S3Settings, s3: Any, tmp_path: Path
+    ) -> None:
+        row = await put(store, bucket, tmp_path, "disputed", now_ms() + DAY_MS)
+        named = {"Bucket": bucket.bucket, "Key": bucket.prefix + row.key, "VersionId": row.version}
+        keeper = keeper_of(store, tmp_path, bucket)
+        await keeper.hold("disputed", "ada", "a court asks")
+        assert s3.get_object_legal_hold(**named)["LegalHold"]["Status"] == "ON"
+        await keeper.hold("disputed", "ada", "")
+        assert s3.get_object_legal_hold(**named)["LegalHold"]["Status"] == "OFF"
+
+    async def test_that_the_bucket_did_not_take_is_said_and_holds_here(
+        self, store: Store, bucket: S3Settings, tmp_path: Path
+    ) -> None:
+        await put(store, bucket, tmp_path, "disputed2", now_ms() + DAY_MS)
+        away = keeper_of(store, tmp_path, replace(bucket, endpoint="http://127.0.0.1:1"))
+        with pytest.raises(PeerError, match="ask again"):
+            await away.hold("disputed2", "ada", "a court asks")
+        found = await store.recording("disputed2")
+        assert found is not None
+        assert found.hold == "a court asks"
 
 
 @pytest.fixture(scope="module")
