@@ -42,7 +42,7 @@ else
 endif
 
 reliability: test-tools ## the fault tests in full length instead of seconds; a quiet machine, please
-	@RELIABILITY=full tests/run-in-namespace.sh $(RUN) -m pytest -s $(or $(TESTS),tests/faults)
+	@RELIABILITY=full tests/run-in-namespace.sh $(RUN) -m pytest -s $(or $(TESTS),tests/faults tests/recorder/test_archive.py)
 
 lint: $(INSTALLED_DEV) ## ruff, mypy --strict, hadolint
 	@echo "== ruff"

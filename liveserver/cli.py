@@ -10,7 +10,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from liveserver import __version__, bench, cli_recordings, config, demo, log
+from liveserver import __version__, bench, cli_recordings, cli_retention, config, demo, log
+from liveserver.bucket import bucket_of
 from liveserver.clock import Clock
 from liveserver.config import Config, ConfigError, LogLevel
 from liveserver.http.api import setup
@@ -88,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     measured.add_argument("--json", action="store_true", help="print one JSON line")
     measured.set_defaults(command=_bench)
     cli_recordings.add_commands(commands)
+    cli_retention.add_command(commands)
     return parser
 
 
@@ -180,13 +182,16 @@ def _bench(given: argparse.Namespace) -> int:
     return 0
 
 
-_SECRET = ("store_url", "rtc.turn_secret")  # what is not shown; an address of a store may hold a password
+# What is not shown; an address of a store may hold a password.
+_SECRET = ("store_url", "rtc.turn_secret", "objects.s3_access_key", "objects.s3_secret_key")
 
 
 def _check(given: argparse.Namespace) -> int:
     """Read the configuration as a start would, file and environment, and print each key that differs from its
     default; what is wrong is named, with exit code 1."""
-    loaded = config.flatten(config.load(given.config, os.environ))
+    read = config.load(given.config, os.environ)
+    bucket_of(read.objects)  # a secret's file that cannot be read is named here as well
+    loaded = config.flatten(read)
     defaults = config.flatten(Config())
     for key, value in loaded.items():
         if value != defaults[key]:

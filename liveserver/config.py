@@ -182,7 +182,38 @@ class RecorderConfig:
     chapter_least: Duration = Duration(5 * 60_000)
     chapter_most: Duration = Duration(15 * 60_000)
     speech_model: str = ""
-    retention: Duration = Duration(366 * 86_400_000)  # 12 months whatever the year (REQ-L6)
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectsConfig:
+    """Where sealed recordings are kept: on the disk, or in an S3 bucket with object lock."""
+
+    s3_bucket: str = ""
+    s3_endpoint: str = ""
+    s3_region: str = "us-east-1"
+    s3_prefix: str = ""
+    s3_access_key: str = ""
+    s3_secret_key: str = ""
+    s3_secret_key_file: str = ""
+    s3_public_url: str = ""
+    lock: bool = True
+    part: Size = Size(8 * 1024**2)
+    uploads: int = field(default=4, metadata=_between(1, 16))
+    timeout: Duration = Duration(20_000)
+    alarm_waiting: Size = Size(20 * 1024**3)
+    alarm_free: Size = Size(2 * 1024**3)
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionConfig:
+    """How long recordings are kept, in calendar months; of several that apply the longest wins."""
+
+    months: int = field(default=12, metadata=_between(1, 600))
+    preset_2023_months: int = field(default=36, metadata=_between(1, 600))
+    subsidised_months: int = field(default=60, metadata=_between(1, 600))
+    preset_2023: bool = False
+    subsidised: bool = False
+    verify: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +250,8 @@ class Config:
     control: ControlConfig = ControlConfig()
     rooms: RoomsConfig = RoomsConfig()
     recorder: RecorderConfig = RecorderConfig()
+    objects: ObjectsConfig = ObjectsConfig()
+    retention: RetentionConfig = RetentionConfig()
     transcode: TranscodeConfig = TranscodeConfig()
     tokens: TokensConfig = TokensConfig()
 
@@ -468,6 +501,7 @@ def _check(config: Config, names: Mapping[str, str]) -> None:
     least_ms, most_ms = config.recorder.chapter_least.ms, config.recorder.chapter_most.ms
     if not 1_000 <= least_ms <= most_ms // 2:
         raise ConfigError("recorder.chapter_most: at least twice recorder.chapter_least is expected")
+    _check_objects(config.objects)
     for key in ("http.host", "rtc.host", "control.host"):
         host = flatten(config)[key]
         if host and re.fullmatch(r"[0-9A-Za-z.:\-]{1,253}", host) is None:
@@ -481,3 +515,26 @@ def _check_turn(rtc: RtcConfig) -> None:
         )
     if not TURN_TTL_MS[0] <= rtc.turn_ttl.ms <= TURN_TTL_MS[1]:
         raise ConfigError("rtc.turn_ttl: a duration from 1m to 24h is expected")
+
+
+def _check_objects(objects: ObjectsConfig) -> None:
+    for key in ("s3_endpoint", "s3_public_url"):
+        address = getattr(objects, key)
+        url = urlsplit(address)
+        if address and (url.scheme not in ("http", "https") or not url.netloc or url.path.strip("/")):
+            raise ConfigError(f"objects.{key}: an address such as https://s3.example is expected")
+    secrets = bool(objects.s3_secret_key) + bool(objects.s3_secret_key_file)
+    if secrets != bool(objects.s3_access_key):
+        raise ConfigError(
+            "objects.s3_access_key needs either objects.s3_secret_key or objects.s3_secret_key_file, "
+            "and they need it"
+        )
+    if (
+        objects.s3_prefix
+        and re.fullmatch(r"([A-Za-z0-9][A-Za-z0-9_.-]{0,127}/){1,8}", objects.s3_prefix) is None
+    ):
+        raise ConfigError("objects.s3_prefix: folders such as class/2026/ are expected, with the last slash")
+    if not 5 * 1024**2 <= objects.part.bytes <= 1024**3:
+        raise ConfigError("objects.part: a size from 5MiB to 1GiB is expected")
+    if not 1_000 <= objects.timeout.ms <= 300_000:
+        raise ConfigError("objects.timeout: a duration from 1s to 5m is expected")

@@ -18,14 +18,17 @@ from typing import Any
 import uvloop
 
 from liveserver.addresses import own_addresses
+from liveserver.bucket import bucket_of
 from liveserver.bus import MemoryBus
 from liveserver.clock import Clock
-from liveserver.config import Config, ConfigError, load
+from liveserver.config import Config, ConfigError, RetentionConfig, load
+from liveserver.core.retention import Programme, Retention
 from liveserver.guard import Guard
 from liveserver.http.app import public_app
 from liveserver.http.context import Edge, Services
 from liveserver.http.control import control_app
 from liveserver.http.listen import Listener, listen, tls_context
+from liveserver.keeper import Keeper
 from liveserver.kills import KillFiles
 from liveserver.log import Event, get_logger, set_up
 from liveserver.metrics import Metrics
@@ -110,6 +113,13 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
     stack.push_async_callback(asyncio.to_thread, guard.stop)
 
     recordings = await _recordings(config, store, clock, metrics, stack)
+    keeper = Keeper(
+        store, recordings, clock, config.recorder_dir, bucket_of(config.objects), _retention(config.retention)
+    )
+    if config.retention.verify:
+        keeper.start()
+        stack.push_async_callback(keeper.stop)
+    metrics.watch("archive", keeper.numbers)
     front = _bind_front(config, flags, clock)
     forwarder = Forwarder(front, flags, clock, config.rtc.advertise or own_addresses(config.rtc.host))
     if config.rtc.tcp:
@@ -151,7 +161,9 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
             "guard": await _guard_answers(guard),
         }
 
-    services = Services(config, tokens, metrics, clock, rooms, store, control.listener.url, checks, turn)
+    services = Services(
+        config, tokens, metrics, clock, rooms, store, control.listener.url, checks, turn, keeper
+    )
     http = config.http
     public = await listen(public_app(services), http.host, http.port, http, metrics)
     stack.push_async_callback(public.close)
@@ -194,12 +206,22 @@ async def _recordings(
         )
         stack.push_async_callback(client.close)
         metrics.watch("recorder", lambda: _recorder_numbers(client))
-    recordings = Recordings(client, store, clock, config.recorder.retention.ms)
+    recordings = Recordings(client, store, clock, _retention(config.retention))
     if client is not None:
         await client.start()
     recordings.start()
     stack.push_async_callback(recordings.stop)
     return recordings
+
+
+def _retention(config: RetentionConfig) -> Retention:
+    chosen = {Programme.PRESET_2023: config.preset_2023, Programme.SUBSIDISED: config.subsidised}
+    return Retention(
+        config.months,
+        config.preset_2023_months,
+        config.subsidised_months,
+        frozenset(programme for programme, is_on in chosen.items() if is_on),
+    )
 
 
 def _bind_front(config: Config, flags: Flags, clock: Clock) -> Front:

@@ -13,12 +13,14 @@ from typing import Any, Protocol
 
 from liveserver.clock import Clock
 from liveserver.core.ledger import Fact
+from liveserver.core.retention import Retention, programmes_of
 from liveserver.log import Event, get_logger
 from liveserver.rtp.depacketize import Frame
-from liveserver.store import Recording, Store
+from liveserver.store import Recording, Store, StoredObject
 from recorder.client import RecorderClient
 
 _FINAL = ("sealed", "failed")
+_OVER = (*_FINAL, "deleted")
 _log = get_logger()
 
 
@@ -57,12 +59,14 @@ class RecorderSink:
 class Recordings:
     """`client` may be None: then nothing is recorded, and the lesson says so."""
 
-    def __init__(self, client: RecorderClient | None, store: Store, clock: Clock, retention_ms: int):
+    def __init__(self, client: RecorderClient | None, store: Store, clock: Clock, retention: Retention):
         self.listener: RecordingListener | None = None
+        self.archive: dict[str, Any] = {}
+        """The recorder's newest word on the way into the archive (`recorder.archive`), empty before it."""
         self._client = client
         self._store = store
         self._clock = clock
-        self._retention_ms = retention_ms
+        self._retention = retention
         self._events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
 
@@ -84,7 +88,9 @@ class Recordings:
         if self._client is None:
             return None
         started_at_ms = self._clock.wall_ms()
-        retain_until_ms = started_at_ms + self._retention_ms
+        stored = await self._store.lesson(lesson)
+        programmes = stored.programmes if stored is not None else ""
+        retain_until_ms = self._retention.until_ms(started_at_ms, programmes_of(programmes))
         name = f"{lesson}-{secrets.token_hex(4)}"
         await self._store.save_recording(
             Recording(
@@ -94,6 +100,7 @@ class Recordings:
                 path="",
                 started_at_ms=started_at_ms,
                 retain_until_ms=retain_until_ms,
+                programmes=programmes,
             )
         )
         self._client.open(name, lesson, title, started_at_ms, retain_until_ms)
@@ -114,6 +121,46 @@ class Recordings:
                 _log.exception(Event.RECORDING_FAILED, recording=event.get("recording"))
 
     async def _note(self, event: dict[str, Any]) -> None:
+        if event["state"] == "archive":
+            self._heed(event)
+        elif event["state"] == "archived":
+            await self._note_objects(event)
+        else:
+            await self._note_state(event)
+
+    def _heed(self, status: dict[str, Any]) -> None:
+        """What waits for the archive, and what is wrong with it: said once when it begins and ends."""
+        before, now = set(self.archive.get("alarms", ())), set(status.get("alarms", ()))
+        self.archive = status
+        shown = {name: status.get(name) for name in ("lock", "lock_detail", "failing", "waiting_bytes")}
+        for alarm in sorted(now - before):
+            _log.error(Event.ARCHIVE_ALARM, alarm=alarm, free_bytes=status.get("free_bytes"), **shown)
+        for alarm in sorted(before - now):
+            _log.info(Event.ARCHIVE_ALARM_OVER, alarm=alarm)
+
+    async def _note_objects(self, event: dict[str, Any]) -> None:
+        """Where a recording's objects are now: rows and a fact, before the recorder may remove its copies."""
+        now_ms, name, told = self._clock.wall_ms(), str(event["recording"]), list(event["objects"])
+        known = await self._store.recording(name)
+        await self._store.kept.save_objects(
+            [StoredObject(recording=name, stored_at_ms=now_ms, **one) for one in told]
+        )
+        objects = await self._store.kept.objects(name)
+        for one in told:
+            if known is not None and one["key"] == known.path and one["sha256"] != known.sha256:
+                _log.error(Event.OBJECT_DAMAGED, recording=name, object=one["key"], verdict="altered")
+        if known is not None:
+            locked = bool(objects) and all(found.locked for found in objects)
+            dates = [found.retain_until_ms for found in objects if found.retain_until_ms is not None]
+            until = max([*dates, known.retain_until_ms or 0]) or None
+            await self._store.save_recording(replace(known, locked=locked, retain_until_ms=until))
+        fact = Fact("stored", str(event["lesson"]) or None, now_ms, {"recording": name, "objects": told})
+        await self._store.append([fact])
+        _log.info(Event.RECORDING_ARCHIVED, recording=name, objects=len(told))
+        if self._client is not None:
+            self._client.ack(name)
+
+    async def _note_state(self, event: dict[str, Any]) -> None:
         known = await self._store.recording(str(event["recording"]))
         if known is None:
             known = Recording(
@@ -125,7 +172,7 @@ class Recordings:
             )
         noted = _updated(known, event)
         # A disk that was full may have room after a restart: `sealed` overrules `failed`, nothing else does.
-        is_new = known.state not in _FINAL or (known.state == "failed" and noted.state == "sealed")
+        is_new = known.state not in _OVER or (known.state == "failed" and noted.state == "sealed")
         if is_new and noted != known and noted.state != "recording":
             await self._store.save_recording(noted)
         if is_new and noted.state in _FINAL:
@@ -155,7 +202,6 @@ def _updated(known: Recording, event: dict[str, Any]) -> Recording:
         size=event.get("size"),
         duration_ms=event.get("duration_ms"),
         sealed_at_ms=event.get("sealed_at_ms"),
-        locked=bool(event.get("locked")),
         gaps=list(event.get("gaps") or ()),
         detail=str(event.get("detail") or ""),
     )

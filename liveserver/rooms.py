@@ -22,6 +22,7 @@ from liveserver.core.events import LessonState, Level
 from liveserver.core.ledger import Fact
 from liveserver.core.messages import Json
 from liveserver.core.permissions import Permission, Role
+from liveserver.core.retention import Programme, programmes_text
 from liveserver.core.room import CHAT_HISTORY, RoomState
 from liveserver.guard import CUT_TOPIC, RESTORE_TOPIC, Guard
 from liveserver.kills import cut_from_json, cut_to_json
@@ -116,13 +117,18 @@ class Rooms:
 
     # --- lessons ---
 
-    async def create_lesson(self, title: str, by: Claims) -> Lesson:
+    async def create_lesson(
+        self, title: str, by: Claims, programmes: frozenset[Programme] = frozenset()
+    ) -> Lesson:
         """A new lesson in state waiting; a fact in the ledger before it is returned."""
         now_ms = self._clock.wall_ms()
         name = "".join(secrets.choice(_ID_ALPHABET) for _ in range(_ID_LENGTH))
-        lesson = Lesson(name, title, "", LessonState.WAITING, now_ms)
+        taught_under = programmes_text(programmes)
+        lesson = Lesson(name, title, "", LessonState.WAITING, now_ms, programmes=taught_under)
         await self._store.create_lesson(lesson)
-        await self._store.append([Fact("create", name, now_ms, {"by": by.person, "title": title})])
+        await self._store.append(
+            [Fact("create", name, now_ms, {"by": by.person, "title": title, "programmes": taught_under})]
+        )
         self._guard.know(name)
         _log.info(Event.LESSON_CREATED, lesson=name)
         return lesson

@@ -32,6 +32,7 @@ def lesson(stored: Lesson, state: RoomState, *, is_cut: bool) -> Json:
         "created_at": time(stored.created_at_ms),
         "started_at": time(state.started_at_ms),
         "ended_at": time(state.ended_at_ms),
+        "programmes": [name for name in stored.programmes.split(",") if name],
         "cut": {"level": cut.level, "reason": cut.reason, "at": time(cut.at_ms), "by": cut.by}
         if cut
         else None,
@@ -58,6 +59,9 @@ def recording(stored: Recording, title: str) -> Json:
         "sealed_at": time(stored.sealed_at_ms),
         "retain_until": time(stored.retain_until_ms),
         "locked": stored.locked,
+        "programmes": [name for name in stored.programmes.split(",") if name],
+        "hold": stored.hold,
+        "deleted_at": time(stored.deleted_at_ms),
         "gaps": list(stored.gaps),
         "detail": stored.detail,
     }

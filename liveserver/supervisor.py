@@ -18,9 +18,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from liveserver.bucket import bucket_of
 from liveserver.config import ENV_PREFIX, ENV_TESTS, Config, to_env
 from liveserver.log import Event, get_logger
 from liveserver.start import ExplainedError, Ready, StartError, check_data_dir
+from recorder import options
 
 READY_S = 60.0  # a slow disk and a migration
 BACKOFF_FIRST_S = 0.1
@@ -251,7 +253,15 @@ class Supervisor:
         command += ["--versions", ",".join(config.recorder.versions)]
         command += ["--chapter-s", f"{config.recorder.chapter_least.s}:{config.recorder.chapter_most.s}"]
         command += ["--speech-model", config.recorder.speech_model]
-        return Child("recorder", command, self.environment, stop_s=_RECORDER_STOP_S)
+        command += ["--backlog-bytes", str(config.objects.alarm_waiting.bytes)]
+        command += ["--free-bytes", str(config.objects.alarm_free.bytes)]
+        bucket = bucket_of(config.objects)
+        command += options.arguments(bucket)
+
+        def environment() -> dict[str, str]:
+            return {**self.environment(), **options.environment(bucket)}
+
+        return Child("recorder", command, environment, stop_s=_RECORDER_STOP_S)
 
 
 async def supervise(

@@ -19,7 +19,9 @@ from typing import TextIO, cast
 
 import structlog
 
+from recorder.archive import Limits
 from recorder.chapters import Bounds
+from recorder.options import add_options, settings_of
 from recorder.sandbox import confine
 from recorder.server import Server, Settings
 from recorder.versions import PROFILES, Policy
@@ -42,13 +44,22 @@ def _arguments(argv: list[str] | None) -> tuple[Settings, int]:
     parser.add_argument("--data", type=Path, required=True, help="folder for spool/ and objects/")
     parser.add_argument("--abandon-s", type=float, default=15.0, help="seal what nobody feeds after so long")
     parser.add_argument("--grace-s", type=float, default=8.0, help="time for sealing after SIGTERM")
+    parser.add_argument(
+        "--backlog-bytes", type=int, default=Limits().backlog_bytes, help="alarm beyond so much"
+    )
+    parser.add_argument(
+        "--free-bytes", type=int, default=Limits().free_bytes, help="alarm below so much free"
+    )
+    add_options(parser)
     parser.add_argument("--versions", default="", help="made of sealed files: web,archive")
     parser.add_argument("--chapter-s", default="300:900", help="least and greatest length of a chapter")
     parser.add_argument("--speech-model", default="", help="a Silero VAD file; loudness tells without one")
     parser.add_argument("--log-level", choices=_LEVELS, default="info", help="what is logged at least")
     given = parser.parse_args(argv)
+    limits = Limits(given.backlog_bytes, given.free_bytes)
+    bucket = settings_of(given, os.environ)
     policy = _policy(parser, given)
-    settings = Settings(given.socket, given.data, given.abandon_s, given.grace_s, policy)
+    settings = Settings(given.socket, given.data, given.abandon_s, given.grace_s, policy, bucket, limits)
     return settings, _LEVELS[given.log_level]
 
 

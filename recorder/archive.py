@@ -291,8 +291,9 @@ class Archive:
         for item in over:
             assert item.stored is not None
             if self._remote is not None:
-                if self._remote.settings.lock and item.retain_until_ms is not None and not item.stored.locked:
-                    continue  # the only copy nobody can delete by a stolen key
+                here = self.local.local_path(item.key).is_file()
+                if here and self._is_unlocked(item):
+                    continue  # the other copy could be deleted with a stolen key
                 self.local.discard(item.key)
             with self._guard:
                 self._path(item.key).unlink(missing_ok=True)

@@ -30,6 +30,8 @@ INBOX_BYTES = 16 * 1024 * 1024  # over a minute of a class at 2 Mbit/s
 INBOX_MESSAGES = 50_000
 SEAL_TRIES = 6
 SEAL_PAUSE_S = 1.0  # doubled after each try: half a minute in all
+VERSION_TRIES = 50
+VERSION_PAUSE_S = 300.0  # the longest: four hours in all, then the next start goes on
 PROGRESS_MS = 1_000
 _WAKE_S = 0.25
 _MESSAGE_BYTES = 200  # what a message costs besides its payload
@@ -116,6 +118,7 @@ class Recording:
         self._told_ms = 0
         self.state = State.RECORDING
         self.is_sealed = False  # what is left is only for later
+        self._leaving = False
         self._thread = threading.Thread(target=self._run, name=f"recording-{folder.name}", daemon=True)
 
     def start(self) -> None:
@@ -132,6 +135,7 @@ class Recording:
 
     def stop(self) -> None:
         """The process ends: store what is there; what is closed is sealed, an open recording is left."""
+        self._leaving = True
         self._inbox.end("stop")
         if self.is_sealed:
             self._stop.set()
@@ -279,11 +283,13 @@ class Recording:
     def _make_versions(self, spool: RecordingSpool) -> None:
         """What is made of the sealed file; its failure costs nobody the recording."""
         self.is_sealed = True
+        if self._leaving:
+            raise StoppedError
         if spool.contents.sealed is None or not self._around.policy.versions:
             spool.drop()
             return
         pause_s = SEAL_PAUSE_S
-        for attempt in range(1, SEAL_TRIES + 1):
+        for attempt in range(1, VERSION_TRIES + 1):
             try:
                 make_versions(spool, self._around.store, self._around.policy, self._around.slots, self._stop)
                 spool.drop()
@@ -293,7 +299,7 @@ class Recording:
                 _log.error("recording.versions_failed", recording=name, attempt=attempt, error=str(error))
                 if self._stop.wait(pause_s):
                     raise StoppedError from None
-                pause_s *= 2
+                pause_s = min(pause_s * 2, VERSION_PAUSE_S)
 
     def _tell(self, spool: RecordingSpool, **fields: Any) -> None:
         opened = spool.contents.opened

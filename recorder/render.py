@@ -49,7 +49,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """`tracks` are the names of the source's video tracks in their order; times from the source's start."""
+    """`tracks` are the names of the source's video tracks in their order; times from the source's start.
+
+    `parent` is who waits for the answer: once it is gone nobody does, and another may write the same files.
+    """
 
     source: str
     tracks: tuple[str, ...]
@@ -57,6 +60,7 @@ class Job:
     to_ms: int
     created_ms: int
     targets: tuple[Target, ...]
+    parent: int
     thumbnail: str | None = None
 
     def to_json(self) -> str:
@@ -284,7 +288,10 @@ def main(source: BinaryIO) -> int:
     """Entry point; returns the exit code."""
     confine(nice=NICE)
     try:
-        render(Job.of(source.read().decode()), _tell)
+        job = Job.of(source.read().decode())
+        if os.getppid() != job.parent:
+            return UNREADABLE
+        render(job, _tell)
     except (av.FFmpegError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         return UNREADABLE

@@ -134,6 +134,13 @@ class S3Store:
         with _failures_named(key):
             return self._lock(self.settings.prefix + checked(key), version, until_ms)
 
+    def hold(self, key: str, version: str, *, on: bool) -> None:
+        """S3's own legal hold: the version cannot be deleted while it is on, whatever its date."""
+        with _failures_named(key):
+            self._client.put_object_legal_hold(
+                **self._named(checked(key), version), LegalHold={"Status": "ON" if on else "OFF"}
+            )
+
     def presigned(self, key: str, version: str | None, expires_s: int, file_name: str, public: str) -> str:
         """An address that plays the version from the store itself, range requests included. `public`: the
         endpoint as browsers reach it, when it is another one. Signing asks nobody."""

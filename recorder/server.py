@@ -16,10 +16,11 @@ from typing import Any
 import structlog
 
 from recorder import spool as spools
+from recorder.archive import Archive, Limits
 from recorder.derive import Slots
 from recorder.feed import Ack, Close, Decoder, Event, FeedError, Frame, Message, Open, Report, State, encode
-from recorder.objects import DiskStore
 from recorder.recording import Recording, Surroundings
+from recorder.s3 import S3Settings, S3Store
 from recorder.versions import Policy
 
 MAX_RECORDINGS = 256
@@ -32,13 +33,18 @@ _log = structlog.get_logger("recorder.server")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`abandon_s`: how long a recording nobody feeds waits before it is sealed. `grace_s`: for SIGTERM."""
+    """`abandon_s`: how long a recording nobody feeds waits before it is sealed. `grace_s`: for SIGTERM.
+
+    `bucket`: where sealed objects go in the end; None keeps them on the disk.
+    """
 
     socket: Path
     data: Path
     abandon_s: float = 15.0
     grace_s: float = 8.0
     policy: Policy = field(default_factory=Policy)
+    bucket: S3Settings | None = None
+    limits: Limits = field(default_factory=Limits)
 
 
 class Connection(asyncio.Protocol):
@@ -98,8 +104,10 @@ class Server:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._socket: asyncio.Server | None = None
         self._repeating: asyncio.Task[None] | None = None
+        remote = None if settings.bucket is None else S3Store(settings.bucket)
+        self._archive = Archive(settings.data, remote, self._emit_from_thread, settings.limits)
         self._around = Surroundings(
-            DiskStore(settings.data / "objects"),
+            self._archive,
             self._emit_from_thread,
             Slots(threading.Semaphore(SEALERS), threading.Semaphore(TRANSCODERS)),
             lambda: time.time_ns() // 1_000_000,
@@ -111,6 +119,7 @@ class Server:
         self._loop = asyncio.get_running_loop()
         for folder in (self._settings.data, self._spool, self._settings.data / "objects"):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._archive.start()
         self._look_through_spool()
         self._settings.socket.unlink(missing_ok=True)
         self._socket = await self._loop.create_unix_server(
@@ -135,6 +144,7 @@ class Server:
             for recording in recordings:
                 recording.abort()
             await asyncio.to_thread(_join_all, recordings, 2.0)
+        await asyncio.to_thread(self._archive.stop, 1.0)  # what it is at goes on at the next start
         await asyncio.sleep(0)  # events the threads emitted last
         for connection in list(self._connections):
             if connection.transport is not None:
@@ -143,7 +153,7 @@ class Server:
     def joined(self, connection: Connection) -> None:
         """A node connected: it is told what it has not acknowledged yet."""
         self._connections.add(connection)
-        for event in self._finals.values():
+        for event in (*self._finals.values(), *self._archive.untold(), *filter(None, [self._archive.status])):
             connection.send(event)
 
     def left(self, connection: Connection) -> None:
@@ -171,6 +181,9 @@ class Server:
                     self._feeders.pop(message.recording, None)
                     self._let_go()
                     self._forget(self._spool / message.recording)
+                    self._tell_archived()
+                else:
+                    self._archive.acknowledged(message.recording)
             case Event():
                 raise FeedError("unknown_type", "event from a node")
 
@@ -261,6 +274,11 @@ class Server:
             for event in list(self._finals.values()):
                 for connection in list(self._connections):
                     connection.send(event)
+            self._tell_archived()
+
+    def _tell_archived(self) -> None:
+        for event in self._archive.untold():
+            self._emit(event)
 
 
 def _join_all(recordings: list[Recording], timeout_s: float) -> bool:

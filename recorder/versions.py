@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import threading
 from collections.abc import Iterator
@@ -154,6 +155,7 @@ class _Maker:
             to_ms=chapter.to_ms,
             created_ms=self._opened["started_at_ms"],
             targets=tuple(Target(v, *PROFILES[v], str(self._part(v))) for v in missing),
+            parent=os.getpid(),
             thumbnail=None if thumbnail is None else str(thumbnail),
         )
 

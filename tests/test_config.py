@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import tomllib
+import typing
 from pathlib import Path
 
 import pytest
 
 from liveserver import config as configuration
+from liveserver.bucket import bucket_of
 from liveserver.config import Config, ConfigError, Duration, Size, env_name, flatten, keys, load, to_env
+from recorder.options import arguments
 
 SAMPLE = Path(__file__).parents[1] / "liveserver.example.toml"
 
@@ -68,6 +71,47 @@ class TestWhereAValueComesFrom:
     def test_no_two_keys_share_a_variable(self) -> None:
         names = [env_name(key) for key, _ in keys()]
         assert len(set(names)) == len(names)
+
+
+class TestABucket:
+    ENV: typing.ClassVar = {
+        "LIVESERVER_OBJECTS_S3_BUCKET": "class",
+        "LIVESERVER_OBJECTS_S3_ENDPOINT": "https://s3.example",
+        "LIVESERVER_OBJECTS_S3_ACCESS_KEY": "AK",
+    }
+
+    def test_has_its_secret_from_a_file(self, tmp_path: Path) -> None:
+        secret = tmp_path / "secret"
+        secret.write_text("hidden\n")
+        loaded = load(env={**self.ENV, "LIVESERVER_OBJECTS_S3_SECRET_KEY_FILE": str(secret)})
+        settings = bucket_of(loaded.objects)
+        assert settings is not None
+        assert (settings.bucket, settings.secret_key) == ("class", "hidden")
+        assert "hidden" not in repr(settings)
+        options = arguments(settings)
+        assert "hidden" not in " ".join(options)
+
+    def test_is_none_on_the_disk(self) -> None:
+        assert bucket_of(Config().objects) is None
+
+    def test_names_a_file_that_cannot_be_read(self, tmp_path: Path) -> None:
+        loaded = load(env={**self.ENV, "LIVESERVER_OBJECTS_S3_SECRET_KEY_FILE": str(tmp_path / "none")})
+        with pytest.raises(ConfigError, match="s3_secret_key_file"):
+            bucket_of(loaded.objects)
+
+    @pytest.mark.parametrize(
+        ("variable", "value", "named"),
+        [
+            ("ENDPOINT", "s3.example", "s3_endpoint"),
+            ("PREFIX", "no-slash", "s3_prefix"),
+            ("PREFIX", "../x/", "s3_prefix"),
+            ("SECRET_KEY", "", "s3_access_key"),
+        ],
+    )
+    def test_is_refused_half_described(self, variable: str, value: str, named: str) -> None:
+        given = {**self.ENV, "LIVESERVER_OBJECTS_S3_SECRET_KEY": "x"}
+        with pytest.raises(ConfigError, match=named):
+            load(env={**given, f"LIVESERVER_OBJECTS_S3_{variable}": value})
 
 
 class TestAWrongKeyStopsTheStart:

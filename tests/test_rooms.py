@@ -17,6 +17,7 @@ from liveserver.connections import Connection
 from liveserver.core.errors import PeerError
 from liveserver.core.events import Cut, Level
 from liveserver.core.permissions import Role
+from liveserver.core.retention import Retention
 from liveserver.guard import Guard
 from liveserver.kills import Kill, KillFiles
 from liveserver.recording import Recordings
@@ -124,7 +125,7 @@ class Node:
         self.forwarder = Forwarder(front, self.flags, self.clock, ["127.0.0.1"])
         self.forwarder.start()
         store: Any = self.flaky
-        recordings = Recordings(None, store, self.clock, 10**9)
+        recordings = Recordings(None, store, self.clock, Retention())
         self.rooms = Rooms(store, self.bus, self.guard, self.forwarder, recordings, self.clock, max_lessons=8)
         await self.rooms.start()
         return self

@@ -54,6 +54,8 @@ class Permission(StrEnum):
     """Recordings of the lessons the token covers."""
     LIST_RECORDINGS = "list_recordings"
     """Recordings over all lessons."""
+    MANAGE_RETENTION = "manage_retention"
+    """Put recordings under legal hold, and delete those whose date has come."""
     SEE_INCIDENTS = "see_incidents"
     SEE_EVIDENCE = "see_evidence"
     SEE_LEDGER = "see_ledger"
@@ -106,6 +108,7 @@ TABLE: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 _P.SEE_ATTENDANCE,
                 _P.SEE_RECORDINGS,
                 _P.LIST_RECORDINGS,
+                _P.MANAGE_RETENTION,
                 _P.SEE_INCIDENTS,
                 _P.SEE_EVIDENCE,
                 _P.SEE_LEDGER,

@@ -10,7 +10,7 @@ from aiohttp.typedefs import Middleware
 
 from liveserver.core.errors import PeerError
 from liveserver.http import diagnostics, fields, health, openapi, pages, playback, whep, whip, ws
-from liveserver.http.api import ledger, lessons, recordings, setup
+from liveserver.http.api import ledger, lessons, recordings, setup, storage
 from liveserver.http.auth import authorise
 from liveserver.http.carrier import WebSocketCarrier
 from liveserver.http.connections import CONNECTIONS
@@ -23,7 +23,7 @@ from liveserver.http.routes import Next, Route
 
 def public_routes(*, test_hooks: bool) -> tuple[Route, ...]:
     """Every route of the public port."""
-    api = (*lessons.ROUTES, *recordings.ROUTES, *ledger.ROUTES, *setup.ROUTES)
+    api = (*lessons.ROUTES, *recordings.ROUTES, *storage.ROUTES, *ledger.ROUTES, *setup.ROUTES)
     media = (*whip.ROUTES, *whep.ROUTES, *ws.ROUTES, *playback.ROUTES)
     known = (*api, *media, *health.ROUTES, *diagnostics.routes(test_hooks=test_hooks), *pages.routes())
     return (*known, openapi.route(known))

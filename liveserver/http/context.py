@@ -12,7 +12,7 @@ from aiohttp import web
 from liveserver.clock import Clock
 from liveserver.config import Config
 from liveserver.core.errors import PeerError
-from liveserver.http.ports import Rooms, Store
+from liveserver.http.ports import Keeper, Rooms, Store
 from liveserver.metrics import Metrics
 from liveserver.tokens import Claims, Tokens
 from liveserver.turn import Turn
@@ -47,6 +47,8 @@ class Services(Edge):
     """Each part's readiness by name, for /readyz."""
     turn: Turn | None = None
     """Signs credentials for the configured relays."""
+    keeper: Keeper | None = None
+    """Where recordings are kept, and how long; none in a node that keeps none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,27 @@ def choice(options: type[StrEnum], *, default: Any = _REQUIRED) -> Any:
     return _field(check, {"type": "string", "enum": listed}, default)
 
 
+def several(most: int, length: int, options: type[StrEnum] | None = None, *, default: Any = _REQUIRED) -> Any:
+    """A list of at most `most` different texts of 1 to `length` characters, or of an enumeration's values."""
+    known = None if options is None else {str(option) for option in options}
+    words = "texts" if known is None else f"of {', '.join(sorted(known))}"
+
+    def check(value: object) -> tuple[str, ...]:
+        if not isinstance(value, list) or len(value) > most:
+            raise ValueError(f"a list of at most {most} {words} is expected")
+        for item in value:
+            if not isinstance(item, str) or not 1 <= len(item) <= length or (known and item not in known):
+                raise ValueError(f"a list {words} is expected")
+        if len(set(value)) != len(value):
+            raise ValueError("one of the list is there twice")
+        return tuple(value)
+
+    item: dict[str, object] = {"type": "string", "minLength": 1, "maxLength": length}
+    if known is not None:
+        item["enum"] = sorted(known)
+    return _field(check, {"type": "array", "items": item, "maxItems": most, "uniqueItems": True}, default)
+
+
 def _field(check: Callable[[object], object], schema: dict[str, object], default: Any) -> Any:
     if default is not _REQUIRED and default is not None:
         schema = {**schema, "default": default}

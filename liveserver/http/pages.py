@@ -37,13 +37,15 @@ def control_url(call: AnyCall) -> str:
     return f"{control.scheme}://{host}:{control.port}"
 
 
-def policy(origin: str, control: str) -> str:
-    """The Content-Security-Policy of a page at `origin`: its own files, its own sockets, the control port."""
+def policy(origin: str, control: str, media: str = "") -> str:
+    """The Content-Security-Policy of a page at `origin`: its own files, its own sockets, the control port,
+    and `media`, where recordings are played from when that is elsewhere."""
     socket = origin.replace("http", "ws", 1)
     reach = " ".join(filter(None, ("'self'", socket, control)))
+    shown = " ".join(filter(None, ("'self'", "blob:", media)))
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
-        f"font-src 'self'; media-src 'self' blob:; connect-src {reach}; manifest-src 'self'; "
+        f"font-src 'self'; media-src {shown}; connect-src {reach}; manifest-src 'self'; "
         "worker-src 'self' blob:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     )
 
@@ -58,7 +60,9 @@ class Shells:
         async def show(call: AnyCall) -> web.Response:
             control = control_url(call)
             headers = {
-                "Content-Security-Policy": policy(base_url(call.request), control),
+                "Content-Security-Policy": policy(
+                    base_url(call.request), control, call.services.config.objects.s3_public_url.rstrip("/")
+                ),
                 "Permissions-Policy": "camera=(self), microphone=(self), display-capture=(self)",
                 "X-Frame-Options": "DENY",
             }

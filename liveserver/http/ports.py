@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from liveserver.core.events import Level
 from liveserver.core.ledger import Entry, Fact
+from liveserver.core.retention import Programme
 from liveserver.tokens import Claims
 
 Object = dict[str, Any]
@@ -68,7 +69,9 @@ class Lesson(Protocol):
 class Rooms(Protocol):
     """The lessons of this node. Everything raises `PeerError` for what is refused."""
 
-    async def create_lesson(self, title: str, by: Claims) -> Lesson: ...
+    async def create_lesson(
+        self, title: str, by: Claims, programmes: frozenset[Programme] = frozenset()
+    ) -> Lesson: ...
 
     async def lesson(self, lesson_id: str) -> Object: ...
 
@@ -111,6 +114,53 @@ class StoredRecording(Protocol):
 
     @property
     def sha256(self) -> str | None: ...
+
+
+class StoredObject(Protocol):
+    """Where an object is, if it is in the bucket."""
+
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def version(self) -> str | None: ...
+
+    @property
+    def size(self) -> int: ...
+
+
+class Body(Protocol):
+    """Bytes that come from elsewhere; reading blocks."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+    def close(self) -> None: ...
+
+
+class Bucket(Protocol):
+    """Blocking, but for `presigned`."""
+
+    def open_range(self, key: str, start: int = 0, version: str | None = None) -> Body: ...
+
+    def presigned(
+        self, key: str, version: str | None, expires_s: int, file_name: str, public: str
+    ) -> str: ...
+
+
+class Keeper(Protocol):
+    """What is kept, for how long, and where."""
+
+    async def located(self, key: str) -> StoredObject | None: ...
+
+    async def remote(self) -> Bucket: ...
+
+    async def storage(self) -> Object: ...
+
+    async def due(self, limit: int) -> list[Object]: ...
+
+    async def hold(self, recording: str, by: str, reason: str) -> object: ...
+
+    async def delete(self, wanted: Sequence[str], by: str) -> Object: ...
 
 
 class Store(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from liveserver.core.events import LessonState, Level
+from liveserver.core.retention import Programme
 
 Schema = dict[str, Any]
 
@@ -38,6 +39,7 @@ def _list(name: str) -> Schema:
 
 _MAP: Schema = {"type": "object", "additionalProperties": _TEXT}
 _OBJECT: Schema = {"type": "object"}
+_PROGRAMMES: Schema = {"type": "array", "items": {"type": "string", "enum": [str(p) for p in Programme]}}
 
 SCHEMAS: dict[str, Schema] = {
     "Problem": {
@@ -62,6 +64,7 @@ SCHEMAS: dict[str, Schema] = {
             "started_at": _or_null(_TIME),
             "ended_at": _or_null(_TIME),
             "cut": _or_null(_ref("Cut")),
+            "programmes": _PROGRAMMES,
         }
     ),
     "LessonList": _list("Lesson"),
@@ -77,7 +80,7 @@ SCHEMAS: dict[str, Schema] = {
         {
             "id": _TEXT,
             "lesson": _TEXT,
-            "state": {"type": "string", "enum": ["recording", "sealing", "sealed", "failed"]},
+            "state": {"type": "string", "enum": ["recording", "sealing", "sealed", "failed", "deleted"]},
             "sha256": _or_null(_HASH),
             "size": _or_null(_COUNT),
             "duration_ms": _or_null(_COUNT),
@@ -87,9 +90,61 @@ SCHEMAS: dict[str, Schema] = {
             "started_at": _TIME,
             "gaps": {"type": "array", "items": _OBJECT},
         },
-        {"title": _TEXT, "detail": _TEXT},
+        {
+            "title": _TEXT,
+            "detail": _TEXT,
+            "programmes": _PROGRAMMES,
+            "hold": {"type": "string", "description": "Why it is under legal hold, empty if it is not"},
+            "deleted_at": _or_null(_TIME),
+        },
     ),
     "RecordingList": _list("Recording"),
+    "Storage": _object(
+        {
+            "store": {"type": "string", "enum": ["disk", "s3"]},
+            "lock": {"type": "string", "enum": ["proven", "not_enforced", "unknown", "none"]},
+            "lock_detail": _TEXT,
+            "alarms": {
+                "type": "array",
+                "items": {"type": "string", "enum": ["away", "lock_not_enforced", "backlog", "disk_low"]},
+            },
+            "failing": _TEXT,
+            "objects": _COUNT,
+            "bytes": _COUNT,
+            "unlocked_objects": _COUNT,
+            "damaged_objects": _COUNT,
+            "overdue_readings": _COUNT,
+            "waiting_objects": _COUNT,
+            "waiting_bytes": _COUNT,
+            "free_bytes": _or_null(_COUNT),
+            "bytes_per_day": _COUNT,
+            "forecast": {
+                "type": "array",
+                "items": _object({"month": _TEXT, "gb": {"type": "number", "minimum": 0}}),
+                "description": "GB (10^9 bytes) kept when a month begins, going on as in the last 30 days",
+            },
+        }
+    ),
+    "DueRecording": _object(
+        {
+            "id": _TEXT,
+            "lesson": _TEXT,
+            "started_at": _TIME,
+            "retain_until": _TIME,
+            "months": _COUNT,
+            "programmes": _PROGRAMMES,
+            "size": _COUNT,
+            "sha256": _or_null(_HASH),
+        }
+    ),
+    "DueList": _object({"items": {"type": "array", "items": _ref("DueRecording")}}),
+    "Deletions": _object(
+        {
+            "deleted": {"type": "array", "items": _TEXT},
+            "refused": {"type": "array", "items": _object({"id": _TEXT, "code": _TEXT})},
+        }
+    ),
+    "Hold": _object({"recording": _TEXT, "hold": _TEXT}),
     "LedgerHead": _object({"size": _COUNT, "root": _HASH}),
     "Entry": _object(
         {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from liveserver.core.ledger import Entry, Fact
-from liveserver.store.model import ChatLine, Lesson, Recording, StoreError
+from liveserver.store.model import ChatLine, Lesson, Recording, StoredObject, StoreError
 from liveserver.store.store import Store, open_store
 from liveserver.store.verify import Fault, Verification, verify_ledger
 
@@ -16,6 +16,7 @@ __all__ = [
     "Recording",
     "Store",
     "StoreError",
+    "StoredObject",
     "Verification",
     "open_store",
     "verify_ledger",

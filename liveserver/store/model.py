@@ -24,11 +24,13 @@ class Lesson:
     created_at_ms: int
     started_at_ms: int | None = None
     ended_at_ms: int | None = None
+    programmes: str = ""
+    """`core.retention.Programme`s by commas: how long its recordings are kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """One recording of a lesson. `state`: recording, sealing, sealed or failed."""
+    """One recording of a lesson. `state`: recording, sealing, sealed, failed, or deleted after its date."""
 
     id: str
     lesson: str
@@ -47,6 +49,29 @@ class Recording:
     """Whether the object store refuses to delete it before `retain_until_ms`."""
     gaps: Sequence[Mapping[str, JSON]] = ()
     detail: str = ""
+    programmes: str = ""
+    """What `retain_until_ms` was reckoned from; a later change of policy never shortens it."""
+    hold: str = ""
+    """Why it is under legal hold: it is then not deleted whatever its date."""
+    deleted_at_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """One object of a recording, where it was last read back. `store`: disk or s3."""
+
+    key: str
+    recording: str
+    size: int
+    sha256: str
+    store: str
+    stored_at_ms: int
+    version: str | None = None
+    retain_until_ms: int | None = None
+    locked: bool = False
+    verified_at_ms: int | None = None
+    verdict: str = ""
+    """Of the last reading: `recorder.reverify.Verdict`, "" before the first."""
 
 
 @dataclass(frozen=True, slots=True)

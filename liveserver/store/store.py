@@ -21,6 +21,7 @@ from liveserver.core import merkle
 from liveserver.core.errors import PeerError
 from liveserver.core.ledger import Entry, Fact, canonical_json, storable
 from liveserver.store import database, ledger
+from liveserver.store.kept import Kept
 from liveserver.store.lists import LESSONS_BY_AGE, RECORDINGS_BY_AGE, Listing, lesson_of, recording_of
 from liveserver.store.model import ChatLine, Lesson, Recording
 from liveserver.store.tables import CHAT, LESSONS, RECORDINGS, USED_TOKENS
@@ -66,6 +67,8 @@ class Store:
         self._engine = engine
         self._lock = lock
         self._writer = writer
+        self.kept = Kept(self)
+        """Stored objects, and recordings whose date has come."""
 
     async def close(self) -> None:
         """Commit what was handed in, then let go of the database."""
@@ -80,13 +83,13 @@ class Store:
     async def create_lesson(self, lesson: Lesson) -> None:
         """Add a lesson. Raises StoreError if its id exists."""
         _check_texts((lesson.id, lesson.title, lesson.instructor, lesson.state))
-        await self._write(lambda c: c.execute(sa.insert(LESSONS).values(asdict(lesson))))
+        await self.write(lambda c: c.execute(sa.insert(LESSONS).values(asdict(lesson))))
 
     async def lesson(self, lesson: str) -> Lesson | None:
         """The lesson, or None if there is none of that id."""
         storable(lesson)
         query = sa.select(LESSONS).where(LESSONS.c.id == lesson)
-        async with self._reading() as connection:
+        async with self.reading() as connection:
             row = (await connection.execute(query)).mappings().first()
         return lesson_of(row) if row else None
 
@@ -128,25 +131,25 @@ class Store:
             if not (await connection.execute(statement)).rowcount:
                 raise PeerError("unknown_lesson", "there is no such lesson", status=404)
 
-        await self._write(work)
+        await self.write(work)
 
     # Recordings
 
     async def save_recording(self, recording: Recording) -> None:
         """Add a recording, or replace what is known of it."""
         row = asdict(recording) | {"gaps": [dict(gap) for gap in recording.gaps]}
-        _check_texts((recording.id, recording.lesson, recording.path, recording.detail))
+        _check_texts((recording.id, recording.lesson, recording.path, recording.detail, recording.hold))
         canonical_json(row["gaps"])
-        insert = self._insert(RECORDINGS).values(row)
+        insert = self.insert(RECORDINGS).values(row)
         changed = {name: insert.excluded[name] for name in row if name != "id"}
         upsert = insert.on_conflict_do_update(index_elements=["id"], set_=changed)
-        await self._write(lambda connection: connection.execute(upsert))
+        await self.write(lambda connection: connection.execute(upsert))
 
     async def recording(self, recording: str) -> Recording | None:
         """The recording, or None if there is none of that id."""
         storable(recording)
         query = sa.select(RECORDINGS).where(RECORDINGS.c.id == recording)
-        async with self._reading() as connection:
+        async with self.reading() as connection:
             row = (await connection.execute(query)).mappings().first()
         return recording_of(row) if row else None
 
@@ -159,7 +162,7 @@ class Store:
             .order_by(RECORDINGS.c.started_at_ms, RECORDINGS.c.id)
             .limit(PAGE_MAX)
         )
-        async with self._reading() as connection:
+        async with self.reading() as connection:
             return [recording_of(row) for row in (await connection.execute(query)).mappings()]
 
     async def all_recordings(
@@ -196,19 +199,19 @@ class Store:
             .order_by(CHAT.c.position.desc())
             .limit(_page_size(limit))
         )
-        async with self._reading() as connection:
+        async with self.reading() as connection:
             rows = (await connection.execute(query)).mappings().all()
         return [ChatLine(**{**row, "salt": bytes(row["salt"])}) for row in reversed(rows)]
 
     async def entries(self, after: int = -1, limit: int = 100, lesson: str | None = None) -> list[Entry]:
         """Entries with an index above `after`, in order."""
         storable(lesson or "")
-        async with self._reading() as connection:
+        async with self.reading() as connection:
             return await ledger.entries(connection, after, _page_size(limit), lesson)
 
     async def ledger_size(self) -> int:
         """How many entries the database has: asked anew, so that it also shows whether it answers."""
-        async with self._reading() as connection:
+        async with self.reading() as connection:
             return await ledger.stored_size(connection)
 
     async def head(self) -> tuple[int, bytes]:
@@ -219,7 +222,7 @@ class Store:
         """Leaf hashes `start` to `end` (not included), at most 65,536; PeerError `bad_request` otherwise."""
         if not 0 <= start <= end <= self._writer.head()[0] or end - start > LEAVES_MAX:
             raise PeerError("bad_request", "no such range of leaves")
-        async with self._reading() as connection:
+        async with self.reading() as connection:
             return await ledger.leaves(connection, start, end)
 
     async def proof(self, index: int, size: int | None = None) -> list[bytes]:
@@ -255,27 +258,29 @@ class Store:
         """
         storable(token_id)
         long_ago = self._writer.wall_ms() - _DAY_MS
-        insert = self._insert(USED_TOKENS).values(token_id=token_id, expires_at_ms=expires_at_ms)
+        insert = self.insert(USED_TOKENS).values(token_id=token_id, expires_at_ms=expires_at_ms)
 
         async def work(connection: AsyncConnection) -> bool:
             await connection.execute(sa.delete(USED_TOKENS).where(USED_TOKENS.c.expires_at_ms < long_ago))
             return (await connection.execute(insert.on_conflict_do_nothing())).rowcount == 1
 
-        return await self._write(work)
+        return await self.write(work)
 
-    # Inside
+    # For the parts of the store
 
     @asynccontextmanager
-    async def _reading(self) -> AsyncIterator[AsyncConnection]:
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A connection to read from."""
         with database.failures_named():
             async with self._engine.connect() as connection:
                 yield connection
 
-    async def _write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    async def write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """Do `work` in a transaction of the one writer."""
         with database.failures_named():
             return await self._writer.write(work)
 
-    def _insert(self, table: sa.Table) -> Any:
+    def insert(self, table: sa.Table) -> Any:
         """An insert that knows ON CONFLICT, which both databases spell alike."""
         return sqlite.insert(table) if self._engine.dialect.name == "sqlite" else postgresql.insert(table)
 
@@ -283,12 +288,12 @@ class Store:
         self, query: sa.Select[Any], listing: Listing[T], after: str | None, limit: int
     ) -> tuple[list[T], str | None]:
         statement = listing.page(query, after, _page_size(limit))
-        async with self._reading() as connection:
+        async with self.reading() as connection:
             rows = (await connection.execute(statement)).mappings().all()
         return listing.items(rows, _page_size(limit))
 
     async def _range_hashes(self, ranges: Sequence[merkle.Range]) -> list[bytes]:
-        async with self._reading() as connection:
+        async with self.reading() as connection:
             return [await ledger.range_hash(connection, start, end) for start, end in ranges]
 
 

@@ -19,6 +19,7 @@ LESSONS = sa.Table(
     sa.Column("created_at_ms", WHOLE, nullable=False),
     sa.Column("started_at_ms", WHOLE),
     sa.Column("ended_at_ms", WHOLE),
+    sa.Column("programmes", sa.Text, nullable=False, server_default=""),
     sa.Index("lessons_by_age", "created_at_ms", "id"),
 )
 
@@ -38,8 +39,29 @@ RECORDINGS = sa.Table(
     sa.Column("locked", sa.Boolean, nullable=False),
     sa.Column("gaps", sa.JSON, nullable=False),
     sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("programmes", sa.Text, nullable=False, server_default=""),
+    sa.Column("hold", sa.Text, nullable=False, server_default=""),
+    sa.Column("deleted_at_ms", WHOLE),
     sa.Index("recordings_by_age", "started_at_ms", "id"),
     sa.Index("recordings_of_lesson", "lesson", "started_at_ms", "id"),
+)
+
+OBJECTS = sa.Table(
+    "objects",
+    METADATA,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("recording", sa.Text, nullable=False),
+    sa.Column("size", WHOLE, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("store", sa.Text, nullable=False),
+    sa.Column("stored_at_ms", WHOLE, nullable=False),
+    sa.Column("version", sa.Text),
+    sa.Column("retain_until_ms", WHOLE),
+    sa.Column("locked", sa.Boolean, nullable=False),
+    sa.Column("verified_at_ms", WHOLE),
+    sa.Column("verdict", sa.Text, nullable=False),
+    sa.Index("objects_of_recording", "recording"),
+    sa.Index("objects_by_reading", "verified_at_ms", "stored_at_ms"),
 )
 
 CHAT = sa.Table(

@@ -26,6 +26,7 @@ GRANTED: dict[Permission, set[Role]] = {
     Permission.SEE_ATTENDANCE: {Role.INSTRUCTOR, Role.ADMIN, Role.INSPECTOR},
     Permission.SEE_RECORDINGS: {Role.INSTRUCTOR, Role.ADMIN, Role.INSPECTOR},
     Permission.LIST_RECORDINGS: {Role.ADMIN, Role.INSPECTOR},
+    Permission.MANAGE_RETENTION: {Role.ADMIN},
     Permission.SEE_INCIDENTS: {Role.MODERATOR, Role.ADMIN},
     Permission.SEE_EVIDENCE: {Role.ADMIN, Role.INSPECTOR},
     Permission.SEE_LEDGER: {Role.ADMIN, Role.INSPECTOR},

@@ -27,6 +27,8 @@ class Fault(Enum):
     """Reset as soon as `after_bytes` have been sent since the fault began, over all connections."""
     WRONG_ETAG = auto()
     """Answers pass, their ETag spoilt."""
+    HOLD = auto()
+    """A request that matches `pattern` is not passed on and never answered; others pass."""
     LOSE_ANSWER = auto()
     """The end of a multipart upload passes, the connection is reset instead of the answer."""
 
@@ -46,6 +48,7 @@ class FaultProxy:
         self.endpoint = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.fault = Fault.NONE
         self.after_bytes = 600_000
+        self.pattern = rb""
         self._passed = 0
         self.counts = Counts()
         self._seen = threading.Condition()
@@ -127,6 +130,11 @@ class FaultProxy:
                         b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
                     )
                     client.shutdown(socket.SHUT_WR)
+                    while client.recv(_PIECE):
+                        pass
+                    return
+                case Fault.HOLD if re.match(self.pattern, data):
+                    self._hit(Fault.HOLD)
                     while client.recv(_PIECE):
                         pass
                     return

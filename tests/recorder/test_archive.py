@@ -5,9 +5,12 @@ REL-R11 (bucket away in five ways), REL-R12 (disk nearly full), REL-R17 (killed 
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import queue
+import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,17 +19,20 @@ from typing import Any
 
 import pytest
 
+from recorder import options
 from recorder.archive import Archive, Event, Limits
 from recorder.s3 import S3Settings, S3Store
 
 from .conftest import MakeBucket
-from .media import audio
-from .process import recorder
+from .measure import assert_decodes, duration_s
+from .media import START_MS, audio, in_order, video
+from .process import Node, RecorderProcess, recorder
 from .proxy import Fault, FaultProxy
 
 PAUSES_S = (0.05, 0.2)
 PART = 5 * 1024**2
 UNTIL_MS = (int(time.time()) + 3600) * 1000
+HELD_S = 72 if os.environ.get("RELIABILITY") == "full" else 0  # each of the five faults: six minutes in all
 LIVE_BPS = 4_000_000  # the archive profile's rate: what "faster than real time" is measured against
 
 
@@ -164,6 +170,7 @@ class TestABucketThatIsAway:
             proxy.set(fault)
             watched.put(name, content)
             proxy.wait_for(fault, before + 3)
+            time.sleep(HELD_S)
             assert watched.archive.stat(f"L1/{name}.mp4").size == len(content)
         assert watched.event(state="archive", waiting_objects=5)["alarms"] == ["away"]
         tries = proxy.counts.connections
@@ -172,8 +179,9 @@ class TestABucketThatIsAway:
         for name in contents:
             watched.event(state="archived", recording=name)
         drained_bps = sum(map(len, contents.values())) * 8 / (time.monotonic() - began_s)
+        print(f"drained at {drained_bps / 1e6:.0f} Mbit/s after {tries} connections in the outage")
         assert drained_bps >= 3 * LIVE_BPS
-        assert tries < 200  # each try waits longer: an outage is no flood
+        assert tries < 200 + HELD_S * 5 * 50  # with pauses of 0.2 s; they are of up to a minute outside tests
         for name, content in contents.items():
             assert stored(away, s3, name) == [content]
             watched.archive.acknowledged(name)
@@ -198,6 +206,113 @@ class TestABucketThatIsAway:
             assert stored(away, s3, "r1") == [content]
         finally:
             again.archive.stop(10)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 50 MB."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small file system needs root")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=50m", "tmpfs", folder], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("this machine lets nobody mount a tmpfs")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+# The requests that take an object of two parts into the bucket, in their order.
+STEPS = {
+    "look for it": rb"GET \S+[?&]versions",
+    "begin": rb"POST \S+[?&]uploads",
+    "first part": rb"PUT \S+[?&]partNumber=1",
+    "second part": rb"PUT \S+[?&]partNumber=2",
+    "complete": rb"POST \S+[?&]uploadId=",
+    "read back": rb"GET \S+R1\.mp4\?versionId=",
+    "lock": rb"PUT \S+R1\.mp4\?retention",
+    "read the lock": rb"GET \S+R1\.mp4\?retention",
+}
+
+
+class TestKilledAtEachStep:
+    @pytest.mark.parametrize("step", STEPS)
+    async def test_publishes_one_object(
+        self,
+        step: str,
+        away: S3Settings,
+        proxy: FaultProxy,
+        s3: Any,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        for name, value in options.environment(away).items():
+            monkeypatch.setenv(name, value)
+        content = os.urandom(PART + 1000)
+        data = tmp_path / "data"
+        (data / "spool").mkdir(parents=True)
+        (data / "part").write_bytes(content)
+        Archive(data, None, lambda event: None).put("L1/R1.mp4", data / "part", UNTIL_MS)
+        proxy.pattern, proxy.fault = STEPS[step], Fault.HOLD
+        process = RecorderProcess(tmp_path, *options.arguments(away))
+        await process.start()
+        await asyncio.to_thread(proxy.wait_for, Fault.HOLD)
+        await process.kill()
+        assert process.object("L1/R1.mp4").read_bytes() == content
+        proxy.set(Fault.NONE)
+        await process.start()
+        node = Node(process)
+        await node.client.start()
+        try:
+            (told_of,) = (await node.event("R1", "archived"))["objects"]
+        finally:
+            await node.client.close()
+            await process.terminate()
+        assert told_of["locked"]
+        assert stored(away, s3, "R1") == [content]
+        left = s3.list_multipart_uploads(Bucket=away.bucket, Prefix=away.prefix)
+        assert left.get("Uploads", []) == []
+
+
+class TestAFullDisk:
+    async def test_is_told_at_once_and_costs_only_what_came_meanwhile(
+        self, small_disk: Path, tmp_path: Path
+    ) -> None:
+        frames = in_order(video(18), audio(18))
+        async with recorder(small_disk, "--free-bytes", "5000000") as (process, node):
+            node.client.open("r1", "L1", "A lesson", START_MS)
+            await node.feed("r1", [frame for frame in frames if frame.at_ms < 6000])
+            await node.rounds("r1", 2)
+            filler = small_disk / "filler"
+            with filler.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(small_disk).free)
+            await status(node, "disk_low", timeout_s=5)
+            await node.feed("r1", [frame for frame in frames if 6000 <= frame.at_ms < 12_000])
+            await node.rounds("r1", 2)
+            filler.unlink()
+            await node.feed("r1", [frame for frame in frames if frame.at_ms >= 12_000])
+            node.client.close_recording("r1")
+            event = await node.event("r1", "sealed")
+            path = process.object(event["path"])
+            assert {gap["reason"] for gap in event["gaps"]} <= {"disk"}
+            lost_ms = max(gap["to_ms"] for gap in event["gaps"]) - min(
+                gap["from_ms"] for gap in event["gaps"]
+            )
+            assert lost_ms <= 8_000
+            assert duration_s(path) == pytest.approx(18, abs=0.1)
+            assert_decodes(path)
+            assert node.client.dropped_frames == 0  # the class never waited
+
+
+async def status(node: Node, alarm: str, timeout_s: float) -> None:
+    """Until the recorder tells of this alarm."""
+    async with asyncio.timeout(timeout_s):
+        while not any(  # noqa: ASYNC110 - the client has no such event
+            event["state"] == "archive" and alarm in event["alarms"] for event in node.events
+        ):
+            await asyncio.sleep(0.02)
 
 
 class TestAlarms:

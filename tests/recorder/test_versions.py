@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import random
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,9 +15,13 @@ import pytest
 
 from recorder import manifest
 from recorder.chapters import Bounds, Chapter, Hints, plan, webvtt
+from recorder.derive import Slots
+from recorder.objects import DiskStore
+from recorder.spool import SEALED, RecordingSpool
+from recorder.versions import Policy, make_versions
 
 from .measure import assert_decodes, beeps_ms, boxes, duration_s, flashes_ms, pictures, probe
-from .media import Fed, audio, in_order, video
+from .media import START_MS, Fed, audio, in_order, video
 from .process import Node, RecorderProcess, recorder
 
 OPTIONS = ("--versions", "web,archive", "--chapter-s", "2:5")
@@ -31,10 +35,10 @@ def lesson(seconds: float = 8) -> list[Fed]:
     return in_order(video(seconds), audio(seconds), screen)
 
 
-async def until(found: Callable[[], bool]) -> None:
+async def until(found: Callable[[], bool], pause_s: float = 0.05) -> None:
     async with asyncio.timeout(60):
         while not found():  # noqa: ASYNC110 - another process makes it
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(pause_s)
 
 
 def of_lesson(process: RecorderProcess, name: str = "r1") -> dict[str, bytes]:
@@ -176,38 +180,91 @@ class TestSealing:
             assert not process.object("L1/r1.versions.jsonl").exists()
 
 
+class TestUnreadable:
+    def test_what_cannot_be_rendered_is_noted_and_ends(self, tmp_path: Path) -> None:
+        spool = RecordingSpool(tmp_path / "r1")
+        opened = {"recording": "r1", "lesson": "L1", "title": "", "started_at_ms": 5, "feed": "f"}
+        spool.note("opened", format=2, retain_until_ms=None, **opened)
+        (spool.folder / SEALED).write_bytes(b"no media at all")
+        digest = hashlib.sha256(b"no media at all").hexdigest()
+        spool.note("sealed", key="L1/r1.mp4", sha256=digest, size=15, duration_ms=1000, placed=[])
+        slots = Slots(threading.Semaphore(), threading.Semaphore())
+        store = DiskStore(tmp_path / "objects")
+        make_versions(spool, store, Policy(("web",)), slots, threading.Event())
+        spool.close()
+        lines, _, _ = manifest.read((tmp_path / "objects/L1/r1.versions.jsonl").read_bytes())
+        assert [line["type"] for line in lines[2:]] == ["chapters", "version_failed", "versions_done"]
+        assert (lines[3]["version"], lines[3]["chapter"]) == ("web", 1)
+
+
+def noted(kind: str, count: int = 1) -> Callable[[Path], bool]:
+    def is_noted(data: Path) -> bool:
+        path = data / "spool/r1/manifest.jsonl"
+        text = path.read_bytes() if path.exists() else b""
+        return text.count(b'"type":"%s"' % kind.encode()) >= count
+
+    return is_noted
+
+
+def there(name: str) -> Callable[[Path], bool]:
+    return lambda data: (data / name).exists()
+
+
+STEPS = [
+    noted("closed"),
+    there("spool/r1/sealed.part"),
+    there("objects/L1/r1.mp4"),
+    noted("sealed"),
+    there("objects/L1/r1.manifest.jsonl"),
+    there("spool/r1/final.json"),
+    noted("chapters"),
+    there("objects/L1/r1.chapter.01.jpg"),
+    there("objects/L1/r1.web.01.mp4"),
+    noted("version", 1),
+    noted("version", 2),
+    noted("versions_done"),
+    there("objects/L1/r1.versions.jsonl"),
+]
+
+
 class TestKilled:
-    async def test_at_any_moment_the_same_objects_come_out(self, tmp_path: Path) -> None:
-        async with recorder(tmp_path / "plain", *OPTIONS) as (process, node):
-            await made(process, node, lesson(6))
+    """REL-R17."""
+
+    async def test_after_every_step_the_same_objects_come_out(self, tmp_path: Path) -> None:
+        options = ("--versions", "web", "--chapter-s", "0.5:1")
+        frames = lesson(2)
+        (tmp_path / "plain").mkdir()
+        async with recorder(tmp_path / "plain", *options) as (process, node):
+            await made(process, node, frames)
             whole = of_lesson(process)
-        # What a crash right after sealing leaves, several times, killed while versions are made.
-        rng = random.Random(17)
-        for number in range(2):
-            home = tmp_path / f"run{number}"
-            home.mkdir()
-            process = RecorderProcess(home, *OPTIONS)
-            await process.start()
-            node = Node(process)
-            await node.client.start()
-            try:
-                await node.record("r1", lesson(6))
-                for _ in range(3):
-                    await asyncio.sleep(rng.uniform(0, 0.8))
-                    await process.kill()
-                    await process.start()
-                await node.event("r1", "sealed")
-                node.client.ack("r1")
-                await until(lambda p=process: not (p.data / "spool/r1").exists())
-                again = of_lesson(process)
-            finally:
-                await node.client.close()
-                await process.terminate()
-            media = {name for name in whole if name.endswith((".mp4", ".jpg", ".vtt"))}
-            assert again.keys() == whole.keys()
-            assert {n: hashlib.sha256(again[n]).hexdigest() for n in media} == {
-                n: hashlib.sha256(whole[n]).hexdigest() for n in media
-            }
+        process = RecorderProcess(tmp_path, *options)
+        await process.start()
+        node = Node(process)
+        await node.client.start()
+        try:
+            node.client.open("r1", "L1", "A lesson", START_MS)
+            await node.feed("r1", frames)
+            node.client.close_recording("r1")
+            for step in STEPS:
+                await until(lambda step=step: step(process.data), 0.001)
+                await process.kill()
+                await process.start()
+            await node.event("r1", "sealed")
+            node.client.ack("r1")
+            await until(lambda: not (process.data / "spool/r1").exists())
+            again = of_lesson(process)
+        finally:
+            await node.client.close()
+            await process.terminate()
+        assert again.keys() == whole.keys()
+        media = [name for name in whole if name.endswith((".mp4", ".jpg", ".vtt"))]
+        assert [name for name in media if again[name] != whole[name]] == []
+        lines, _, good = manifest.read(again["r1.versions.jsonl"])
+        assert good == len(again["r1.versions.jsonl"])
+        kinds = [line["type"] for line in lines]
+        once = ("sealed", "chapters", "versions_done")
+        assert [kinds.count(kind) for kind in once] == [1, 1, 1]
+        assert kinds.count("version") == sum(".web." in name for name in whole)
 
 
 class TestChapters:

@@ -11,11 +11,12 @@ from aiohttp import web
 
 from liveserver.core.events import LessonState
 from liveserver.core.permissions import Permission, Role
+from liveserver.core.retention import Programme
 from liveserver.http import links
 from liveserver.http.answers import json_answer
 from liveserver.http.api import PREFIX, cuts
 from liveserver.http.context import Call, Services, base_url
-from liveserver.http.fields import choice, text, whole
+from liveserver.http.fields import choice, several, text, whole
 from liveserver.http.routes import LESSON, Route, Scope
 from liveserver.tokens import ALL_LESSONS
 
@@ -27,6 +28,7 @@ _LESSON_ROLES = (Role.INSTRUCTOR, Role.LEARNER, Role.MODERATOR, Role.INSPECTOR)
 @dataclass(frozen=True, slots=True)
 class NewLesson:
     title: str = text(1, 200)
+    programmes: tuple[str, ...] = several(len(Programme), 20, Programme, default=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,8 @@ class LessonsQuery:
 
 
 async def create(call: Call[NewLesson, None]) -> web.Response:
-    lesson = await call.services.rooms.create_lesson(call.body.title, call.bearer)
+    programmes = frozenset(map(Programme, call.body.programmes))
+    lesson = await call.services.rooms.create_lesson(call.body.title, call.bearer, programmes)
     tokens = {
         role: _token(call.services, role, role.value, person=f"{role.value}-{lesson.id}", lesson=lesson.id)
         for role in _LESSON_ROLES

@@ -11,6 +11,7 @@ const STATES = {
   sealing: ['recording.sealing', 'warn'],
   sealed: ['recording.sealed', 'ok'],
   failed: ['recording.failed', 'danger'],
+  deleted: ['recording.deleted', 'neutral'],
 };
 
 /** A word with a tone; the tone only repeats what the word says. */

@@ -227,6 +227,7 @@ export default {
   "quality.good": "Network good",
   "quality.poor": "Network poor",
   "quality.unknown": "Network: –",
+  "recording.deleted": "Deleted after its date",
   "recording.duration": "Duration",
   "recording.empty": "No recordings yet. They appear seconds after a class ends.",
   "recording.failed": "Failed",

@@ -227,6 +227,7 @@ export default {
   "quality.good": "网络良好",
   "quality.poor": "网络较差",
   "quality.unknown": "网络：–",
+  "recording.deleted": "期满已删除",
   "recording.duration": "时长",
   "recording.empty": "还没有录像。课程结束后几秒内出现。",
   "recording.failed": "失败",
