@@ -14,8 +14,8 @@ ROOT = Path(__file__).parent
 RTP = Path("liveserver", "rtp")
 LOADTEST = Path("loadtest")
 FANOUT_PARTS = (
-    "core", "crypto", "feedback", "history", "map", "peers", "receive", "replay", "send", "stream", "stun",
-    "tables", "wire",
+    "control", "core", "crypto", "feedback", "history", "map", "peers", "receive", "replay", "send", "stream",
+    "stun", "tables", "wire",
 )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from ipaddress import ip_address
 from typing import TypeVar
 
-from liveserver.rtp import header, rtcp
+from liveserver.rtp import header, outgoing
 from liveserver.rtp.flags import AUDIO, Flags
 from liveserver.rtp.history import History, Source, read
 from liveserver.rtp.replay import FAST_SPARE_BPS, Replay
@@ -33,7 +33,6 @@ from liveserver.rtp.stream import Stream
 from liveserver.rtp.tables import REPEATABLE, RTX_BURST_BYTES, Counters, Row, Session, Stats, Table
 
 RTX_BYTES_PER_S = FAST_SPARE_BPS // 8
-MAX_PADDING = 32  # octets by which a packet is filled up to the size of its neighbours
 _STAMPED = 1024  # replayed frames whose timestamps are remembered for RTX
 STREAM = "tcp"  # as a host: the port is the number of a stream
 _STREAM_RETRY_NS = 10_000_000
@@ -250,7 +249,7 @@ class Fanout:
                 row.live, row.replay = True, None
         for source in sources:
             found.history.add(source)
-        pads, no_pads = _padding(sources), [0] * len(sources)
+        pads, no_pads = outgoing.padding(sources), [0] * len(sources)
         before = self.stats.sent
         for row in found.rows.values():
             if not row.live:
@@ -306,7 +305,8 @@ class Fanout:
         """Tell the viewer that the source's `rtp_timestamp` is the time `ntp` (RFC 3550 §6.4.1, §6.5.1)."""
         found = self._rows.get(row)
         return found is not None and self._transmit(
-            found.session.keys.protect_rtcp(_report(found, ntp, rtp_timestamp, cname)), found.session.address
+            found.session.keys.protect_rtcp(outgoing.report(found, ntp, rtp_timestamp, cname)),
+            found.session.address,
         )
 
     def report_table(
@@ -417,7 +417,7 @@ class Fanout:
         row.octets += len(payload)
         first_octet = row.first_octet
         if row.fingerprints is not None:
-            row.fingerprints[index % REPEATABLE] = _fingerprint(row, source, index, timestamp, pad)
+            row.fingerprints[index % REPEATABLE] = outgoing.fingerprint(row, source, index, timestamp, pad)
         if pad:
             first_octet |= 0x20
             payload += bytes(pad - 1) + bytes((pad,))
@@ -441,10 +441,10 @@ class Fanout:
         index = row.window.guess(sequence)
         if row.fingerprints is None or index < 0:
             return False
-        if row.fingerprints[index % REPEATABLE] != _fingerprint(row, source, index, timestamp, 0):
+        if row.fingerprints[index % REPEATABLE] != outgoing.fingerprint(row, source, index, timestamp, 0):
             self.stats.refused += 1
             return False
-        return self._transmit(_protected(row, source, index, timestamp), row.session.address)
+        return self._transmit(outgoing.protected(row, source, index, timestamp), row.session.address)
 
     def _transmit(self, data: bytes, address: Address) -> bool:
         """Hand one datagram to the socket. What it would not take is lost, as on any path."""
@@ -478,36 +478,3 @@ class Fanout:
         self._made += 1
         where[self._made] = made
         return self._made
-
-
-def _padding(sources: list[Source]) -> list[int]:
-    """Octets of RTP padding for each packet, so that packets that leave together are of one size.
-
-    Then the kernel takes them as one message (UDP GSO): all but the last must be equal, none may be larger.
-    """
-    largest = max(len(source.payload) for source in sources)
-    pads = [largest - len(source.payload) for source in sources]
-    pads[-1] = 0
-    return [pad if pad <= MAX_PADDING else 0 for pad in pads]
-
-
-def _report(row: Row, ntp: int, rtp_timestamp: int, cname: bytes) -> bytes:
-    report = rtcp.SenderReport(
-        ssrc=row.ssrc,
-        ntp=ntp,
-        rtp_timestamp=(rtp_timestamp + row.timestamp_offset) & 0xFFFFFFFF,
-        packets=row.packets & 0xFFFFFFFF,
-        octets=row.octets & 0xFFFFFFFF,
-    )
-    return rtcp.build([report, rtcp.SourceDescription({row.ssrc: cname.decode()})])
-
-
-def _protected(row: Row, source: Source, index: int, timestamp: int) -> bytes:
-    second = source.marker | row.payload_type
-    head = _PACK(row.first_octet, second, index & 0xFFFF, timestamp, row.ssrc) + row.extension
-    return row.protect(row.ssrc, index, head, source.payload)
-
-
-def _fingerprint(row: Row, source: Source, index: int, timestamp: int, pad: int) -> int:
-    """All that the packet under `index` is made of, as 64 bits; the hash of bytes is keyed per process."""
-    return hash((index, source.packet, timestamp, row.payload_type, pad)) & 0xFFFFFFFFFFFFFFFF

@@ -46,8 +46,8 @@ class Event(NamedTuple):
 
 
 class _Peer:
-    __slots__ = ("addresses", "heard_ns", "inbound", "is_restarted", "is_viewer", "number", "picture_ns", "pwd",
-                 "selected", "selected_heard_ns", "session", "ufrag")  # fmt: skip
+    __slots__ = ("addresses", "heard_ns", "inbound", "is_restarted", "is_viewer", "number", "picture_ns",
+                 "pwd", "selected", "selected_heard_ns", "session", "ufrag")  # fmt: skip
 
     def __init__(self, number: int, ufrag: str, pwd: str, now_ns: int):
         self.number = number

@@ -121,8 +121,8 @@ class LossDetector:
     """Which packets of one source to ask for again (RFC 4585 §6.2.1).
 
     `rtt_ns` is how long an answer takes, as the answers so far have shown: asking again sooner would use up
-    the asks before the first could be heard. `abandoned` counts packets that are asked for no more: a keyframe
-    is the cure.
+    the asks before the first could be heard. `abandoned` counts packets that are asked for no more: then a
+    keyframe is the cure.
     """
 
     __slots__ = ("_highest", "_missing", "abandoned", "rtt_ns")
