@@ -114,6 +114,7 @@ class Archive:
         self._items: dict[str, _Item] = {}
         self._guard = threading.Lock()
         self._sent: dict[str, list[str]] = {}  # by recording: what the node was told and has not acknowledged
+        self._released: set[str] = set()
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._proven_s: float | None = None
@@ -174,7 +175,9 @@ class Archive:
                 by_recording.setdefault(item.recording, []).append(item)
             events = []
             for recording, items in sorted(by_recording.items()):
-                if (self._data / "spool" / recording).is_dir() or any(i.stored is None for i in items):
+                if self._is_worked_on(recording) and recording not in self._released:
+                    continue  # its seal is not over, or the node has not heard of it
+                if any(item.stored is None for item in items):
                     continue  # more will come
                 news = [item for item in items if not item.told][:TOLD_AT_ONCE]
                 if news:
@@ -183,6 +186,12 @@ class Archive:
                     events.append({"recording": recording, "lesson": news[0].lesson, "state": "archived",
                                    "objects": objects})  # fmt: skip
         return events
+
+    def release(self, recording: str) -> None:
+        """The node knows that the recording is sealed: it may be told where objects are, although versions
+        are still made of it."""
+        with self._guard:
+            self._released.add(recording)
 
     def acknowledged(self, recording: str) -> None:
         """The node has stored what it was told of a recording."""
@@ -288,6 +297,7 @@ class Archive:
         """Notes whose object is where it belongs and known to the node."""
         with self._guard:
             over = [i for i in self._items.values() if i.told and i.stored is not None]
+        over = [item for item in over if not self._is_worked_on(item.recording)]
         for item in over:
             assert item.stored is not None
             if self._remote is not None:
@@ -302,6 +312,7 @@ class Archive:
             sync_folder(folder)
             if not any(folder.iterdir()):
                 folder.rmdir()
+                self._released.discard(item.recording)
 
     def _report(self) -> None:
         with self._guard:
@@ -342,6 +353,10 @@ class Archive:
                 _log.error("archive.alarm", alarms=sorted(fresh), free_bytes=free, waiting_bytes=sum(sizes))
             self._status = {**status, "free_bytes": free}
             self._emit(self._status)
+
+    def _is_worked_on(self, recording: str) -> bool:
+        """It is not sealed yet, or versions are made from its file here."""
+        return (self._data / "spool" / recording).is_dir()
 
     def _is_unlocked(self, item: _Item) -> bool:
         wanted = self._remote is not None and self._remote.settings.lock and item.retain_until_ms is not None

@@ -179,6 +179,7 @@ class Server:
             case Ack():
                 if self._finals.pop(message.recording, None) is not None:
                     self._feeders.pop(message.recording, None)
+                    self._archive.release(message.recording)
                     self._let_go()
                     self._forget(self._spool / message.recording)
                     self._tell_archived()

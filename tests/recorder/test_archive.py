@@ -148,8 +148,16 @@ class TestTheLocalCopy:
         watched.put("r1", b"an original, and the recording is not sealed yet")
         watched.event(state="archive", waiting_objects=0)
         assert watched.archive.untold() == []
-        spool.rmdir()
+        watched.archive.release("r1")
         assert [event["recording"] for event in watched.archive.untold()] == ["r1"]
+        watched.archive.acknowledged("r1")
+        watched.put("r1.web", b"a version, made from the file that is still on the disk")
+        watched.event(state="archived", recording="r1")
+        assert watched.archive.stat("L1/r1.mp4").size
+        spool.rmdir()
+        watched.archive.acknowledged("r1")
+        watched.gone("r1")
+        watched.gone("r1.web")
 
 
 class TestABucketThatIsAway:
