@@ -15,24 +15,23 @@ from liveserver.core.errors import PeerError
 _SOONEST_S = 1
 _SPREAD_S = 4  # of the advice, while few are sent away
 _LATEST_S = 30
-_TOO_LATE_S = 0.25  # pictures are late by as much
 _SETTLED_A_SECOND = 100  # roughly what one core takes in
 
 
 class Arrivals:
     """Sessions that are answered and not yet connected. `limit` is how many there may be.
 
-    `late_s()` is by how much the node's beat was late of late.
+    `is_behind()` says whether the node has more to do than it can.
     """
 
     def __init__(
         self,
         limit: int,
-        late_s: Callable[[], float] = lambda: 0.0,
+        is_behind: Callable[[], bool] = lambda: False,
         draw: Callable[[int], int] = random.randrange,
     ):
         self._limit = limit
-        self._late_s = late_s
+        self._is_behind = is_behind
         self._draw = draw
         self._under_way: set[str] = set()
         self._sent_away = 0  # and not made up for by a settled one yet: about how many will come back
@@ -43,7 +42,7 @@ class Arrivals:
 
     def check(self) -> None:
         """Raises PeerError lesson_full (503) while too many are joining, or the node is behind."""
-        if len(self._under_way) < self._limit and self._late_s() < _TOO_LATE_S:
+        if len(self._under_way) < self._limit and not self._is_behind():
             return
         self._sent_away += 1
         self.refused_total += 1

@@ -73,7 +73,7 @@ class Rooms:
         self._opening: dict[str, asyncio.Task[Room]] = {}
         self._free_rows = list(range(forwarder.flags.rooms - 1, -1, -1))
         self._sessions = Sessions(forwarder.candidates)
-        self._arrivals = Arrivals(max_joining, lambda: forwarder.late_s)
+        self._arrivals = Arrivals(max_joining, lambda: forwarder.is_behind)
         self._spawned: set[asyncio.Task[None]] = set()
         self._ticking: asyncio.Task[None] | None = None
         self._unsubscribe: list[Any] = []
@@ -261,6 +261,7 @@ class Rooms:
             "sessions": len(self._sessions),
             "joining": len(self._arrivals),
             "late_seconds": round(self._forwarder.late_s, 3),
+            "front_backlog": round(self._forwarder.front.backlog, 3),
             "tasks": len(asyncio.all_tasks()),
         }
 
@@ -274,6 +275,7 @@ class Rooms:
             "peers": len(self._forwarder.peers),
             "joining": len(self._arrivals),
             "late_seconds": round(self._forwarder.late_s, 3),
+            "front_backlog": round(self._forwarder.front.backlog, 3),
             "joins_refused_total": self._arrivals.refused_total,
             "events_dropped_total": sum(room.dropped_events for room in self._rooms.values()),
         }

@@ -44,10 +44,10 @@ class TestBound:
         advice(arrivals)
 
     def test_a_node_that_is_behind_takes_nobody_until_it_has_caught_up(self):
-        late_s = 0.3
-        arrivals = Arrivals(100, lambda: late_s)
+        behind = True
+        arrivals = Arrivals(100, lambda: behind)
         advice(arrivals)
-        late_s = 0.1
+        behind = False
         arrivals.check()
 
 

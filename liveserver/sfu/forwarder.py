@@ -27,6 +27,8 @@ from liveserver.sfu.viewer import Viewer
 
 _ASK_EVERY_S = 0.02
 _TICK_S = 0.1
+_TOO_LATE_S = 0.25  # pictures are late by as much
+_TOO_FULL = 0.25  # of the socket's receive buffer
 _FORGET = 0.8  # what is left of an earlier lateness after a tick
 _TEND_PARTS = 10  # every peer about once a second
 _REPORT_PARTS = 40  # every viewer gets sender reports each four seconds
@@ -127,6 +129,11 @@ class Forwarder:
         self._begin(viewer)
         viewer.start(offer, answer)
         return viewer, answer.sdp
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether there is more to do than can be done: what comes is late, or waits in the socket."""
+        return self.late_s > _TOO_LATE_S or self.front.backlog > _TOO_FULL
 
     def candidates(self) -> Sequence[Candidate]:
         return self._server.candidates

@@ -7,6 +7,7 @@ halves are native where the extension was built, else their Python twins; nobody
 from __future__ import annotations
 
 import socket
+import struct
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
@@ -21,6 +22,8 @@ from liveserver.sfu.answer import IceCredentials
 __all__ = ["Address", "Endpoint", "Event", "Front", "Kind"]
 
 _SOCKET_BUFFER = 4 * 1024 * 1024
+_SO_MEMINFO = 55  # <asm-generic/socket.h>; <linux/sock_diag.h> names the numbers, these two first
+_MEMORY = struct.Struct("=II")  # octets that wait to be read, and how many may
 
 
 class Endpoint:
@@ -108,6 +111,12 @@ class Front:
     @property
     def port(self) -> int:
         return int(self._socket.getsockname()[1])
+
+    @property
+    def backlog(self) -> float:
+        """Which part of the socket's receive buffer is full: 0, and near it while we keep up."""
+        waiting, room = _MEMORY.unpack_from(self._socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 36))
+        return float(waiting / room)
 
     @property
     def counters(self) -> Mapping[str, int]:

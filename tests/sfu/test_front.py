@@ -148,6 +148,15 @@ class TestStrangers:
         port.front.poll(limit=10)
         assert port.count("stranger") == 10
 
+    def test_what_waits_to_be_read_shows_in_the_backlog(self, port):
+        assert port.front.backlog == 0
+        stranger = port.client()
+        for _ in range(50):
+            stranger.send(bytes(1000))
+        assert 0 < port.front.backlog < 1
+        port.front.poll()
+        assert port.front.backlog == 0
+
 
 class TestChecks:
     def test_a_check_with_our_password_is_answered_and_validates_the_address(self, port):
@@ -291,7 +300,8 @@ class TestWhereToSend:
         other = port.client()
         other.check(endpoint.ice)
         port.front.poll()
-        forged = protected(keys)[:-1] + b"\0"
+        whole = protected(keys)
+        forged = whole[:-1] + bytes((whole[-1] ^ 1,))
         for data in (forged, RTP, RTCP):
             other.send(data)
         assert port.front.poll() == []
