@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 ENV_PREFIX = "LIVESERVER_"
 ENV_FILE = "LIVESERVER_CONFIG"
 TURN_TTL_MS = (60_000, 86_400_000)  # a credential that leaks is of no use on the next day
-VERSIONS = ("web", "archive")  # what can be made of a sealed recording
+VERSIONS = ("web", "archive", "parts")  # what can be made of a sealed recording
 MAX_TURN_URLS = 8  # each costs every client an allocation
 ENV_TESTS = "LIVESERVER_TEST_"  # the project's own tests pass facts about the machine to themselves in these
 

@@ -24,7 +24,7 @@ from recorder.chapters import Bounds
 from recorder.options import add_options, settings_of
 from recorder.sandbox import confine
 from recorder.server import Server, Settings
-from recorder.versions import PROFILES, Policy
+from recorder.versions import NAMES, Policy
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}  # as in `logging`
 
@@ -51,7 +51,7 @@ def _arguments(argv: list[str] | None) -> tuple[Settings, int]:
         "--free-bytes", type=int, default=Limits().free_bytes, help="alarm below so much free"
     )
     add_options(parser)
-    parser.add_argument("--versions", default="", help="made of sealed files: web,archive")
+    parser.add_argument("--versions", default="", help="made of sealed files: web,archive,parts")
     parser.add_argument("--chapter-s", default="300:900", help="least and greatest length of a chapter")
     parser.add_argument("--speech-model", default="", help="a Silero VAD file; loudness tells without one")
     parser.add_argument("--log-level", choices=_LEVELS, default="info", help="what is logged at least")
@@ -65,7 +65,7 @@ def _arguments(argv: list[str] | None) -> tuple[Settings, int]:
 
 def _policy(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Policy:
     versions = tuple(name for name in given.versions.split(",") if name)
-    if unknown := [name for name in versions if name not in PROFILES]:
+    if unknown := [name for name in versions if name not in NAMES]:
         parser.error(f"unknown version {unknown[0]}")
     try:
         least, most = (round(float(text) * 1000) for text in given.chapter_s.split(":"))

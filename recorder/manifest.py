@@ -42,9 +42,10 @@ stored once more, whole, as `<recording>.versions.jsonl`, and begins with the by
 
 - `chapters` `chapters`: a list of `[from_ms, to_ms, reason]`; `key`, `sha256`, `size` of the WebVTT file
 - `thumbnail` `chapter` (from 1), `key`, `sha256`, `size`: a JPEG
-- `version` `version` (`archive`, `web`), `chapter`, `from_ms`, `to_ms`, `key`, `sha256`, `size`, `head_size`,
-  `head_sha256`, `duration_ms`, `source`, `source_sha256`, `fragments`: a re-encoded MP4 and what it was made
-  of. `fragments` lists `[offset, size, sha256, track, start_ms, duration_ms]`
+- `version` `version`, `chapter`, `from_ms`, `to_ms`, `key`, `sha256`, `size`, `head_size`, `head_sha256`,
+  `duration_ms`, `source`, `source_sha256`, `fragments`: one chapter's MP4 and what it was made of, re-encoded
+  (`archive`, `web`) or with its media as recorded (`parts`). `fragments` lists `[offset, size, sha256, track,
+  start_ms, duration_ms]`; those of `parts` have the hashes and times of their `fragment` lines
 - `version_failed` `version`, `chapter`, `reason`: it could not be made, which does not touch the sealed file
 - `versions_done`: nothing more will come
 

@@ -24,7 +24,7 @@ from recorder.objects import ObjectError, ObjectStore
 from recorder.packager import Packager
 from recorder.seal import final, seal
 from recorder.spool import RecordingSpool, final_event
-from recorder.versions import Policy, make_versions
+from recorder.versions import PARTS, Policy, make_versions
 
 INBOX_BYTES = 16 * 1024 * 1024  # over a minute of a class at 2 Mbit/s
 INBOX_MESSAGES = 50_000
@@ -261,7 +261,7 @@ class Recording:
                     self._stop,
                 )
                 if event["state"] == State.SEALED and self._around.policy.versions:
-                    spool.hold(event)
+                    spool.hold(event, fragments=PARTS in self._around.policy.versions)
                 else:
                     spool.finish(event)
                 break

@@ -46,14 +46,13 @@ def seal(
     if contents.sealed is None:
         good = _undamaged(spool, stop)
         derive(spool, store, good, progress, slots, stop)
-        tracks = _tracks(spool, good)
+        tracks = movie_tracks(spool, good)
         if not tracks:
             return final(spool, State.FAILED, detail="no_media")
-        _draw_out(spool, tracks)
         layout = mp4.lay_out(tracks, opened["started_at_ms"])
         path = spool.folder / SEALED
         with slots.writing:
-            digest = _write(spool.folder, path, layout, stop)
+            digest = write_file(spool.folder, path, layout, stop)
         key = f"{opened['lesson']}/{opened['recording']}.mp4"
         store.put(key, path, opened["retain_until_ms"])
         placed = [[c.key.n, offset] for _, c, offset in layout.placed if isinstance(c.key, Fragment)]
@@ -133,8 +132,8 @@ def _undamaged(spool: RecordingSpool, stop: threading.Event) -> list[Fragment]:
     return good
 
 
-def _tracks(spool: RecordingSpool, good: Iterable[Fragment]) -> list[mp4.MovieTrack]:
-    """Camera, audio, screen, those that there are; the first video is the one shown."""
+def movie_tracks(spool: RecordingSpool, good: Iterable[Fragment]) -> list[mp4.MovieTrack]:
+    """Camera, audio, screen, those that there are, drawn out to one length; the first video is shown."""
     counted = set(spool.contents.transcoded.values())
     usable = [f for f in good if f.codec != Codec.VP8]
     usable += [f for f in spool.contents.derived if f.file in counted]
@@ -151,6 +150,8 @@ def _tracks(spool: RecordingSpool, good: Iterable[Fragment]) -> list[mp4.MovieTr
             track.enabled = not any(t.video for t in tracks)
             _add_video(spool, track, mine)
         tracks.append(track)
+    if tracks:
+        _draw_out(spool, tracks)
     return tracks
 
 
@@ -220,7 +221,7 @@ def _chunk(folder: Path, fragment: Fragment, description: int, timescale: int) -
     return mp4.Chunk(index, description, fragment.media_size, fragment.start / timescale, fragment)
 
 
-def _write(folder: Path, path: Path, layout: mp4.Layout, stop: threading.Event) -> str:
+def write_file(folder: Path, path: Path, layout: mp4.Layout, stop: threading.Event) -> str:
     """Write the MP4 durably; returns its SHA-256."""
     digest = hashlib.sha256(layout.head)
     path.unlink(missing_ok=True)

@@ -173,9 +173,11 @@ class RecordingSpool:
             if path.name != FINAL:
                 path.unlink()
 
-    def hold(self, event: Mapping[str, Any]) -> None:
-        """Keep the final event, and of the media only the sealed file: versions will be made of it."""
+    def hold(self, event: Mapping[str, Any], *, fragments: bool) -> None:
+        """Keep the final event, and what versions will be made of: the sealed file, perhaps `fragments`."""
         write_durably(self.folder / FINAL, json.dumps(event).encode())
+        if fragments:
+            return
         for path in self.folder.iterdir():
             if path.name not in (FINAL, SEALED, MANIFEST):
                 path.unlink()

@@ -26,11 +26,14 @@ from recorder.child import StoppedError, run
 from recorder.derive import Slots
 from recorder.feed import Track
 from recorder.objects import ObjectStore
+from recorder.parts import write_part
 from recorder.render import Job, Target
 from recorder.spool import MANIFEST, SEALED, RecordingSpool
 
 PROFILES = {"web": (1280, 720, 1_200_000), "archive": (1280, 720, 4_500_000)}
 """Width, height, video bit rate: above the least rates of REQ-P2, so that a measured mean is too."""
+PARTS = "parts"  # chapters with the media bytes unchanged (recorder.parts)
+NAMES = (*PROFILES, PARTS)
 TRIES = 2
 _POLL_S = 0.2
 _COPY_BYTES = 1024 * 1024
@@ -40,7 +43,7 @@ _log = structlog.get_logger("recorder.versions")
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Which of `PROFILES` are made. `speech_model`: a path for `recorder.speech`, "" for loudness."""
+    """Which of `NAMES` are made. `speech_model`: a path for `recorder.speech`, "" for loudness."""
 
     versions: tuple[str, ...] = ()
     bounds: Bounds = field(default_factory=Bounds)
@@ -58,6 +61,7 @@ def make_versions(
         with _turn(slots.rendering, stop):
             maker.fetch_source()
             for number, chapter in enumerate(maker.chapters(policy), 1):
+                maker.cut(number, chapter, policy)
                 maker.render(number, chapter, policy)
             spool.note("versions_done")
     maker.put_manifest()
@@ -101,10 +105,28 @@ class _Maker:
         self._put("chapters.vtt", path, "chapters", chapters=rows)
         return chapters
 
+    def cut(self, number: int, chapter: Chapter, policy: Policy) -> None:
+        """Chapter `number` with its media as it was recorded."""
+        made = [line["chapter"] for line in self._spool.contents.versions if line["version"] == PARTS]
+        if PARTS not in policy.versions or number in made:
+            return
+        path = self._part(PARTS)
+        path.unlink(missing_ok=True)
+        try:
+            line = write_part(self._spool, chapter, path, self._stop)
+        except FileNotFoundError:
+            line, reason = None, "the fragments were not kept"  # sealed when parts were not asked for
+        else:
+            reason = "nothing was recorded in it"
+        if line is None:
+            self._spool.note("version_failed", version=PARTS, chapter=number, reason=reason)
+        else:
+            self._put_version(PARTS, number, chapter, line)
+
     def render(self, number: int, chapter: Chapter, policy: Policy) -> None:
         """Make and store what chapter `number` lacks."""
         made = {(line["version"], line["chapter"]) for line in self._spool.contents.versions}
-        missing = [v for v in policy.versions if (v, number) not in made]
+        missing = [v for v in policy.versions if v in PROFILES and (v, number) not in made]
         if not missing:
             return
         thumbnail = None
@@ -123,18 +145,7 @@ class _Maker:
         if thumbnail is not None and thumbnail.exists():
             self._put(f"chapter.{number:02}.jpg", thumbnail, "thumbnail", chapter=number)
         for version, line in files.items():
-            path = self._part(version)
-            self._put(
-                f"{version}.{number:02}.mp4",
-                path,
-                "version",
-                chapter=number,
-                from_ms=chapter.from_ms,
-                to_ms=chapter.to_ms,
-                source=self._sealed["key"],
-                source_sha256=self._sealed["sha256"],
-                **{name: line[name] for name in _TOLD},
-            )
+            self._put_version(version, number, chapter, line)
 
     def put_manifest(self) -> None:
         """Store the whole manifest once more, under another name."""
@@ -142,6 +153,20 @@ class _Maker:
         copy.unlink(missing_ok=True)
         copy.write_bytes((self._spool.folder / MANIFEST).read_bytes())
         self._store.put(self._key("versions.jsonl"), copy, self._opened["retain_until_ms"])
+
+    def _put_version(self, version: str, number: int, chapter: Chapter, line: dict[str, Any]) -> None:
+        self._put(
+            f"{version}.{number:02}.mp4",
+            self._part(version),
+            "version",
+            version=version,
+            chapter=number,
+            from_ms=chapter.from_ms,
+            to_ms=chapter.to_ms,
+            source=self._sealed["key"],
+            source_sha256=self._sealed["sha256"],
+            **{name: line[name] for name in _TOLD},
+        )
 
     def _run(
         self, chapter: Chapter, missing: list[str], thumbnail: Path | None, files: dict[str, dict[str, Any]]
@@ -194,7 +219,7 @@ class _Maker:
         return self._spool.folder / f"{version}.part"
 
 
-_TOLD = ("version", "sha256", "size", "head_size", "head_sha256", "duration_ms", "fragments")
+_TOLD = ("sha256", "head_size", "head_sha256", "duration_ms", "fragments")
 
 
 def _video_tracks(spool: RecordingSpool) -> tuple[str, ...]:

@@ -217,7 +217,7 @@ class TestRecordings:
         )
         assert load(env={"LIVESERVER_RECORDER_VERSIONS": ""}).recorder.versions == ()
         for wrong in ("hd", "web,web"):
-            with pytest.raises(ConfigError, match="a list out of web, archive"):
+            with pytest.raises(ConfigError, match="a list out of web, archive, parts"):
                 load(env={"LIVESERVER_RECORDER_VERSIONS": wrong})
 
     def test_the_longest_chapter_is_twice_the_shortest(self) -> None:

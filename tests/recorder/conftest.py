@@ -10,6 +10,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from recorder import upload
 from recorder.s3 import S3Settings
 
 from . import radosgw
@@ -19,6 +20,12 @@ from .radosgw import ACCESS_KEY, SECRET_KEY, RadosGateway
 _numbers = itertools.count()
 
 MakeBucket = Callable[..., S3Settings]
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts are sent again sooner than in the field."""
+    monkeypatch.setattr(upload, "PAUSE_S", 0.02)
 
 
 @pytest.fixture(scope="session")

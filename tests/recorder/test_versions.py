@@ -173,6 +173,30 @@ class TestManifest:
         assert track["codec_name"] == "webvtt"
 
 
+class TestParts:
+    async def test_chapters_of_the_recorded_media_are_cut_to_the_millisecond(self, tmp_path: Path) -> None:
+        async with recorder(tmp_path, "--versions", "parts", "--chapter-s", "2:4") as (process, node):
+            lines = await made(process, node, lesson(10))
+            recorded = {line["media_sha256"] for line in lines if line["type"] == "fragment"}
+            parts = [line for line in lines if line["type"] == "version"]
+            assert [(v["from_ms"], v["to_ms"]) for v in parts] == [(0, 3320), (3320, 6640), (6640, 10_000)]
+            for line in parts:
+                path, length_ms = process.object(line["key"]), line["to_ms"] - line["from_ms"]
+                assert {digest for _, _, digest, *_ in line["fragments"]} <= recorded
+                assert boxes(path) == ["ftyp", "moov", "mdat"]
+                assert duration_s(path) == pytest.approx(length_ms / 1000, abs=0.05)
+                first = -(-line["from_ms"] // 1000) * 1000
+                seconds = [at - line["from_ms"] for at in range(first, line["to_ms"], 1000)]
+                # A player shows nothing before 0; ffmpeg gives the pictures up to the keyframe all the same.
+                assert [at for at in flashes_ms(path) if at >= 0] == pytest.approx(seconds, abs=5)
+                beeps = [at for at in beeps_ms(path) if at < length_ms]
+                assert beeps == pytest.approx(seconds, abs=40)
+                assert_decodes(path)
+            tracks = [[s["codec_type"] for s in probe(process.object(v["key"]))["streams"]] for v in parts]
+            assert tracks == [["video", "audio"], ["video", "audio", "video"], ["video", "audio", "video"]]
+            assert flashes_ms(process.object(parts[2]["key"]), 1)[-1] == pytest.approx(9000 - 6640, abs=5)
+
+
 class TestSealing:
     async def test_waits_for_no_version(self, tmp_path: Path) -> None:
         async with recorder(tmp_path, *OPTIONS) as (process, node):
