@@ -23,6 +23,7 @@ from liveserver.store import Lesson, Recording, Store, StoredObject, open_store
 from recorder.client import RecorderClient
 from recorder.lock import Proof
 from recorder.s3 import S3Settings, S3Store
+from tests.drivers.process import until
 from tests.drivers.server import Server, request
 
 from .conftest import MakeBucket
@@ -211,7 +212,6 @@ def playing(bucket: S3Settings, tmp_path_factory: pytest.TempPathFactory) -> Any
         folder = tmp_path_factory.mktemp("playing")
         server = Server(
             folder,
-            LIVESERVER_RECORDER_ENABLED="false",
             LIVESERVER_OBJECTS_S3_BUCKET=bucket.bucket,
             LIVESERVER_OBJECTS_S3_ENDPOINT=bucket.endpoint,
             LIVESERVER_OBJECTS_S3_PREFIX=bucket.prefix,
@@ -258,7 +258,16 @@ class TestPlayback:
         head = request("HEAD", url)
         assert (head.status, head.headers["Content-Length"]) == (200, str(len(CONTENT)))
         assert request("GET", url, headers={"Range": "bytes=700000-"}).status == 416
-        assert server.api("GET", "/storage").json["store"] == "s3"
+
+    def test_the_servers_own_recorder_has_tried_the_locks(self, playing: Any) -> None:
+        server = playing()
+        found = until(
+            lambda: told if (told := server.api("GET", "/storage").json)["lock"] == "proven" else None,
+            "the trial's result in the API",
+        )
+        assert (found["store"], found["alarms"], found["unlocked_objects"]) == ("s3", [], 0)
+        metrics = request("GET", f"{server.base_url}/metrics").body.decode()
+        assert "liveserver_archive_lock_proven 1.0" in metrics
 
     def test_sends_players_to_the_bucket_where_they_reach_it(self, playing: Any, bucket: S3Settings) -> None:
         server = playing(LIVESERVER_OBJECTS_S3_PUBLIC_URL=bucket.endpoint)
