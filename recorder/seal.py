@@ -11,7 +11,9 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -29,6 +31,7 @@ MAX_GAPS_TOLD = 200  # in the event; the manifest has them all
 TAIL_MS = 500  # a track that ends earlier than another by more is drawn out with a still, or silence
 NOTED_TAIL_MS = 3_000
 _COPY_BYTES = 1024 * 1024
+_AHEAD = 16  # fragments written but not hashed yet
 _SEALED_MANIFEST = "manifest.part"
 
 
@@ -227,14 +230,20 @@ def write_file(folder: Path, path: Path, layout: mp4.Layout, stop: threading.Eve
     path.unlink(missing_ok=True)
     sources: dict[str, BinaryIO] = {}
     try:
-        with path.open("wb", buffering=_COPY_BYTES) as target:
+        # Hashing takes as long as writing and lets other threads run: they go side by side.
+        with path.open("wb", buffering=_COPY_BYTES) as target, ThreadPoolExecutor(1) as hasher:
+            behind: deque[Future[None]] = deque()
             target.write(layout.head)
             for _, chunk, _ in layout.placed:
                 if stop.is_set():
                     raise StoppedError
                 media = _media(folder, chunk.key, sources)
-                digest.update(media)
+                behind.append(hasher.submit(digest.update, media))
                 target.write(media)
+                if len(behind) > _AHEAD:
+                    behind.popleft().result()
+            for update in behind:
+                update.result()
             target.flush()
             os.fsync(target.fileno())
     finally:
