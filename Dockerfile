@@ -1,7 +1,8 @@
 # Small, without compilers or root. Build: docker build -t liveserver .
 # Run:  docker run --network host -v lectern:/data liveserver
 # or, behind the container network, with the address that browsers can reach:
-#       docker run -p 8080:8080 -p 8080:8080/udp -e LIVESERVER_RTC_ADVERTISE=192.0.2.10 -v lectern:/data liveserver
+#       docker run -p 8080:8080 -p 8082:8082 -p 8082:8082/udp -e LIVESERVER_RTC_ADVERTISE=192.0.2.10 \
+#           -v lectern:/data liveserver
 
 FROM python:3.12-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
@@ -30,12 +31,12 @@ ENV PATH=/opt/liveserver/bin:$PATH \
     LIVESERVER_DATA_DIR=/data \
     LIVESERVER_HTTP_HOST=0.0.0.0 \
     LIVESERVER_HTTP_PORT=8080 \
-    LIVESERVER_RTC_PORT=8080 \
+    LIVESERVER_RTC_PORT=8082 \
     LIVESERVER_CONTROL_PORT=8081
 WORKDIR /data
 VOLUME /data
 USER 10001
-EXPOSE 8080/tcp 8081/tcp 8080/udp
+EXPOSE 8080/tcp 8081/tcp 8082/tcp 8082/udp
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:%s/healthz' % os.environ['LIVESERVER_HTTP_PORT'], timeout=2)"]

@@ -233,8 +233,11 @@ def _bind_front(config: Config, flags: Flags, clock: Clock) -> Front:
 
 
 def _listen_tcp(forwarder: Forwarder, config: Config) -> None:
+    """On the number of the media port, unless that is to be a page's or the guard's: then on any other."""
+    taken = {config.http.port, config.control.port}
+    port = forwarder.front.port if forwarder.front.port not in taken else 0
     try:
-        forwarder.listen_tcp(config.rtc.host)
+        forwarder.listen_tcp(config.rtc.host, port)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise StartError(f"cannot listen for media on TCP {config.rtc.host}: {reason}") from error

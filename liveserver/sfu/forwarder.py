@@ -68,9 +68,9 @@ class Forwarder:
         self._finish: asyncio.TimerHandle | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
-    def listen_tcp(self, host: str) -> None:
-        """Offer ICE-TCP too, on the number of the UDP port where that is free. Raises OSError."""
-        self.tcp = TcpPort.bind(host, self.front.port, self.front, self._handle)
+    def listen_tcp(self, host: str, port: int) -> None:
+        """Offer ICE-TCP too, on `port` where that is free (0: any). Raises OSError."""
+        self.tcp = TcpPort.bind(host, port, self.front, self._handle)
         passive = [Candidate(address, self.tcp.port, "tcp") for address in self._addresses]
         self._server = replace(self._server, candidates=[*self._server.candidates, *passive])
 
