@@ -177,6 +177,14 @@ class Rooms:
                 titles[recording.lesson] = lesson_or_none.title if lesson_or_none else ""
         return {"items": [shapes.recording(r, titles[r.lesson]) for r in page], "next": following}
 
+    async def recording(self, recording_id: str) -> Json:
+        """One recording. Raises PeerError `not_found`."""
+        found = await self._store.recording(recording_id)
+        if found is None:
+            raise PeerError("not_found", "there is no such recording", status=404)
+        lesson = await self._store.lesson(found.lesson)
+        return shapes.recording(found, lesson.title if lesson else "")
+
     # --- media and control ---
 
     async def publish(self, lesson_id: str, claims: Claims, offer: str) -> Answer:

@@ -51,11 +51,15 @@ class Claims:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What a verified link names; `token_id` lets the store refuse a second use."""
+    """What a verified link names, and for whom it was made, if that was said.
+
+    `token_id` lets the store refuse a second use.
+    """
 
     subject: str
     expires_at_s: int
     token_id: str
+    name: str = ""
 
 
 class Tokens:
@@ -106,14 +110,16 @@ class Tokens:
             token_id=_text(payload, "jti"),
         )
 
-    def sign_link(self, kind: str, subject: str, now_s: int, ttl_s: int) -> str:
-        """A link of `kind` ("recording", "setup") to `subject`; good for nothing else."""
-        return self._sign(_LINK_AUDIENCE + kind, {"sub": subject}, now_s, ttl_s)
+    def sign_link(self, kind: str, subject: str, now_s: int, ttl_s: int, name: str = "") -> str:
+        """A link of `kind` ("recording", "setup") to `subject`, made for `name`; good for nothing else."""
+        own = {"sub": subject, "name": name} if name else {"sub": subject}
+        return self._sign(_LINK_AUDIENCE + kind, own, now_s, ttl_s)
 
     def verify_link(self, kind: str, token: str | None, now_s: int) -> Link:
         """What a link of `kind` names; raises as `verify` does."""
         payload = self._open(_LINK_AUDIENCE + kind, token, now_s)
-        return Link(_text(payload, "sub"), _whole(payload, "exp"), _text(payload, "jti"))
+        name = _text(payload, "name") if "name" in payload else ""
+        return Link(_text(payload, "sub"), _whole(payload, "exp"), _text(payload, "jti"), name)
 
     def _sign(self, audience: str, own: Mapping[str, str], now_s: int, ttl_s: int) -> str:
         payload = {

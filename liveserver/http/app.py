@@ -9,7 +9,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
 from liveserver.core.errors import PeerError
-from liveserver.http import diagnostics, fields, health, openapi, pages, playback, whep, whip, ws
+from liveserver.http import diagnostics, fields, health, openapi, pages, playback, watch, whep, whip, ws
 from liveserver.http.api import ledger, lessons, recordings, setup, storage
 from liveserver.http.auth import authorise
 from liveserver.http.carrier import WebSocketCarrier
@@ -24,7 +24,7 @@ from liveserver.http.routes import Next, Route
 def public_routes(*, test_hooks: bool) -> tuple[Route, ...]:
     """Every route of the public port."""
     api = (*lessons.ROUTES, *recordings.ROUTES, *storage.ROUTES, *ledger.ROUTES, *setup.ROUTES)
-    media = (*whip.ROUTES, *whep.ROUTES, *ws.ROUTES, *playback.ROUTES)
+    media = (*whip.ROUTES, *whep.ROUTES, *ws.ROUTES, *playback.ROUTES, *watch.ROUTES)
     known = (*api, *media, *health.ROUTES, *diagnostics.routes(test_hooks=test_hooks), *pages.routes())
     return (*known, openapi.route(known))
 

@@ -10,7 +10,7 @@ import web as lectern
 from liveserver.core.errors import PeerError
 from liveserver.http.assets import Asset, folder
 from liveserver.http.context import AnyCall, base_url
-from liveserver.http.routes import LESSON, Handler, Route, Scope
+from liveserver.http.routes import LESSON, RECORDING, Handler, Route, Scope
 
 _ADDRESSES = {
     "portal": "/",
@@ -19,6 +19,7 @@ _ADDRESSES = {
     "moderate": "/moderate",
     "admin": "/admin",
     "inspect": "/inspect",
+    "watch": f"/watch/{RECORDING}",
 }
 # Each page has one shell, filled in per address people come by; those are few, and clients choose them.
 _MAX_SHELLS = 64

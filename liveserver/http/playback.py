@@ -14,10 +14,10 @@ from liveserver.core.errors import PeerError
 from liveserver.http.connections import CONNECTIONS
 from liveserver.http.context import AnyCall, Call
 from liveserver.http.fields import text
-from liveserver.http.ports import Bucket, Keeper, StoredObject
+from liveserver.http.ports import Bucket, Keeper, StoredObject, StoredRecording
 from liveserver.http.problems import RefusalError
 from liveserver.http.routes import RECORDING, Route, Scope
-from liveserver.tokens import TOKEN_MAX_CHARS
+from liveserver.tokens import TOKEN_MAX_CHARS, Link
 from recorder.objects import ObjectError
 
 LINK_KIND = "recording"
@@ -28,6 +28,24 @@ _CHUNK_BYTES = 256 * 1024
 @dataclass(frozen=True, slots=True)
 class PlaybackQuery:
     link: str = text(1, TOKEN_MAX_CHARS)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An object as clients get it. `direct`: they may be sent to the bucket for it. A page's pictures and
+    texts are of its own origin or not shown at all, so those pass through here."""
+
+    file_name: str
+    content_type: str = "video/mp4"
+    direct: bool = True
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {
+            "Content-Type": self.content_type,
+            "Content-Disposition": f'inline; filename="{self.file_name}"',
+            **_NO_STORE,
+        }
 
 
 class _File(web.FileResponse):
@@ -45,40 +63,51 @@ class _File(web.FileResponse):
                 connections.request_ended(transport)
 
 
-async def play(call: Call[None, PlaybackQuery]) -> web.StreamResponse:
-    """The MP4, whole or the range asked for (RFC 9110 14)."""
-    services, wanted = call.services, call.request.match_info["recording"]
+def playback_link(call: AnyCall, recording: str) -> tuple[str, int]:
+    """A link to `recording` for the call's bearer, and when it ends, in seconds since 1970."""
+    services = call.services
+    ttl_s, now_s = int(services.config.tokens.playback_link.s), services.clock.wall_s()
+    link = services.tokens.sign_link(LINK_KIND, recording, now_s, ttl_s, call.bearer.name)
+    return link, now_s + ttl_s
+
+
+def opened(call: Call[None, PlaybackQuery]) -> Link:
+    """The call's link, which is for the recording in its path; PeerError 401 or 403 for any other."""
+    services = call.services
     link = services.tokens.verify_link(LINK_KIND, call.query.link, services.clock.wall_s())
-    if link.subject != wanted:
+    if link.subject != call.request.match_info["recording"]:
         raise PeerError("forbidden", "the link is for another recording", status=HTTPStatus.FORBIDDEN)
-    recording = await services.store.recording(wanted)
+    return link
+
+
+async def sealed(call: Call[None, PlaybackQuery]) -> StoredRecording:
+    """The recording that the call's link opens."""
+    recording = await call.services.store.recording(opened(call).subject)
     if recording is None or recording.state != "sealed":
         raise PeerError("not_found", "there is no such sealed recording", status=HTTPStatus.NOT_FOUND)
-    path = services.config.objects_dir / recording.path
+    return recording
+
+
+async def play(call: Call[None, PlaybackQuery]) -> web.StreamResponse:
+    """The MP4, whole or the range asked for (RFC 9110 14)."""
+    recording = await sealed(call)
+    return await send(call, recording.path, Sent(f"{recording.id}.mp4"))
+
+
+async def send(call: AnyCall, key: str, sent: Sent) -> web.StreamResponse:
+    """The object `key` from the disk or from the bucket. PeerError `not_found` where it is in neither."""
+    services = call.services
+    path = services.config.objects_dir / key
     if services.keeper is not None and not path.is_file():
-        found = await services.keeper.located(recording.path)
+        found = await services.keeper.located(key)
         if found is not None:
-            return await _from_bucket(call, services.keeper, found, wanted)
+            return await _from_bucket(call, services.keeper, found, sent)
     _check_file(path, services.config.objects_dir)
     _check_range(call.request, path.stat().st_size)
-    return _File(
-        path,
-        chunk_size=_CHUNK_BYTES,
-        headers=_headers(wanted),
-    )
+    return _File(path, chunk_size=_CHUNK_BYTES, headers=sent.headers)
 
 
-def _headers(recording: str) -> dict[str, str]:
-    return {
-        "Content-Type": "video/mp4",
-        "Content-Disposition": f'inline; filename="{recording}.mp4"',
-        "Cache-Control": "private, no-store",
-    }
-
-
-async def _from_bucket(
-    call: AnyCall, keeper: Keeper, found: StoredObject, recording: str
-) -> web.StreamResponse:
+async def _from_bucket(call: AnyCall, keeper: Keeper, found: StoredObject, sent: Sent) -> web.StreamResponse:
     """From the bucket: the player is sent there where browsers reach it, else the bytes pass through here.
 
     A signed address keeps media off the process that forwards lessons, and ends with the link that was asked
@@ -88,13 +117,13 @@ async def _from_bucket(
     try:
         bucket = await keeper.remote()
         public = services.config.objects.s3_public_url.rstrip("/")
-        if public:
+        if public and sent.direct:
             ttl_s = int(services.config.tokens.playback_link.s)
-            name = f"{recording}.mp4"
+            name = sent.file_name
             address = await asyncio.to_thread(bucket.presigned, found.key, found.version, ttl_s, name, public)
             return web.Response(status=HTTPStatus.FOUND, headers={"Location": address, **_NO_STORE})
         _check_range(call.request, found.size)
-        return await _stream(call.request, bucket, found, recording)
+        return await _stream(call.request, bucket, found, sent)
     except ObjectError as error:
         raise PeerError("not_found", "the recording's file is not here", status=404) from error
     except OSError as error:
@@ -102,14 +131,14 @@ async def _from_bucket(
 
 
 async def _stream(
-    request: web.Request, bucket: Bucket, found: StoredObject, recording: str
+    request: web.Request, bucket: Bucket, found: StoredObject, sent: Sent
 ) -> web.StreamResponse:
     wanted = request.http_range
     start = wanted.start or 0
     start = max(0, found.size + start) if start < 0 else start
     stop = min(wanted.stop if wanted.stop is not None else found.size, found.size)
     is_part = wanted.start is not None
-    response = web.StreamResponse(status=206 if is_part else 200, headers=_headers(recording))
+    response = web.StreamResponse(status=206 if is_part else 200, headers=sent.headers)
     response.headers["Accept-Ranges"] = "bytes"
     response.content_length = stop - start
     if is_part:

@@ -99,6 +99,18 @@ SCHEMAS: dict[str, Schema] = {
         },
     ),
     "RecordingList": _list("Recording"),
+    "Chapter": _object(
+        {"from_ms": _COUNT, "to_ms": _COUNT, "thumbnail": _or_null(_TEXT), "url": _or_null(_TEXT)}
+    ),
+    "Watch": _object(
+        {
+            "recording": _ref("Recording"),
+            "viewer": {"type": "string", "description": "Whose name the picture is marked with"},
+            "expires_at": {**_TIME, "description": "When the addresses end"},
+            "chapters": {"type": "array", "items": _ref("Chapter")},
+            "chapters_url": {**_or_null(_TEXT), "description": "The chapters as WebVTT"},
+        }
+    ),
     "Storage": _object(
         {
             "store": {"type": "string", "enum": ["disk", "s3"]},

@@ -14,7 +14,7 @@ from liveserver.http.app import public_routes
 from tests.drivers.server import Server, request
 from tests.http.test_requests import is_problem
 
-PAGES = ("/", "/teach/{lesson}", "/learn/{lesson}", "/moderate", "/admin", "/inspect")
+PAGES = ("/", "/teach/{lesson}", "/learn/{lesson}", "/moderate", "/admin", "/inspect", "/watch/{lesson}")
 FORWARDED = {"X-Forwarded-For": "203.0.113.9"}
 
 

@@ -7,13 +7,15 @@ from typing import Any
 
 from aiohttp import web
 
+from liveserver.core.errors import PeerError
 from liveserver.core.permissions import Permission
 from liveserver.http.answers import json_answer
 from liveserver.http.api import PREFIX
 from liveserver.http.context import AnyCall, Call, base_url
 from liveserver.http.fields import text, whole
-from liveserver.http.playback import LINK_KIND
-from liveserver.http.routes import LESSON, Route, Scope
+from liveserver.http.playback import playback_link
+from liveserver.http.routes import LESSON, RECORDING, Route, Scope
+from liveserver.http.watch import shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,16 @@ async def everywhere(call: Call[None, RecordingsQuery]) -> web.Response:
     return await _listed(call, None)
 
 
+async def watch(call: Call[None, None]) -> web.Response:
+    """What the player's page shows; the links in it end after `tokens.playback_link`, and can be asked for
+    again with the same token."""
+    recording = await call.services.rooms.recording(call.request.match_info["recording"])
+    if not call.bearer.covers(recording["lesson"]):
+        raise PeerError("forbidden", "the token is for another lesson", status=403)
+    link, expires_at_s = playback_link(call, recording["id"])
+    return json_answer(await shown(call, recording, link, expires_at_s, call.bearer.name))
+
+
 async def _listed(call: Call[None, RecordingsQuery], lesson: str | None) -> web.Response:
     found = await call.services.rooms.recordings(lesson, call.query.after, call.query.limit)
     return json_answer({**found, "items": [_with_url(call, item) for item in found["items"]]})
@@ -40,9 +52,7 @@ def _with_url(call: AnyCall, recording: dict[str, Any]) -> dict[str, Any]:
     """`recording` and the address that plays it, null until it is sealed."""
     if recording["state"] != "sealed":
         return {**recording, "url": None}
-    services = call.services
-    ttl_s = int(services.config.tokens.playback_link.s)
-    link = services.tokens.sign_link(LINK_KIND, recording["id"], services.clock.wall_s(), ttl_s)
+    link, _ = playback_link(call, recording["id"])
     return {**recording, "url": f"{base_url(call.request)}/recordings/{recording['id']}?link={link}"}
 
 
@@ -66,5 +76,14 @@ ROUTES = (
         {200: ("A page of recordings", "RecordingList")},
         Permission.LIST_RECORDINGS,
         query=RecordingsQuery,
+    ),
+    Route(
+        "GET",
+        f"{PREFIX}/recordings/{RECORDING}",
+        watch,
+        "A recording with its chapters, gaps and addresses to play it from",
+        Scope.ANY,
+        {200: ("What the player shows", "Watch")},
+        Permission.SEE_RECORDINGS,
     ),
 )

@@ -15,6 +15,7 @@ const PATHS = {
   people: 'M9 5a3 3 0 1 1 0 6 3 3 0 0 1 0-6M3 20c0-4 2.5-6 6-6s6 2 6 6M16 5.2a3 3 0 0 1 0 5.6M18 14.6c2 .8 3 2.6 3 5.4',
   chat: 'M4 5h16v11H10l-4 4v-4H4z',
   sound: 'M4 9v6h4l5 4V5L8 9zM16 9a4 4 0 0 1 0 6M18.5 6.5a8 8 0 0 1 0 11',
+  soundOff: 'M4 9v6h4l5 4V5L8 9zM17 9.5l5 5M22 9.5l-5 5',
   full: 'M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5',
   fit: 'M3 6h18v12H3zM8 10v4M16 10v4',
   cut: 'M12 3a9 9 0 1 1 0 18 9 9 0 0 1 0-18M6 6l12 12',

@@ -1,12 +1,13 @@
-/** All recordings: what state they are in, how long they are kept, play and save. */
+/** All recordings: what state they are in, how long they are kept, watch and save. */
 import { button } from './button.js';
-import { freshAddress, play, recordingColumns } from './recordings.js';
+import { freshAddress, recordingColumns } from './recordings.js';
 import { table } from './table.js';
 import { toast } from './toast.js';
 import { getAll } from '../lib/api.js';
 import { el, setText } from '../lib/dom.js';
 import { t } from '../lib/i18n.js';
 import { explain } from '../lib/problems.js';
+import { goTo } from '../lib/session.js';
 
 const PATH = '/recordings?limit=200';
 
@@ -37,8 +38,8 @@ export function recordingsSection({ more = () => [], loaded = null } = {}) {
     const name = row.title || row.lesson;
     const waiting = row.state !== 'sealed';
     return [
-      button(t('recording.play'), { kind: 'quiet', symbol: 'play', disabled: waiting, 'aria-label': t('recording.play_of', { name }),
-        press: () => withAddress(row, (address) => play(row, address)) }),
+      button(t('recording.watch'), { kind: 'quiet', symbol: 'play', disabled: waiting, 'aria-label': t('recording.watch_of', { name }),
+        testid: 'watch-recording', press: () => goTo(`/watch/${encodeURIComponent(row.id)}`) }),
       button(t('recording.save'), { kind: 'quiet', symbol: 'download', disabled: waiting, 'aria-label': t('recording.save_of', { name }),
         press: () => withAddress(row, (href) => el('a', { href, download: `${row.id}.mp4` }).click()) }),
       ...more(row),

@@ -40,14 +40,6 @@ export function recordingColumns(actions) {
   ];
 }
 
-/** Plays over range requests; the address is signed for ten minutes, so it is asked for when needed. */
-export function play(row, address) {
-  const problem = el('p', { class: 'problem', role: 'alert' });
-  const video = el('video', { class: 'player', controls: true, src: address, preload: 'metadata', playsinline: true,
-    'aria-label': name(row), on: { error: () => { problem.textContent = t('recording.no_play'); } } });
-  return tell({ title: name(row), wide: true, body: [video, problem] }).finally(() => video.removeAttribute('src'));
-}
-
 /** A fresh signed address of one recording, on this page's own origin. */
 export async function freshAddress(row, read) {
   const items = await read();

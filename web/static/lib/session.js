@@ -8,7 +8,7 @@ const key = (name) => `lectern.${name}:${location.pathname}`;
 function take() {
   const fragment = new URLSearchParams(location.hash.slice(1));
   let found = false;
-  for (const name of ['token', 'setup']) {
+  for (const name of ['token', 'setup', 'link']) {
     if (!fragment.has(name)) continue;
     sessionStorage.setItem(key(name), fragment.get(name));
     found = true;
@@ -25,6 +25,8 @@ addEventListener('hashchange', () => {
 });
 
 export const token = () => sessionStorage.getItem(key('token'));
+/** A link signed for one recording, for people without a token. */
+export const link = () => sessionStorage.getItem(key('link'));
 export const setupToken = () => sessionStorage.getItem(key('setup'));
 
 /** The set-up link was used: this tab is now the administrator's. */
@@ -33,7 +35,13 @@ export function becomeAdministrator(fresh) {
   sessionStorage.removeItem(key('setup'));
 }
 
-/** `/learn/abc` → `abc`; null where the address names no lesson. */
+/** Opens another of this server's pages in this tab, as the same person. */
+export function goTo(pathname) {
+  sessionStorage.setItem(`lectern.token:${pathname}`, token());
+  location.assign(pathname + location.search);
+}
+
+/** `/learn/abc` → `abc`; null where the address names no lesson (or, of `/watch/…`, no recording). */
 export function lessonId() {
   const part = location.pathname.split('/')[2];
   return part ? decodeURIComponent(part) : null;

@@ -1,6 +1,7 @@
 /** After the class: what became of the recording, with the hash that anybody can check. */
 import { stateBadge } from '../../components/badge.js';
 import { button } from '../../components/button.js';
+import { goTo } from '../../lib/session.js';
 import { el } from '../../lib/dom.js';
 import * as format from '../../lib/format.js';
 import { t } from '../../lib/i18n.js';
@@ -30,10 +31,12 @@ export function farewell(broadcast) {
 
 function recordingFacts(recordings) {
   if (!recordings?.length) return [el('p', { role: 'status' }, t('teach.sealing'))];
-  return recordings.map((one) => el('dl', { class: 'about' },
+  return recordings.flatMap((one) => [el('dl', { class: 'about' },
     el('dt', {}, t('recording.started')), el('dd', { class: 'figure' }, format.dateTime(one.started_at)),
     el('dt', {}, t('recording.state')), el('dd', {}, stateBadge(one.state)),
     el('dt', {}, t('recording.duration')), el('dd', { class: 'figure' }, format.elapsed(one.duration_ms)),
     el('dt', {}, t('recording.size')), el('dd', { class: 'figure' }, format.size(one.size)),
-    el('dt', {}, 'SHA-256'), el('dd', { class: 'hash' }, one.sha256 ?? t('teach.sealing'))));
+    el('dt', {}, 'SHA-256'), el('dd', { class: 'hash' }, one.sha256 ?? t('teach.sealing'))),
+  one.state === 'sealed' && button(t('recording.watch'), { symbol: 'play', testid: 'watch-recording',
+    press: () => goTo(`/watch/${encodeURIComponent(one.id)}`) })].filter(Boolean));
 }

@@ -1,0 +1,148 @@
+/** A recording: the picture with the viewer's name over it, chapters, and what proves what is seen. */
+import { button } from '../components/button.js';
+import { topbar } from '../components/topbar.js';
+import { get, request } from '../lib/api.js';
+import { el, mount } from '../lib/dom.js';
+import { t } from '../lib/i18n.js';
+import { explain } from '../lib/problems.js';
+import { lessonId, link, token } from '../lib/session.js';
+import { chapterList } from './watch/chapters.js';
+import { factsPanel } from './watch/facts.js';
+import { keys } from './watch/keys.js';
+import { Playback, pieces } from './watch/playback.js';
+import { player } from './watch/player.js';
+import { watermark } from './watch/watermark.js';
+
+const RENEW_MS = 15_000; // an address that fails sooner than that after a fresh one is not expired
+const LOOK_MS = 3_000;
+const NOT_PLAYED = { failed: 'watch.failed_recording', deleted: 'recording.deleted' };
+
+const id = encodeURIComponent(lessonId());
+const bar = topbar(t('watch.title'));
+const main = el('main', { class: 'watch', tabindex: '-1' });
+const { origin } = location;
+
+/** By token, which can be asked with again and again, or by a link that ends when it ends. */
+async function read() {
+  if (token()) return get(`/recordings/${id}`);
+  if (!link()) return get(`/recordings/${id}`); // says which link is needed
+  return (await request(`/recordings/${id}/about?link=${encodeURIComponent(link())}`)).json();
+}
+
+/** Addresses on this page's own origin, whatever name the server goes by. */
+function local(told) {
+  const own = (url) => {
+    if (!url) return null;
+    const address = new URL(url, origin);
+    return address.pathname + address.search;
+  };
+  return { ...told, chapters_url: own(told.chapters_url), recording: { ...told.recording, url: own(told.recording.url) },
+    chapters: told.chapters.map((one) => ({ ...one, url: own(one.url), thumbnail: own(one.thumbnail) })) };
+}
+
+function words(text, hint, ...actions) {
+  main.replaceChildren(el('div', { class: 'watch-player' }, el('div', { class: 'stage' },
+    el('div', { class: 'stage-curtain', role: 'status', testid: 'words' }, el('p', { class: 'stage-words' }, text),
+      hint && el('p', { class: 'stage-advice' }, hint), el('div', { class: 'row' }, actions)))));
+}
+
+const again = () => button(t('action.retry'), { kind: 'primary', press: () => location.reload() });
+
+function refused(problem) {
+  if (problem.code === 'token_expired') words(t('watch.expired'), t('watch.expired_hint'));
+  else if (problem.code === 'not_found') words(t('watch.unknown'), t('watch.unknown_hint'));
+  else words(t('watch.no_entry'), explain(problem), again());
+}
+
+async function open() {
+  words(t('watch.opening'));
+  try {
+    const told = local(await read());
+    const { recording } = told;
+    bar.name(recording.title || recording.lesson);
+    if (recording.state === 'sealed') play(told);
+    else if (NOT_PLAYED[recording.state]) words(t(NOT_PLAYED[recording.state]), recording.detail);
+    else waitForSeal();
+  } catch (problem) {
+    refused(problem);
+  }
+}
+
+function waitForSeal() {
+  words(t('watch.sealing'), t('watch.sealing_hint'));
+  setTimeout(open, LOOK_MS);
+}
+
+function play(told) {
+  const { recording, chapters, viewer } = told;
+  const gaps = recording.gaps ?? [];
+  const list = pieces(told);
+  const durationMs = list.at(-1).to;
+  const video = el('video', { class: 'stage-video', testid: 'stage', playsinline: true, preload: 'metadata', disablepictureinpicture: true,
+    disableremoteplayback: true, controlslist: 'nodownload noplaybackrate', poster: chapters[0]?.thumbnail, 'aria-label': t('stage.label') });
+  const playback = new Playback(video);
+  const view = player({ video, playback, chapters, gaps, durationMs });
+  const seek = (ms) => playback.seek(ms);
+  const side = chapterList({ chapters, gaps, seek });
+  const composed = chapters.some(({ url }) => url);
+  video.addEventListener('click', () => playback.toggle());
+  video.addEventListener('contextmenu', (event) => event.preventDefault());
+  playback.on('time', () => view.show(playback.atMs, side.show(playback.atMs)));
+  renewal(playback, view);
+  main.replaceChildren(view.node, side.node, factsPanel({ recording: { ...recording, gaps }, composed, seek }));
+  watermark(view.picture, viewer);
+  if (told.chapters_url) track(video, playback, told.chapters_url);
+  keys({ playback, view, chapters });
+  playback.open(list);
+  side.show(0);
+  document.documentElement.dataset.played = composed ? 'composed' : 'sealed';
+}
+
+/** A file that fails may have outlived its address: a fresh one goes on at the same place. */
+function renewal(playback, view) {
+  let renewed = performance.now();
+
+  async function renew() {
+    renewed = performance.now();
+    try {
+      playback.open(pieces(local(await read())));
+      view.say(null);
+    } catch (problem) {
+      if (problem.code === 'token_expired') view.say(t('watch.expired'), t('watch.expired_hint'));
+      else view.say(t('watch.stopped'), explain(problem), retry());
+    }
+  }
+
+  const retry = () => button(t('action.retry'), { kind: 'primary', press: renew });
+  playback.on('failed', () => {
+    if (performance.now() - renewed > RENEW_MS) renew();
+    else view.say(t('watch.stopped'), t('watch.stopped_hint'), retry());
+  });
+}
+
+/** The chapters as a text track; its times follow the file that plays. */
+function track(video, playback, src) {
+  const node = el('track', { kind: 'chapters', src, srclang: document.documentElement.lang, label: t('watch.chapters'), default: true });
+  let starts = null;
+
+  function shift() {
+    const cues = [...(node.track.cues ?? [])];
+    starts ??= cues.length ? cues.map(({ startTime, endTime }) => [startTime, endTime]) : null;
+    const offset = playback.offsetMs / 1000;
+    cues.forEach((cue, index) => {
+      const [from, to] = starts?.[index] ?? [cue.startTime, cue.endTime];
+      cue.startTime = Math.max(0, from - offset);
+      cue.endTime = Math.max(0, to - offset);
+    });
+  }
+
+  node.addEventListener('load', shift);
+  video.addEventListener('loadedmetadata', shift);
+  video.append(node);
+  node.track.mode = 'hidden';
+}
+
+mount(bar.node, main);
+open();
+// Drawn: for tests and for support.
+document.documentElement.dataset.page = 'watch';
