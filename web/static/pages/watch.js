@@ -123,20 +123,21 @@ function renewal(playback, view) {
 /** The chapters as a text track; its times follow the file that plays. */
 function track(video, playback, src) {
   const node = el('track', { kind: 'chapters', src, srclang: document.documentElement.lang, label: t('watch.chapters'), default: true });
-  let starts = null;
+  let cues = [];
 
+  // A time before the file's start cannot be said: what is over there is an empty cue at its start.
   function shift() {
-    const cues = [...(node.track.cues ?? [])];
-    starts ??= cues.length ? cues.map(({ startTime, endTime }) => [startTime, endTime]) : null;
-    const offset = playback.offsetMs / 1000;
-    cues.forEach((cue, index) => {
-      const [from, to] = starts?.[index] ?? [cue.startTime, cue.endTime];
-      cue.startTime = Math.max(0, from - offset);
-      cue.endTime = Math.max(0, to - offset);
-    });
+    const inFile = (seconds) => Math.max(0, seconds - playback.offsetMs / 1000);
+    for (const { cue, from, to } of cues) {
+      cue.endTime = inFile(to);
+      cue.startTime = inFile(from);
+    }
   }
 
-  node.addEventListener('load', shift);
+  node.addEventListener('load', () => {
+    cues = [...node.track.cues].map((cue) => ({ cue, from: cue.startTime, to: cue.endTime }));
+    shift();
+  });
   video.addEventListener('loadedmetadata', shift);
   video.append(node);
   node.track.mode = 'hidden';
