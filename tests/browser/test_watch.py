@@ -166,13 +166,39 @@ class TestPlaying:
         assert recorded[2]["recording"]["sha256"] in tab.text(by_testid("hash"))
 
 
+class TestBeforeThereAreVersions:
+    def test_the_sealed_file_is_played_with_its_chapters(self, watch, recorded):
+        server, lesson, told = recorded
+        made = sorted((server.data / "recordings/objects" / lesson.id).glob("*.web.*.mp4"))
+        assert len(made) == len(told["chapters"])
+        for path in made:
+            path.rename(path.with_suffix(".away"))
+        try:
+            tab = watch()
+            tab.wait_sees(CHAPTER)
+            tab.click(f"{CHAPTER} >> nth=2")
+            tab.until(lambda: current(tab) == [2], "the third chapter")
+            tab.click(PLAY)
+            tab.wait_moving()
+            seen = video(tab)
+            assert ".web." not in seen["src"]
+            assert seen["at"] * 1000 >= told["chapters"][2]["from_ms"]
+            tab.until(
+                lambda: video(tab)["paused"] and shown_ms(tab) > told["chapters"][2]["to_ms"] - 500, "its end"
+            )
+        finally:
+            for path in made:
+                path.with_suffix(".away").rename(path)
+
+
 class TestTheWatermark:
     def test_names_the_viewer_moves_and_comes_again(self, watch, recorded):
         tab = watch()
         tab.wait_sees(WATERMARK)
         name = recorded[0].api("GET", f"/recordings/{recorded[2]['recording']['id']}", role="inspector").json
         assert name["viewer"] in tab.text(WATERMARK)
-        place = f"() => {{ const s = document.querySelector('{WATERMARK}')?.style; return s && s.left + s.top; }}"
+        mark = f"document.querySelector('{WATERMARK}')"
+        place = f"() => {mark} && {mark}.style.left + {mark}.style.top"
         first = tab.evaluate(place)
         tab.evaluate(f"() => document.querySelector('{WATERMARK}').remove()")
         tab.until(lambda: tab.evaluate(place) not in (None, first), "it came again, elsewhere", timeout_s=15)
@@ -248,6 +274,13 @@ class TestTheLook:
         tab.click(PLAY)
         tab.wait_moving()
         look_at(tab, f"watch-{lang}-{size}")
+        tab.click(FULL)
+        tab.until(lambda: tab.evaluate("() => !!document.fullscreenElement"), "full screen")
+        look_at(tab, f"watch-full-{lang}-{size}")
+        tab.press("f")
+        tab.until(lambda: tab.evaluate("() => !document.fullscreenElement"), "the page again")
+        tab.evaluate("() => document.querySelector('.watch-facts').scrollIntoView()")
+        look_at(tab, f"watch-facts-{lang}-{size}")
         after = tab.evaluate(
             "(s) => document.querySelector(s).getBoundingClientRect().top + scrollY", CHAPTER
         )

@@ -9,7 +9,7 @@ export function chapterList({ chapters, gaps, seek }) {
   const node = el('section', { class: 'watch-side panel', 'aria-labelledby': 'chapters' },
     el('h2', { id: 'chapters' }, t('watch.chapters')),
     buttons.length ? el('ol', { class: 'chapters', tabindex: '-1' }, buttons.map((button) => el('li', {}, button)))
-      : el('p', { class: 'empty-note hint' }, t('watch.no_chapters')));
+      : el('p', { class: 'hint' }, t('watch.no_chapters')));
   let current = null;
 
   /** Marks the chapter at this time; its index, null where there are none. */
@@ -43,8 +43,7 @@ function entry({ from_ms: from, to_ms: to, thumbnail }, index, gaps, seek) {
   if (thumbnail) picture.append(el('img', { src: thumbnail, alt: '', width: 128, height: 72, loading: 'lazy', on: { error: none } }));
   else none();
   return el('button', { class: 'chapter', type: 'button', testid: 'chapter', on: { click: () => seek(from) } }, picture,
-    el('span', {}, el('span', { class: 'chapter-name' }, t('watch.chapter', { n: index + 1 })),
+    el('span', {}, el('span', { class: 'chapter-name' }, t('watch.chapter', { n: index + 1 }), el('span', { class: 'chapter-now' }, t('watch.now'))),
       el('span', { class: 'chapter-time' }, `${format.elapsed(from)} – ${format.elapsed(to)}`),
-      missing > 0 && el('span', { class: 'chapter-gaps' }, t('recording.gaps', { n: missing })),
-      el('span', { class: 'chapter-now' }, t('watch.now'))));
+      missing > 0 && el('span', { class: 'chapter-gaps' }, t('recording.gaps', { n: missing }))));
 }

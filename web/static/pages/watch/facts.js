@@ -30,7 +30,7 @@ export function factsPanel({ recording, composed, seek }) {
       fact('SHA-256', hash ? [el('span', { class: 'hash', testid: 'hash' }, hash), ' ', copyButton(hash, 'SHA-256')] : '–'),
       fact(t('watch.played'), composed ? t('watch.played_composed') : t('watch.played_sealed')))),
     el('div', {}, el('h2', {}, t('recording.gaps_title')), gapList(recording.gaps, seek)),
-    el('ul', { class: 'keys-list', 'aria-label': t('watch.keys') }, KEYS.map((key) => el('li', {}, t(key)))));
+    el('div', { class: 'watch-keys' }, el('h2', {}, t('watch.keys')), el('ul', { class: 'keys-list' }, KEYS.map((key) => el('li', {}, t(key))))));
 }
 
 function gapList(gaps, seek) {
