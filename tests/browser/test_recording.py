@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.browser.classroom import by_testid
 from tests.drivers.media import pattern_publisher
 from tests.drivers.process import until
 from tests.drivers.server import Lesson, Server, request
@@ -72,6 +73,8 @@ class TestARecordedLesson:
         path = download(recording, tmp_path / "lesson.mp4")
         check(classroom.server, classroom.lesson, recording, path)
         teacher.wait_text("main", recording["sha256"], timeout_s=15)
+        teacher.click(by_testid("watch-recording"))
+        teacher.wait_sees(by_testid("watermark"))
 
     def test_its_length_is_the_lessons_to_half_a_second(self, server: Server, lesson: Lesson, tmp_path):
         """Against the publisher's own clock: the time codes in the first and last picture of the file."""

@@ -21,6 +21,9 @@ from tests.drivers.server import Lesson, Server
 PLAY, SPEED, FULL, TIME = (by_testid(name) for name in ("play", "speed", "full", "time"))
 CHAPTER, WATERMARK, WORDS = by_testid("chapter"), by_testid("watermark"), by_testid("words")
 TITLE = "Arc welding of thin sheet, part 2 薄板电弧焊"
+MIDDLE = (
+    "(s) => { const b = document.querySelector(s).getBoundingClientRect(); return b.top + b.height / 2; }"
+)
 VIDEO = "() => { const v = document.querySelector('video'); return {at: v.currentTime, rate: v.playbackRate,"
 VIDEO += (
     " paused: v.paused, src: v.getAttribute('src'), width: v.videoWidth, error: v.error?.message ?? null}; }"
@@ -212,6 +215,9 @@ class TestTheWatermark:
             lambda: tab.evaluate(inside, WATERMARK) and tab.sees(WATERMARK), "the watermark in full screen"
         )
         assert tab.evaluate("() => document.fullscreenElement.tagName") != "VIDEO"
+        # On a screen of another shape too it lies on the picture, not on the bars.
+        tab.resize(width=500, height=1100)
+        tab.until(lambda: 350 < tab.evaluate(MIDDLE, WATERMARK) < 750, "the watermark on the picture")
         tab.press("f")
         tab.until(lambda: tab.evaluate("() => !document.fullscreenElement"), "the page again")
 

@@ -414,6 +414,7 @@ export default {
   "watch.position": "Position",
   "watch.sealing": "The recording is being sealed",
   "watch.sealing_hint": "It opens by itself, usually within seconds of the end of the class.",
+  "watch.seconds": "{n} s",
   "watch.speed": "Speed",
   "watch.stopped": "It does not play",
   "watch.stopped_hint": "Check the network and try again.",

@@ -414,6 +414,7 @@ export default {
   "watch.position": "播放位置",
   "watch.sealing": "录像正在封存",
   "watch.sealing_hint": "封存后会自动打开，通常在课程结束后几秒内。",
+  "watch.seconds": "{n} 秒",
   "watch.speed": "速度",
   "watch.stopped": "无法播放",
   "watch.stopped_hint": "请检查网络后重试。",

@@ -90,7 +90,7 @@ function play(told) {
   playback.on('time', () => view.show(playback.atMs, side.show(playback.atMs)));
   renewal(playback, view);
   main.replaceChildren(view.node, side.node, factsPanel({ recording: { ...recording, gaps }, composed, seek }));
-  watermark(view.picture, viewer);
+  watermark(view.picture, video, viewer);
   if (told.chapters_url) track(video, playback, told.chapters_url);
   keys({ playback, view, chapters });
   playback.open(list);

@@ -27,7 +27,7 @@ export function factsPanel({ recording, composed, seek }) {
       fact(t('watch.lock'), recording.locked ? badge(t('recording.locked'), 'ok') : badge(t('watch.unlocked'), 'warn'),
         ' ', recording.locked ? '' : el('span', { class: 'hint' }, t('watch.unlocked_hint'))),
       recording.hold ? fact(t('watch.hold'), recording.hold) : [],
-      fact('SHA-256', hash ? [el('span', { class: 'hash', testid: 'hash' }, hash), ' ', copyButton(hash, 'SHA-256')] : '–'),
+      fact('SHA-256', hash ? [el('span', { class: 'hash', testid: 'hash' }, hash), copyButton(hash, 'SHA-256')] : '–'),
       fact(t('watch.played'), composed ? t('watch.played_composed') : t('watch.played_sealed')))),
     el('div', {}, el('h2', {}, t('recording.gaps_title')), gapList(recording.gaps, seek)),
     el('div', { class: 'watch-keys' }, el('h2', {}, t('watch.keys')), el('ul', { class: 'keys-list' }, KEYS.map((key) => el('li', {}, t(key))))));
@@ -36,7 +36,7 @@ export function factsPanel({ recording, composed, seek }) {
 function gapList(gaps, seek) {
   if (!gaps.length) return el('p', { class: 'hint' }, t('watch.no_gaps'));
   return el('div', {}, el('p', { class: 'hint' }, t('watch.gaps_hint')), el('ul', { class: 'gaps' }, gaps.map((gap) => {
-    const span = `${format.elapsed(gap.from_ms)} – ${format.elapsed(gap.to_ms)}`;
+    const span = `${format.elapsed(gap.from_ms)} · ${t('watch.seconds', { n: ((gap.to_ms - gap.from_ms) / 1000).toFixed(1) })}`;
     const track = TRACKS[gap.track] ? t(TRACKS[gap.track]) : gap.track;
     const why = REASONS[gap.reason] ? t(REASONS[gap.reason]) : gap.reason;
     return el('li', {}, button(`${span} · ${track} · ${why}`, { kind: 'quiet', press: () => seek(gap.from_ms) }));
