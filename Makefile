@@ -18,7 +18,7 @@ NATIVE := $(filter-out loadtest/_swarm.c,$(wildcard liveserver/rtp/_fanout.pyx l
     liveserver/rtp/_fanout_*.[ch] loadtest/_swarm.pyx loadtest/_swarm*.[ch]))
 NODE_MODULES := tests/node_modules/.installed
 
-ALONE := browser foreign faults
+ALONE := browser faults
 
 .PHONY: help install demo test reliability lint test-tools clean
 
