@@ -205,6 +205,7 @@ class TestTheWatermark:
         first = tab.evaluate(place)
         tab.evaluate(f"() => document.querySelector('{WATERMARK}').remove()")
         tab.until(lambda: tab.evaluate(place) not in (None, first), "it came again, elsewhere", timeout_s=15)
+        look_at(tab, "watch-moved-en-1440x900")
 
     def test_is_in_the_box_that_fills_the_screen(self, watch):
         tab = watch()
@@ -239,6 +240,7 @@ class TestByLink:
     def test_an_old_one_says_so(self, watch, recorded):
         tab = watch(fragment=self.link(recorded, 700))
         tab.wait_text(WORDS, "expired")
+        look_at(tab, "watch-expired-en-1440x900")
 
     def test_a_learner_is_told_that_it_is_not_for_them(self, watch):
         tab = watch("learner")

@@ -404,7 +404,7 @@ export default {
   "watch.no_chapters": "No chapters yet. They are made after the recording was sealed.",
   "watch.no_entry": "The recording cannot be opened",
   "watch.no_gaps": "Nothing is missing.",
-  "watch.now": "Playing",
+  "watch.now": "Current",
   "watch.opening": "Opening the recording …",
   "watch.pause": "Pause",
   "watch.play": "Play",

@@ -404,7 +404,7 @@ export default {
   "watch.no_chapters": "还没有章节。封存后会自动生成。",
   "watch.no_entry": "无法打开录像",
   "watch.no_gaps": "没有缺失。",
-  "watch.now": "正在播放",
+  "watch.now": "当前",
   "watch.opening": "正在打开录像……",
   "watch.pause": "暂停",
   "watch.play": "播放",

@@ -41,7 +41,7 @@ function local(told) {
 }
 
 function words(text, hint, ...actions) {
-  main.replaceChildren(el('div', { class: 'watch-player' }, el('div', { class: 'stage' },
+  main.replaceChildren(el('div', { class: hint ? 'watch-player alone' : 'watch-player' }, el('div', { class: 'stage' },
     el('div', { class: 'stage-curtain', role: 'status', testid: 'words' }, el('p', { class: 'stage-words' }, text),
       hint && el('p', { class: 'stage-advice' }, hint), el('div', { class: 'row' }, actions)))));
 }

@@ -89,7 +89,9 @@ export class Playback extends Emitter {
     const at = this.#wanted ?? this.#piece.from;
     this.#wanted = null;
     this.#video.playbackRate = this.#rate;
-    this.#video.currentTime = (at - this.#piece.offset) / 1000;
+    const seconds = (at - this.#piece.offset) / 1000;
+    // Where it stands there already nothing is sought: the poster stays until it plays.
+    if (Math.abs(this.#video.currentTime - seconds) > 0.001) this.#video.currentTime = seconds;
     if (this.playing) this.#start();
     this.emit('time');
   }
