@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from liveserver.rtp.header import Packet
 from liveserver.rtp.keyframe import is_whole_start, starts_keyframe
 from liveserver.rtp.sequence import unwrap16
@@ -14,15 +12,6 @@ MAX_GROUP_BYTES = 500_000
 MAX_GROUP_PACKETS = 500
 
 Entry = tuple[Packet, int]
-
-
-@dataclass(frozen=True, slots=True)
-class CachedFrame:
-    """Packets of one RTP timestamp in their order; `arrival_ns` is when the first of them came."""
-
-    timestamp: int
-    arrival_ns: int
-    packets: tuple[Packet, ...]
 
 
 class PacketCache:
@@ -101,19 +90,6 @@ class PacketCache:
         entries = (self._entry(number) for number in range(self._start, self.highest + 1))
         return [entry for entry in entries if entry is not None]
 
-    def frames(self) -> list[CachedFrame]:
-        """The group by frames, in order."""
-        frames: list[CachedFrame] = []
-        members: list[Entry] = []
-        for entry in self.group():
-            if members and entry[0].timestamp != members[0][0].timestamp:
-                frames.append(_frame(members))
-                members = []
-            members.append(entry)
-        if members:
-            frames.append(_frame(members))
-        return frames
-
     def _entry(self, number: int) -> Entry | None:
         place = number % CAPACITY
         return self._ring[place] if self._numbers[place] == number else None
@@ -135,8 +111,3 @@ class PacketCache:
         while (before := self._entry(number - 1)) is not None and before[0].timestamp == self._timestamp:
             number -= 1
         return number
-
-
-def _frame(members: list[Entry]) -> CachedFrame:
-    arrival_ns = min(arrival for _, arrival in members)
-    return CachedFrame(members[0][0].timestamp, arrival_ns, tuple(packet for packet, _ in members))

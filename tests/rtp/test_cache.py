@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -149,20 +147,3 @@ class TestBounds:
     def test_an_overwritten_keyframe_is_forgotten(self):
         made = filled(packet(0, SPS), *(packet(n) for n in range(1, cache.CAPACITY + 1)))
         assert made.group() == [] and made.keyframe_ns is None
-
-
-class TestFrames:
-    def test_are_packets_of_one_timestamp_in_order(self):
-        order = [(1, SPS, 0), (2, IDR_START, 0), (3, SLICE, 10), (4, SLICE, 10), (5, SLICE, 20)]
-        shuffled = order[:1] + random.Random(1).sample(order[1:], 4)
-        made = filled(*(packet(*one) for one in shuffled))
-        frames = made.frames()
-        assert [[p.sequence for p in frame.packets] for frame in frames] == [[1, 2], [3, 4], [5]]
-        assert [frame.timestamp for frame in frames] == [0, 10, 20]
-
-    def test_arrive_with_their_first_packet(self):
-        made = filled(packet(1, SPS, 0), packet(3, SLICE, 10), packet(2, SLICE, 10))
-        assert [frame.arrival_ns for frame in made.frames()] == [0, 1 * MS]
-
-    def test_no_group_no_frames(self):
-        assert PacketCache("h264").frames() == []
