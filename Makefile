@@ -35,8 +35,8 @@ test: test-tools lint ## install what the tests need (root or sudo), then run th
 ifdef TESTS
 	@tests/run-in-namespace.sh $(RUN) -m pytest $(TESTS)
 else
-	@echo "== Tests, two at a time"
-	@tests/run-in-namespace.sh $(RUN) -m pytest -n 2 --dist loadfile $(addprefix --ignore=tests/,$(ALONE))
+	@echo "== Tests, three at a time: most of them wait"
+	@tests/run-in-namespace.sh $(RUN) -m pytest -n 3 --dist loadfile $(addprefix --ignore=tests/,$(ALONE))
 	@echo "== Tests that a neighbour would disturb: browsers, bad networks"
 	@tests/run-in-namespace.sh $(RUN) -m pytest $(addprefix tests/,$(ALONE))
 endif
