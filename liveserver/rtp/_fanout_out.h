@@ -7,7 +7,7 @@
 
 #include "_fanout_tables.h"
 
-enum { FLAGS_WORDS = 4, FLAGS_DARK = 1, FLAGS_LEASE = 2, FLAGS_HOLD = 3, FLAGS_AUDIO = 2 };
+enum { FLAGS_WORDS = 4, FLAGS_DARK = 1, FLAGS_LEASE = 2, FLAGS_HOLD = 3 };
 
 /* Where `Flags.words` says whether a packet may leave. */
 typedef struct {

@@ -195,12 +195,10 @@ int64_t fanout_send(fanout *self, int64_t table, const fanout_packet *packets, s
             self->stats.held += (uint64_t)read;
             continue;
         }
-        /* What is padded cannot be repeated; sound need not be. */
-        bool may_pad = row->fingerprints == NULL || found->flags_kind == FLAGS_AUDIO;
         fanout_wire_part(&self->wire);
         for (int64_t n = 0; n < read; n++) {
             fanout_source *from = &self->sources[n];
-            send_media(self, &gate, row, from, from->timestamp + row->timestamp_offset, may_pad ? from->pad : 0);
+            send_media(self, &gate, row, from, from->timestamp + row->timestamp_offset, from->pad);
         }
     }
     flush(self, &gate);
@@ -300,13 +298,20 @@ static bool repeat(fanout *self, const fanout_gate *gate, const fanout_row *row,
     int64_t index = fanout_window_guess(row->window, sequence);
     if (index < 0)
         return false;
-    if (row->fingerprints[index % FANOUT_REPEATABLE] != fingerprint(self, row, from, index, timestamp, 0)) {
-        self->stats.refused++;
-        return false;
+    uint64_t sent = row->fingerprints[index % FANOUT_REPEATABLE];
+    for (uint8_t pad = 0; pad <= MAX_PADDING; pad++) { /* with the padding it left with */
+        if (sent != fingerprint(self, row, from, index, timestamp, pad))
+            continue;
+        gather(self, gate, row, from, index,
+               &(outgoing){.ssrc = row->ssrc,
+                           .timestamp = timestamp,
+                           .payload_type = row->payload_type,
+                           .pad = pad,
+                           .original = -1});
+        return true;
     }
-    gather(self, gate, row, from, index,
-           &(outgoing){.ssrc = row->ssrc, .timestamp = timestamp, .payload_type = row->payload_type, .original = -1});
-    return true;
+    self->stats.refused++;
+    return false;
 }
 
 static bool send_rtx(fanout *self, const fanout_gate *gate, fanout_row *row, fanout_source *from,

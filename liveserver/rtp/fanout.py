@@ -25,7 +25,7 @@ from ipaddress import ip_address
 from typing import TypeVar
 
 from liveserver.rtp import header, outgoing
-from liveserver.rtp.flags import AUDIO, Flags
+from liveserver.rtp.flags import Flags
 from liveserver.rtp.history import History, Source, read
 from liveserver.rtp.replay import FAST_SPARE_BPS, Replay
 from liveserver.rtp.srtp import OutboundKeys
@@ -249,7 +249,7 @@ class Fanout:
                 row.live, row.replay = True, None
         for source in sources:
             found.history.add(source)
-        pads, no_pads = outgoing.padding(sources), [0] * len(sources)
+        pads = outgoing.padding(sources)
         before = self.stats.sent
         for row in found.rows.values():
             if not row.live:
@@ -257,9 +257,7 @@ class Fanout:
             if not self._flags.allows(found.room, found.kind, now_ns):
                 self.stats.held += len(sources)
                 continue
-            # What is padded cannot be repeated; sound need not be.
-            may_pad = row.fingerprints is None or found.kind == AUDIO
-            for source, pad in zip(sources, pads if may_pad else no_pads, strict=True):
+            for source, pad in zip(sources, pads, strict=True):
                 sequence = (source.sequence + row.sequence_offset) & 0xFFFF
                 timestamp = (source.timestamp + row.timestamp_offset) & 0xFFFFFFFF
                 self._send_media(row, source, sequence, timestamp, now_ns, pad)
@@ -412,18 +410,11 @@ class Fanout:
         if index == window.highest:
             row.last_sequence, row.last_timestamp = sequence, timestamp
         row.last_sent_ns = now_ns
-        payload = source.payload
         row.packets += 1
-        row.octets += len(payload)
-        first_octet = row.first_octet
+        row.octets += len(source.payload)
         if row.fingerprints is not None:
             row.fingerprints[index % REPEATABLE] = outgoing.fingerprint(row, source, index, timestamp, pad)
-        if pad:
-            first_octet |= 0x20
-            payload += bytes(pad - 1) + bytes((pad,))
-        ssrc = row.ssrc
-        head = _PACK(first_octet, source.marker | row.payload_type, sequence, timestamp, ssrc) + row.extension
-        self._transmit(row.protect(ssrc, index, head, payload), row.session.address)
+        self._transmit(outgoing.protected(row, source, index, timestamp, pad), row.session.address)
         return True
 
     def _send_rtx(self, row: Row, source: Source, out_sequence: int, timestamp: int) -> bool:
@@ -441,10 +432,13 @@ class Fanout:
         index = row.window.guess(sequence)
         if row.fingerprints is None or index < 0:
             return False
-        if row.fingerprints[index % REPEATABLE] != outgoing.fingerprint(row, source, index, timestamp, 0):
-            self.stats.refused += 1
-            return False
-        return self._transmit(outgoing.protected(row, source, index, timestamp), row.session.address)
+        sent = row.fingerprints[index % REPEATABLE]
+        for pad in range(outgoing.MAX_PADDING + 1):  # with the padding it left with
+            if sent == outgoing.fingerprint(row, source, index, timestamp, pad):
+                data = outgoing.protected(row, source, index, timestamp, pad)
+                return self._transmit(data, row.session.address)
+        self.stats.refused += 1
+        return False
 
     def _transmit(self, data: bytes, address: Address) -> bool:
         """Hand one datagram to the socket. What it would not take is lost, as on any path."""

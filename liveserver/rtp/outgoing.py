@@ -32,10 +32,15 @@ def report(row: Row, ntp: int, rtp_timestamp: int, cname: bytes) -> bytes:
     return rtcp.build([report, rtcp.SourceDescription({row.ssrc: cname.decode()})])
 
 
-def protected(row: Row, source: Source, index: int, timestamp: int) -> bytes:
+def protected(row: Row, source: Source, index: int, timestamp: int, pad: int) -> bytes:
+    """The packet under `index`, filled up by `pad` octets of RTP padding (RFC 3550 §5.1)."""
+    first, payload = row.first_octet, source.payload
+    if pad:
+        first |= 0x20
+        payload += bytes(pad - 1) + bytes((pad,))
     second = source.marker | row.payload_type
-    head = _PACK(row.first_octet, second, index & 0xFFFF, timestamp, row.ssrc) + row.extension
-    return row.protect(row.ssrc, index, head, source.payload)
+    head = _PACK(first, second, index & 0xFFFF, timestamp, row.ssrc) + row.extension
+    return row.protect(row.ssrc, index, head, payload)
 
 
 def fingerprint(row: Row, source: Source, index: int, timestamp: int, pad: int) -> int:

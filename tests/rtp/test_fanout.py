@@ -453,15 +453,13 @@ class TestFillingUp:
     def test_not_when_it_takes_much(self, stage):
         assert self.sizes(stage, 50, 100) == [(50, 0), (100, 0)]
 
-    def test_not_where_the_packet_itself_may_have_to_come_again(self, stage):
-        assert self.sizes(stage, 99, 100, rtx=False) == [(99, 0), (100, 0)]
-
-    def test_but_for_sound(self, stage):
-        stage.table = stage.fanout.add_table(ROOM, AUDIO)
-        assert self.sizes(stage, 99, 100, rtx=False) == [(99, 1), (100, 0)]
-        viewer = stage.viewers[-1]
-        assert stage.ask(viewer, 0) == 0  # other octets under the same number
-        assert stage.ask(viewer, 1) == 1
+    def test_without_rtx_it_comes_again_filled_up_as_it_was(self, stage):
+        viewer, _ = stage.row(rtx=False)
+        packets = [source(n, payload=bytes(size)) for n, size in enumerate((99, 100, 68))]
+        stage.fanout.send(stage.table, packets, NOW_NS)
+        sent = viewer.datagrams()
+        assert stage.ask(viewer, 0, 1, 2) == 3
+        assert viewer.datagrams() == sent
 
     def test_padding_is_no_payload_to_a_sender_report(self, stage):
         _, row = stage.row()
