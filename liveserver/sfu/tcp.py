@@ -24,6 +24,7 @@ MAX_FROM_ONE_ADDRESS = (
 STRANGER_S = 10.0  # for the first valid check, and for what outlives its peer
 _READ = 64 * 1024
 _ACCEPTED_AT_ONCE = 32
+_ACCEPT_AGAIN_S = 1.0
 _SEND_BUFFER = 64 * 1024  # more would only be late
 _NOT_SENT = 16 * 1024
 _TCP_NOTSENT_LOWAT = 25  # <linux/tcp.h>
@@ -67,6 +68,7 @@ class TcpPort:
         self._handle = handle
         self._connections: dict[int, Connection] = {}
         self._by_host: Counter[str] = Counter()
+        self._again: asyncio.TimerHandle | None = None
 
     @classmethod
     def bind(cls, host: str, port: int, front: Front, handle: Callable[[Iterable[Event]], None]) -> TcpPort:
@@ -93,6 +95,8 @@ class TcpPort:
         asyncio.get_running_loop().add_reader(self._listener.fileno(), self._accept)
 
     def stop(self) -> None:
+        if self._again is not None:
+            self._again.cancel()
         asyncio.get_running_loop().remove_reader(self._listener.fileno())
         self._listener.close()
         for connection in list(self._connections.values()):
@@ -114,8 +118,11 @@ class TcpPort:
                 sock, address = self._listener.accept()
             except BlockingIOError:
                 return
-            except OSError:
+            except OSError:  # no descriptor is left: those who wait are asked about again later
                 self.counters["accept_error"] += 1
+                loop = asyncio.get_running_loop()
+                loop.remove_reader(self._listener.fileno())
+                self._again = loop.call_later(_ACCEPT_AGAIN_S, self.start)
                 return
             host, port = address[:2]
             if len(self._connections) >= MAX_CONNECTIONS or self._by_host[host] >= MAX_FROM_ONE_ADDRESS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import socket
 from collections.abc import AsyncIterator, Iterable
 
@@ -204,6 +205,21 @@ class TestStrangers:
         clients = [await port.client() for _ in range(3)]
         assert await clients[2].is_closed()
         assert (port.tcp.connections, port.tcp.counters["refused"]) == (2, 1)
+
+    async def test_without_descriptors_the_loop_goes_on_and_later_they_are_accepted(self, port, monkeypatch):
+        monkeypatch.setattr(tcp, "_ACCEPT_AGAIN_S", 0.05)
+        client = socket.create_connection(("127.0.0.1", port.tcp.port))
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
+        try:
+            await asyncio.sleep(0.12)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        assert 1 <= port.tcp.counters["accept_error"] <= 4, "it must not spin"
+        async with asyncio.timeout(10):
+            while not port.tcp.connections:  # noqa: ASYNC110 - there is nothing to wait for but the system
+                await asyncio.sleep(0.01)
+        client.close()
 
     async def test_who_does_not_read_loses_packets_and_nobody_else_does(self, port):
         hall = port.hall
