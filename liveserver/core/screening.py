@@ -110,6 +110,8 @@ class Policy:
     blind_after_ms: int = 10_000
     when_blind: WhenBlind = WhenBlind.PASS
     two_person_restore: bool = False
+    mute_after: int = 3
+    """So many held lines of one person within ten minutes take the chat from them; 0: never."""
 
     def decide(self, kind: Kind, scores: Mapping[str, float]) -> Decision:
         """The strongest action that any score asks for; among equals the highest score names it."""
