@@ -63,6 +63,7 @@ class Picture:
     """What becomes of a picture before it goes in: `(value - mean) * scale` for each channel.
 
     Values are 0 to 255 in the order `colour`. `width` or `height` 0: the code decides, within its own limits.
+    `jpeg`: the quality of the JPEG that the resized picture is made to look like, 0 for none (jpeg_trip.py).
     `crop`: of the resized picture's edge this much is cut off, half on each side (pixels).
     """
 
@@ -70,7 +71,7 @@ class Picture:
     height: int
     layout: str = "NCHW"
     colour: str = "RGB"
-    resize: str = "area"
+    jpeg: int = 0
     crop: int = 0
     mean: tuple[float, ...] = (0.0, 0.0, 0.0)
     scale: tuple[float, ...] = (1.0, 1.0, 1.0)
@@ -190,6 +191,8 @@ def _picture(given: object) -> Picture:
     picture = Picture(**_table(given, _PICTURE, ("width", "height"), "picture."))
     if len(picture.mean) != 3 or len(picture.scale) != 3:
         raise ModelError("picture.mean and picture.scale: three numbers are expected, in the order of colour")
+    if picture.jpeg and (picture.width % 16 or picture.height % 16 or not picture.width * picture.height):
+        raise ModelError("picture.jpeg: width and height must be multiples of 16")
     return picture
 
 
@@ -302,7 +305,7 @@ _PICTURE: Mapping[str, Callable[[Any], Any]] = {
     "height": _between(0, 4096),
     "layout": _one_of("NCHW", "NHWC"),
     "colour": _one_of("RGB", "BGR"),
-    "resize": _one_of("area", "bilinear"),
+    "jpeg": _between(0, 100),
     "crop": _between(0, 1024),
     "mean": _numbers,
     "scale": _numbers,

@@ -1,0 +1,61 @@
+"""Are two pictures the same slide? Has the picture changed? By brightness alone, in under a millisecond.
+
+The perceptual hash is the usual one of 64 bits: the 8 by 8 lowest frequencies of the cosine transform of the
+picture in 32 by 32 pixels, each above or below their median. Scaling, compression and noise turn few bits;
+so does one more line of small text on a slide, which `change` sees: whoever reads slides asks both.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.resize import Pixels, pool, resize
+
+SAME_SLIDE = (
+    6  # bits: below are compression and a moving pointer, above another page (tests/models/test_phash.py)
+)
+NEW_TEXT = 0.004  # of the picture: a line of small text is three times as much, a pointer less
+_EDGE, _KEPT = 32, 8
+_BLOCK = 8  # pixels
+_LEVEL = 6  # of 255, in the mean of a block: noise and compression of one picture stay below
+
+_FREQUENCY, _PLACE = np.meshgrid(np.arange(_KEPT), np.arange(_EDGE), indexing="ij")
+_COSINES: NDArray[np.float32] = np.cos(np.pi * _FREQUENCY * (2 * _PLACE + 1) / (2 * _EDGE)).astype(np.float32)
+
+
+def perceptual_hash(luma: Pixels) -> int:
+    """64 bits of a picture's brightness, uint8 (H, W). A picture of one colour alone has the hash 0."""
+    small = resize(luma, _EDGE, _EDGE)[0]
+    waves = _COSINES @ small @ _COSINES.T
+    waves[0, 0] = 0.0  # brightness as such says nothing
+    if np.abs(waves).max() < _EDGE:  # nothing but rounding
+        return 0
+    bits = waves.ravel() > np.median(waves)
+    return int.from_bytes(np.packbits(bits).tobytes(), "big")
+
+
+def distance(one: int, other: int) -> int:
+    """In how many of 64 bits two hashes differ."""
+    return (one ^ other).bit_count()
+
+
+def change(before: Pixels, after: Pixels) -> float:
+    """The share of the picture, 0 to 1, that differs visibly between two planes uint8 (H, W) of one size.
+
+    Blocks of 8 by 8 are compared, so give it planes 160 to 320 pixels wide: a block is then what somebody
+    would notice. Compare with the picture that was looked at last, not the one before: so fading is seen.
+    Planes of different sizes differ entirely.
+    """
+    if before.shape != after.shape:
+        return 1.0
+    apart = np.abs(before.astype(np.int16) - after.astype(np.int16)).astype(np.uint8)
+    blocks = pool(apart[:, :, None], min(_BLOCK, apart.shape[1]), min(_BLOCK, apart.shape[0]))
+    return float((blocks > _LEVEL).mean())
+
+
+def shrunk(luma: Pixels, width: int) -> Pixels:
+    """A plane averaged over whole blocks of pixels until it is not much wider than `width`."""
+    factor = max(1, luma.shape[1] // width)
+    small = pool(luma[:, :, None], factor, factor)[:, :, 0]
+    return small.astype(np.uint8)
