@@ -42,6 +42,7 @@ from liveserver.start import Ready, StartError
 from liveserver.store import Store, StoreError, open_store
 from liveserver.tokens import Tokens
 from liveserver.turn import Turn
+from liveserver.wall import Wall
 from recorder.client import RecorderClient
 
 _log = get_logger()
@@ -151,6 +152,10 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
     await rooms.start()
     stack.push_async_callback(rooms.stop)
     metrics.watch("rooms", rooms.numbers)
+    wall = Wall(rooms.on_wall, clock)
+    wall.start()
+    stack.push_async_callback(wall.stop)
+    metrics.watch("wall", wall.numbers)
     metrics.watch("front", lambda: _totals(front.counters))
     metrics.watch("fanout", lambda: _totals(_fields(forwarder.fanout.stats)))
 
@@ -162,7 +167,7 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
         }
 
     services = Services(
-        config, tokens, metrics, clock, rooms, store, control.listener.url, checks, turn, keeper
+        config, tokens, metrics, clock, rooms, store, wall, control.listener.url, checks, turn, keeper
     )
     http = config.http
     public = await listen(public_app(services), http.host, http.port, http, metrics)

@@ -142,6 +142,15 @@ class Rooms:
         found, following = await self._store.lessons(state, after, limit)
         return {"items": [self._describe(lesson) for lesson in found], "next": following}
 
+    def on_wall(self) -> list[Json]:
+        """The lessons that are open here and not over, as the moderators' wall shows them."""
+        states = [room.state for room in self._rooms.values()]
+        return [
+            shapes.tile(state, is_cut=Level.LESSON in self._guard.kill_of(state.lesson).cuts)
+            for state in states
+            if state.state is not LessonState.ENDED
+        ]
+
     async def end(self, lesson_id: str, claims: Claims) -> Json:
         """End the lesson; everybody is told, the recording is sealed."""
         room = await self._room(lesson_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from liveserver.core.events import LessonState
+from liveserver.core.events import LessonState, Level
 from liveserver.core.messages import Json
 from liveserver.core.room import RoomState
 from liveserver.store import ChatLine, Lesson, Recording
@@ -36,6 +36,23 @@ def lesson(stored: Lesson, state: RoomState, *, is_cut: bool) -> Json:
         "cut": {"level": cut.level, "reason": cut.reason, "at": time(cut.at_ms), "by": cut.by}
         if cut
         else None,
+    }
+
+
+def tile(state: RoomState, *, is_cut: bool) -> Json:
+    """One lesson on the moderators' wall; times are milliseconds."""
+    cut = state.cut
+    return {
+        "id": state.lesson,
+        "title": state.title,
+        "instructor": state.instructor,
+        "state": LessonState.CUT if is_cut and state.state is not LessonState.ENDED else state.state,
+        "viewers": state.viewers,
+        "publishing": state.publisher is not None,
+        "sources": state.sources.as_json(),
+        "started_at_ms": state.started_at_ms,
+        "chat_on": Level.CHAT not in state.cuts,
+        "cut": {"level": cut.level, "reason": cut.reason, "at_ms": cut.at_ms, "by": cut.by} if cut else None,
     }
 
 

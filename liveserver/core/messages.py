@@ -19,6 +19,8 @@ MAX_DEPTH = 32
 MAX_CHAT_CHARACTERS = 500
 MAX_REF_CHARACTERS = 64
 MAX_TOKEN_CHARACTERS = 4096
+MAX_WATCHED = 128
+"""Lessons whose thumbnails one moderator's page shows at once; more do not fit a screen."""
 
 Json = dict[str, Any]
 
@@ -71,12 +73,38 @@ class Pause:
     on: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Of the wall: the lessons whose thumbnails are on the moderator's screen."""
+
+    lessons: tuple[str, ...]
+
+
 Message = Join | Heartbeat | Visibility | Chat | Sources | Pause
+WallMessage = Join | Heartbeat | Watch
 
 
 def parse(text: str | bytes) -> Message:
-    """Read one message. Raises PeerError bad_json, too_large, bad_message, unknown_type, not_available,
-    chat_too_long."""
+    """Read one message of a lesson. Raises PeerError bad_json, too_large, bad_message, unknown_type,
+    not_available, chat_too_long."""
+    kind, message = _read(text)
+    reader = _READERS.get(kind)
+    if reader is None:
+        raise PeerError("unknown_type", "no such message type")
+    return reader(message)
+
+
+def parse_wall(text: str | bytes) -> WallMessage:
+    """Read one message of the wall. Raises PeerError as `parse`."""
+    kind, message = _read(text)
+    reader = _WALL_READERS.get(kind)
+    if reader is None:
+        raise PeerError("unknown_type", "no such message type")
+    return reader(message)
+
+
+def _read(text: str | bytes) -> tuple[str, Json]:
+    """Its type, and the message."""
     if isinstance(text, bytes):
         raise PeerError("not_available", "binary messages are not used yet")
     if len(text.encode("utf-8", "surrogatepass")) > MAX_MESSAGE_BYTES:
@@ -87,10 +115,7 @@ def parse(text: str | bytes) -> Message:
     kind = message.get("type")
     if not isinstance(kind, str):
         raise PeerError("bad_message", "a message has a type")
-    reader = _READERS.get(kind)
-    if reader is None:
-        raise PeerError("unknown_type", "no such message type")
-    return reader(message)
+    return kind, message
 
 
 def loads(text: str) -> Any:
@@ -196,6 +221,15 @@ def _read_pause(message: Json) -> Pause:
     return Pause(on)
 
 
+def _read_watch(message: Json) -> Watch:
+    lessons = message.get("lessons")
+    if not isinstance(lessons, list) or len(lessons) > MAX_WATCHED:
+        raise PeerError("bad_message", f"lessons is a list of at most {MAX_WATCHED}")
+    if not all(isinstance(lesson, str) and len(lesson) <= 64 for lesson in lessons):
+        raise PeerError("bad_message", "lessons are named by their ids")
+    return Watch(tuple(lessons))
+
+
 def _not_available(message: Json) -> Message:
     raise PeerError("not_available", "this server has no challenges yet")
 
@@ -209,6 +243,11 @@ _READERS: Mapping[str, Callable[[Json], Message]] = {
     "pause": _read_pause,
     "answer": _not_available,
     "photo": _not_available,
+}
+_WALL_READERS: Mapping[str, Callable[[Json], WallMessage]] = {
+    "join": _read_join,
+    "heartbeat": _read_heartbeat,
+    "watch": _read_watch,
 }
 
 

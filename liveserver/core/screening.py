@@ -84,6 +84,32 @@ class WhenBlind(StrEnum):
     """The picture is held back until screening sees again."""
 
 
+class Seeing(StrEnum):
+    """How well screening sees a lesson now."""
+
+    SEEING = "seeing"
+    BEHIND = "behind"
+    """Verdicts come, but late or thinned out."""
+    BLIND = "blind"
+    """Pictures come and no verdict (REL-G11)."""
+    OFF = "off"
+    """Nobody looks: by policy, or because nothing is sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """`seeing` since `since_ms`, under which `mode`; `delay_ms` behind live in mode `screened`, else 0.
+
+    `held_back`: viewers get the slate instead of the picture.
+    """
+
+    seeing: Seeing = Seeing.OFF
+    since_ms: int = 0
+    mode: Mode = Mode.OFF
+    delay_ms: int = 0
+    held_back: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """From `threshold` (0 to 1) on, a score of `category` in a finding of `kind` asks for `action`."""

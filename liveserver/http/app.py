@@ -9,10 +9,9 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
 from liveserver.core.errors import PeerError
-from liveserver.http import diagnostics, fields, health, openapi, pages, playback, watch, whep, whip, ws
+from liveserver.http import diagnostics, fields, health, openapi, pages, playback, wall, watch, whep, whip, ws
 from liveserver.http.api import ledger, lessons, recordings, setup, storage
 from liveserver.http.auth import authorise
-from liveserver.http.carrier import WebSocketCarrier
 from liveserver.http.connections import CONNECTIONS
 from liveserver.http.context import EDGE, Call, Edge, Services
 from liveserver.http.cors import cors
@@ -24,7 +23,7 @@ from liveserver.http.routes import Next, Route
 def public_routes(*, test_hooks: bool) -> tuple[Route, ...]:
     """Every route of the public port."""
     api = (*lessons.ROUTES, *recordings.ROUTES, *storage.ROUTES, *ledger.ROUTES, *setup.ROUTES)
-    media = (*whip.ROUTES, *whep.ROUTES, *ws.ROUTES, *playback.ROUTES, *watch.ROUTES)
+    media = (*whip.ROUTES, *whep.ROUTES, *wall.ROUTES, *ws.ROUTES, *playback.ROUTES, *watch.ROUTES)
     known = (*api, *media, *health.ROUTES, *diagnostics.routes(test_hooks=test_hooks), *pages.routes())
     return (*known, openapi.route(known))
 
@@ -33,7 +32,7 @@ def public_app(services: Services) -> web.Application:
     """The public port's application over a node's parts."""
     routes = public_routes(test_hooks=services.config.test_hooks)
     app = make_app(services, routes, cors("/whip/", "/whep/"))
-    sockets: set[WebSocketCarrier] = set()
+    sockets: set[ws.Closable] = set()
     app[ws.SOCKETS] = sockets
     app.on_shutdown.append(ws.close_all)
     services.metrics.watch("sockets", lambda: {"open": len(sockets)})
@@ -49,7 +48,7 @@ def make_app(edge: Edge, routes: Sequence[Route], open_to_others: Middleware) ->
         resource = app.router.add_resource(row.path)
         handler = _handler(edge, row)
         resource.add_route(row.method, handler)
-        if row.method == hdrs.METH_GET and row not in ws.ROUTES:
+        if row.method == hdrs.METH_GET and row not in (*ws.ROUTES, *wall.ROUTES):
             resource.add_route(hdrs.METH_HEAD, handler)
     app.on_response_prepare.append(_common_headers)
     return app

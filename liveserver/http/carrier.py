@@ -96,15 +96,16 @@ class WebSocketCarrier:
                     break
                 self.sent += 1
             if self._closing is not None:
-                await self._say_goodbye(*self._closing)
+                await say_goodbye(self._socket, self._abort, *self._closing)
                 return self._closing[0]
 
-    async def _say_goodbye(self, code: int, reason: str) -> None:
-        """The close frame goes behind what is still unsent; who has not taken it in time never will.
 
-        Not drained: the frame is small, and a drain that a stall interrupted cannot be waited for again.
-        """
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_GOODBYE_S):
-                await self._socket.close(code=code, message=reason.encode()[:123], drain=False)
-        asyncio.get_running_loop().call_later(_GOODBYE_S, self._abort)
+async def say_goodbye(socket: Socket, abort: Callable[[], None], code: int, reason: str) -> None:
+    """The close frame goes behind what is still unsent; who has not taken it in time never will.
+
+    Not drained: the frame is small, and a drain that a stall interrupted cannot be waited for again.
+    """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_GOODBYE_S):
+            await socket.close(code=code, message=reason.encode()[:123], drain=False)
+    asyncio.get_running_loop().call_later(_GOODBYE_S, abort)

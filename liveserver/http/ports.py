@@ -165,6 +165,24 @@ class Keeper(Protocol):
     async def delete(self, wanted: Sequence[str], by: str) -> Object: ...
 
 
+class Spectator(Protocol):
+    """Somebody before the moderators' wall."""
+
+    def watch(self, lessons: Sequence[str]) -> None: ...
+
+    def reply(self, text: str) -> None: ...
+
+    async def next(self) -> str | bytes: ...
+
+
+class Wall(Protocol):
+    """What the moderators' wall shows; raises `PeerError` when too many look."""
+
+    def stand(self, claims: Claims) -> Spectator: ...
+
+    def leave(self, spectator: Any) -> None: ...
+
+
 class Store(Protocol):
     """The parts of the store that are read without a room: the ledger, sealed files, used links."""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from typing import Protocol
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
@@ -38,27 +39,25 @@ _CLOSE_CODES: Mapping[str, int] = {
     "rate_limited": WSCloseCode.POLICY_VIOLATION,
 }
 
-_ENDS = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR)
+ENDS = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR)
+Abort = Callable[[], None]
 
-SOCKETS = web.AppKey("sockets", set[WebSocketCarrier])
+
+class Closable(Protocol):
+    """An open socket, as the server's end sees it."""
+
+    def close(self, code: int, reason: str) -> None: ...
+
+
+SOCKETS = web.AppKey("sockets", set[Closable])
 _log = get_logger()
 
 
 async def socket(call: AnyCall) -> web.StreamResponse:
     """Upgrade, wait for `join`, then carry messages both ways until either side ends it."""
     request, services = call.request, call.services
-    _check_upgrade(request)
-    ws = web.WebSocketResponse(
-        heartbeat=services.config.socket.heartbeat.s,
-        timeout=2.0,
-        autoping=False,  # pings are counted with the messages, so a flood of them ends the same way
-        compress=False,
-        max_msg_size=MAX_MESSAGE_BYTES,
-        writer_limit=WRITER_BYTES,
-    )
-    await ws.prepare(request)
-    transport = request.transport
-    carrier = WebSocketCarrier(ws, services.config.socket, transport.abort if transport else lambda: None)
+    ws, abort = await upgrade(call)
+    carrier = WebSocketCarrier(ws, services.config.socket, abort)
     open_sockets = request.app[SOCKETS]
     open_sockets.add(carrier)
     sending = asyncio.create_task(carrier.run())
@@ -76,6 +75,23 @@ async def socket(call: AnyCall) -> web.StreamResponse:
     return ws
 
 
+async def upgrade(call: AnyCall, writer_bytes: int = WRITER_BYTES) -> tuple[web.WebSocketResponse, Abort]:
+    """The WebSocket of this request, and how to end its connection without further words."""
+    request = call.request
+    _check_upgrade(request)
+    ws = web.WebSocketResponse(
+        heartbeat=call.services.config.socket.heartbeat.s,
+        timeout=2.0,
+        autoping=False,  # pings are counted with the messages, so a flood of them ends the same way
+        compress=False,
+        max_msg_size=MAX_MESSAGE_BYTES,
+        writer_limit=writer_bytes,
+    )
+    await ws.prepare(request)
+    transport = request.transport
+    return ws, transport.abort if transport else lambda: None
+
+
 def _check_upgrade(request: web.Request) -> None:
     """PeerError for a request that is no WebSocket, or comes from another origin's page (RFC 6455 10.2)."""
     if request.headers.get("Upgrade", "").lower() != "websocket":
@@ -90,7 +106,10 @@ async def _converse(
 ) -> None:
     """From `join` to the end. Leaves a reason in `carrier` when it is this side that ends it."""
     try:
-        claims = await _join(lesson, ws, services)
+        claims = await join(ws, services)
+        require(claims.role, Permission.SEE_LESSON)
+        if not claims.covers(lesson):
+            raise PeerError("forbidden", "the token is for another lesson", status=403)
     except PeerError as error:
         _refuse(carrier, error, otherwise=NO_TOKEN)
         return
@@ -109,7 +128,7 @@ async def _converse(
         peer.gone(reason)
 
 
-async def _join(lesson: str, ws: web.WebSocketResponse, services: Services) -> Claims:
+async def join(ws: web.WebSocketResponse, services: Services) -> Claims:
     """The claims of the token in the first message, which must be `join` and come in time."""
     try:
         message = await ws.receive(timeout=services.config.socket.join_timeout.s)
@@ -120,11 +139,7 @@ async def _join(lesson: str, ws: web.WebSocketResponse, services: Services) -> C
     first = parse(message.data)
     if not isinstance(first, Join):
         raise PeerError("token_missing", "the first message must be join", status=401)
-    claims = services.tokens.verify(first.token, services.clock.wall_s())
-    require(claims.role, Permission.SEE_LESSON)
-    if not claims.covers(lesson):
-        raise PeerError("forbidden", "the token is for another lesson", status=403)
-    return claims
+    return services.tokens.verify(first.token, services.clock.wall_s())
 
 
 async def _listen(
@@ -135,7 +150,7 @@ async def _listen(
     received = services.metrics.socket_messages.labels("in")
     while True:
         message = await ws.receive()
-        if message.type in _ENDS:
+        if message.type in ENDS:
             return "closed" if carrier.closing is not None else "left"
         received.inc()
         if not rate.allows(services.clock.monotonic_ns()):
@@ -161,7 +176,12 @@ def _refuse(
 ) -> None:
     """Say why, then close with the code that goes with it, or with `otherwise`."""
     carrier.send(_error(error))
-    carrier.close(_CLOSE_CODES.get(error.code, otherwise), error.code)
+    carrier.close(close_code(error, otherwise), error.code)
+
+
+def close_code(error: PeerError, otherwise: int) -> int:
+    """What a socket refused for `error` closes with (docs/PROTOCOL.md section 1)."""
+    return _CLOSE_CODES.get(error.code, otherwise)
 
 
 def _error(error: PeerError) -> str:
@@ -170,7 +190,7 @@ def _error(error: PeerError) -> str:
 
 async def close_all(app: web.Application) -> None:
     """Tell everyone the server goes away (1001); they come back with jitter (docs/PROTOCOL.md)."""
-    open_sockets: set[WebSocketCarrier] = app[SOCKETS]
+    open_sockets: set[Closable] = app[SOCKETS]
     for carrier in list(open_sockets):
         carrier.close(WSCloseCode.GOING_AWAY, "restarting")
 
