@@ -21,6 +21,7 @@ FORBIDDEN = {
     "liveserver.sfu": ["liveserver.http", "liveserver.rooms", "liveserver.store", "liveserver.bus"],
     "liveserver.rooms": ["liveserver.http"],
     "liveserver.guard": ["liveserver.http", "liveserver.rooms", "liveserver.sfu", "liveserver.store"],
+    "liveserver.confined": ["liveserver"],
     "liveserver.transcode": ["liveserver"],
     "recorder": ["liveserver", "models", "web", "loadtest", "tests"],
     "models": ["liveserver", "recorder", "web", "loadtest", "tests"],
@@ -33,6 +34,7 @@ ALLOWED = {
     "liveserver.rtp": ["liveserver.core.errors"],
     "liveserver.store": ["liveserver.core", "liveserver.clock"],
     "liveserver.bus": ["liveserver.core"],
+    "liveserver.transcode": ["liveserver.confined", "liveserver.rtp.packetize"],
 }
 # The composition root puts everything together, so nothing else may import it.
 ROOT_MODULES = ["liveserver.__main__", "liveserver.cli", "liveserver.node", "liveserver.supervisor"]

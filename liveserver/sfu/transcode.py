@@ -18,6 +18,7 @@ from liveserver.log import Event, get_logger
 from liveserver.rtp import header
 from liveserver.rtp.depacketize import Frame
 from liveserver.rtp.fanout import Fanout
+from liveserver.rtp.packetize import CODECS
 from liveserver.rtp.rtcp import SenderReport
 from liveserver.sfu.pacer import Pacer
 from liveserver.sfu.source_clock import PublisherClock, ntp_from_ns
@@ -131,7 +132,7 @@ class Transcode:
 
     def instead(self, source: Uplink, codecs: Container[str]) -> Uplink | None:
         """What to attach a viewer to who has `codecs` and not that of `source`; None: there is nothing."""
-        codec = next((name for name in wire.CODECS if name in codecs and name != source.codec), None)
+        codec = next((name for name in CODECS if name in codecs and name != source.codec), None)
         if codec is None or source.track not in wire.TRACKS or self._has_failed or not self._owner.maximum:
             return None
         lane = next((found for found in self.lanes if found.source is source), None)

@@ -12,7 +12,8 @@ from collections import Counter, deque
 
 import av
 
-from liveserver.transcode.sandbox import confine
+from liveserver.confined.framing import WireError
+from liveserver.confined.sandbox import confine
 from liveserver.transcode.video import Undecodable, Video, warm_up
 from liveserver.transcode.wire import (
     Decoder,
@@ -22,7 +23,6 @@ from liveserver.transcode.wire import (
     Message,
     Ready,
     WantKeyframe,
-    WireError,
     encode,
 )
 

@@ -14,21 +14,20 @@ from fractions import Fraction
 import av
 from av.video.frame import PictureType
 
-from liveserver.transcode.packets import h264_payloads, vp8_payloads
-from liveserver.transcode.wire import CODECS, Frame, Picture
+from liveserver.confined.decoding import TIME_BASE, TickLine, video_decoder
+from liveserver.rtp.packetize import CODECS, h264_payloads, vp8_payloads
+from liveserver.transcode.wire import Frame, Picture
 
 KEYFRAME_TICKS = 180_000  # 2 s
 KEYFRAME_MIN_TICKS = 45_000  # a request sooner than 0.5 s after a keyframe is not heeded
 MAX_MACROBLOCKS = 3600  # 1280 x 720, level 3.1 (H.264 table A-1), which viewers are answered with
 MIN_GAP_TICKS = 2_700  # at most 33 pictures a second: a camera's 30 pass, of 60 every other one
 MIN_BITRATE_BPS = 150_000
-_MAX_SOURCE_PIXELS = 4096 * 2304
 _RATE_TICKS = 270_000  # the source's bit rate is measured over 3 s
 _RATE_STEP = 1.25  # the encoder begins anew, at a keyframe, once its rate is off by this factor
 _RATE_DECAY = 0.8  # a picture that stands still for a moment does not cost the next movement its bits
 _FIRST_BITS_PER_PIXEL = 2.0  # a second, until the source has been measured: 460 kbit/s at 640 x 360
 _USUAL_FPS = 25  # what the bit rate is spread over; another frame rate takes a little more or less
-_TIME_BASE = Fraction(1, 90_000)
 _OTHER = {"h264": "vp8", "vp8": "h264"}
 
 
@@ -92,7 +91,7 @@ class Video:
         self._encoder: av.VideoCodecContext | None = None
         self._rate = SourceRate()
         self._target_bps = 0
-        self._newest: int | None = None  # extended timestamp of the newest frame
+        self._line = TickLine()
         self._encoded = self._keyed = -(1 << 62)  # extended timestamps of the last picture and keyframe
 
     def want_keyframe(self) -> None:
@@ -106,29 +105,20 @@ class Video:
         """
         if (frame.codec, frame.source) != (self._codec, self._source):
             self._begin(frame.codec, frame.source)
-        ticks = self._extended(frame.timestamp)
+        ticks = self._line.extended(frame.timestamp)
         self._rate.add(ticks, len(frame.data))
         if self._decoder is None:
             if not frame.keyframe:
                 return []
-            self._decoder = _decoder(frame.codec)
+            self._decoder = video_decoder(frame.codec)
         packet = av.Packet(frame.data)
-        packet.pts, packet.time_base = ticks, _TIME_BASE
+        packet.pts, packet.time_base = ticks, TIME_BASE
         try:
             images = self._decoder.decode(packet)
         except (av.FFmpegError, MemoryError) as error:
             self._decoder = None
             raise Undecodable(str(error)) from error
         return [] if is_behind else [picture for image in images for picture in self._encode(image)]
-
-    def _extended(self, timestamp: int) -> int:
-        """The 32-bit timestamp on a line without wraps, near the one before."""
-        if self._newest is None:
-            self._newest = timestamp
-        else:
-            ahead = (timestamp - self._newest + (1 << 31)) % (1 << 32) - (1 << 31)
-            self._newest += ahead
-        return self._newest
 
     def _encode(self, image: av.VideoFrame) -> list[Picture]:
         ticks = image.pts
@@ -141,7 +131,7 @@ class Video:
             encoder = self._encoder = _encoder(_OTHER[self._codec], *size, self._target(size))
             is_key = True
         picture = image.reformat(*size, format="yuv420p", threads=1)
-        picture.pts, picture.time_base = ticks, _TIME_BASE
+        picture.pts, picture.time_base = ticks, TIME_BASE
         picture.pict_type = PictureType.I if is_key else PictureType.NONE
         self._encoded = ticks
         if is_key:
@@ -173,20 +163,12 @@ class Video:
         return self._target_bps
 
 
-def _decoder(codec: str) -> av.VideoCodecContext:
-    decoder = av.CodecContext.create(codec, "r")
-    assert isinstance(decoder, av.VideoCodecContext)
-    decoder.thread_count = 1
-    decoder.options = {"max_pixels": str(_MAX_SOURCE_PIXELS), "strict": "1"}
-    return decoder
-
-
 def _encoder(codec: str, width: int, height: int, bitrate_bps: int) -> av.VideoCodecContext:
     """libx264 (constrained baseline, 42e01f) or libvpx; keyframes where the caller says and nowhere else."""
     encoder = av.CodecContext.create({"h264": "libx264", "vp8": "libvpx"}[codec], "w")
     assert isinstance(encoder, av.VideoCodecContext)
     encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
-    encoder.time_base, encoder.framerate = _TIME_BASE, Fraction(_USUAL_FPS)
+    encoder.time_base, encoder.framerate = TIME_BASE, Fraction(_USUAL_FPS)
     encoder.bit_rate, encoder.thread_count, encoder.gop_size = bitrate_bps, 1, 100_000
     budget = {"maxrate": str(bitrate_bps), "bufsize": str(bitrate_bps // 2)}
     if codec == "h264":
@@ -216,8 +198,8 @@ def warm_up() -> None:
     for codec in CODECS:
         encoder = _encoder(codec, 32, 32, MIN_BITRATE_BPS)
         picture = image.reformat(32, 32, format="yuv420p", threads=1)
-        picture.pts, picture.time_base, picture.pict_type = 0, _TIME_BASE, PictureType.I
-        decoder = _decoder(codec)
+        picture.pts, picture.time_base, picture.pict_type = 0, TIME_BASE, PictureType.I
+        decoder = video_decoder(codec)
         for packet in encoder.encode(picture):
             decoder.decode(packet)
         try:

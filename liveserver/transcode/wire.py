@@ -1,9 +1,4 @@
-"""The wire between a node and its transcode process: length-prefixed messages on a unix stream socket.
-
-    0       4      5                4+n
-    +-------+------+------------------+
-    | n u32 | kind | body, n-1 bytes  |      big-endian; n counts what follows it
-    +-------+------+------------------+
+"""The messages between a node and its transcode process, framed as `confined.framing` says.
 
 node → process
 
@@ -18,8 +13,7 @@ process → node
     18 lost     track u8                   it cannot go on without a keyframe of the source
 
 A track is 0 (camera) or 1 (screen), a codec 1 (H.264, Annex B) or 2 (VP8), `source` the publisher's SSRC and
-`timestamp` its RTP time. Numbers and SSRC of the packets are the node's business. Neither side trusts the
-other: what does not add up raises `WireError`, and then the process is ended.
+`timestamp` its RTP time. Numbers and SSRC of the packets are the node's business.
 """
 
 from __future__ import annotations
@@ -28,24 +22,20 @@ import struct
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from liveserver.confined.framing import Framing, WireError, framed
+from liveserver.rtp.packetize import CODECS, MAX_PAYLOAD_BYTES
+
 TRACKS = ("camera", "screen")
-CODECS = ("h264", "vp8")
 MAX_FRAME_BYTES = 2_000_000  # as rtp/depacketize makes them at most
-MAX_PAYLOAD_BYTES = 1170  # with RTP, mid extension, SRTP, UDP and IPv6 headers still below 1280
 MAX_PAYLOADS = 1024  # of one picture: 1.2 MB, far above what the bit rate allows
 
-_LENGTH = struct.Struct("!I")
 _FRAME = struct.Struct("!BBBII")
 _PICTURE = struct.Struct("!BBII")
 _SIZE = struct.Struct("!H")
-_MAX_BODY = 1 + max(
+_MAX_BODY = max(
     _FRAME.size + MAX_FRAME_BYTES, _PICTURE.size + MAX_PAYLOADS * (_SIZE.size + MAX_PAYLOAD_BYTES)
 )
 _FRAME_KIND, _KEYFRAME_KIND, _FORGET_KIND, _READY_KIND, _PICTURE_KIND, _LOST_KIND = 1, 2, 3, 16, 17, 18
-
-
-class WireError(Exception):
-    """The other side broke the format; the text says where."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,21 +103,21 @@ def encode(message: Message) -> bytes:
                 message.source,
                 message.timestamp,
             )
-            return _whole(_FRAME_KIND, head + message.data)
+            return framed(_FRAME_KIND, head + message.data)
         case Picture():
             head = _PICTURE.pack(
                 TRACKS.index(message.track), message.keyframe, message.source, message.timestamp
             )
             parts = [part for payload in message.payloads for part in (_SIZE.pack(len(payload)), payload)]
-            return _whole(_PICTURE_KIND, head + b"".join(parts))
+            return framed(_PICTURE_KIND, head + b"".join(parts))
         case WantKeyframe(track):
-            return _whole(_KEYFRAME_KIND, bytes((TRACKS.index(track),)))
+            return framed(_KEYFRAME_KIND, bytes((TRACKS.index(track),)))
         case Forget(track):
-            return _whole(_FORGET_KIND, bytes((TRACKS.index(track),)))
+            return framed(_FORGET_KIND, bytes((TRACKS.index(track),)))
         case Lost(track):
-            return _whole(_LOST_KIND, bytes((TRACKS.index(track),)))
+            return framed(_LOST_KIND, bytes((TRACKS.index(track),)))
         case Ready():
-            return _whole(_READY_KIND, b"")
+            return framed(_READY_KIND, b"")
 
 
 def decode(kind: int, body: bytes) -> Message:
@@ -155,29 +145,11 @@ class Decoder:
     """Turns a byte stream into messages; holds at most one incomplete message."""
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        self._framing = Framing(_MAX_BODY)
 
     def feed(self, data: bytes) -> list[Message]:
         """Messages completed by `data`. Raises `WireError`: the stream is lost then."""
-        buffer = self._buffer
-        buffer += data
-        messages: list[Message] = []
-        start = 0
-        while len(buffer) - start >= _LENGTH.size:
-            (length,) = _LENGTH.unpack_from(buffer, start)
-            if not 1 <= length <= _MAX_BODY:
-                raise WireError(f"a message of {length} bytes")
-            end = start + _LENGTH.size + length
-            if len(buffer) < end:
-                break
-            messages.append(decode(buffer[start + 4], bytes(buffer[start + 5 : end])))
-            start = end
-        del buffer[:start]
-        return messages
-
-
-def _whole(kind: int, body: bytes) -> bytes:
-    return _LENGTH.pack(1 + len(body)) + bytes((kind,)) + body
+        return [decode(kind, body) for kind, body in self._framing.feed(data)]
 
 
 def _frame(body: bytes) -> Frame:

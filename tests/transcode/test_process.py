@@ -167,7 +167,7 @@ class TestWhatItDeniesItself:
     def test_is_refused(self, deed, tmp_path):
         code = (
             "import os, resource, socket, threading\n"
-            "from liveserver.transcode.sandbox import confine\n"
+            "from liveserver.confined.sandbox import confine\n"
             "confine()\n"
             f"try:\n    {deed}\nexcept (OSError, RuntimeError, ValueError):\n    os._exit(7)\nos._exit(1)\n"
         )
@@ -175,7 +175,7 @@ class TestWhatItDeniesItself:
 
     def test_more_memory_than_it_has(self, tmp_path):
         code = (
-            "import os\nfrom liveserver.transcode.sandbox import confine\nconfine()\n"
+            "import os\nfrom liveserver.confined.sandbox import confine\nconfine()\n"
             "try:\n    bytes(1 << 31)\nexcept MemoryError:\n    os._exit(7)\nos._exit(1)\n"
         )
         assert ran(code, tmp_path) == 7

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from liveserver.transcode.wire import MAX_PAYLOAD_BYTES
+from liveserver.rtp.h264 import FU_A, FU_END, FU_START, STAP_A
 
-_STAP_A, _FU_A = 24, 28
-_FU_START, _FU_END = 0x80, 0x40
+CODECS = ("h264", "vp8")
+MAX_PAYLOAD_BYTES = 1170  # with RTP, mid extension, SRTP, UDP and IPv6 headers still below 1280
 _SEI = 6
 _NRI, _TYPE = 0x60, 0x1F
 _START_CODE = b"\0\0\1"
@@ -64,15 +64,15 @@ def _aggregated(parts: Sequence[bytes]) -> list[bytes]:
         return list(parts)
     importance = max(part[0] & _NRI for part in parts)
     sized = (len(part).to_bytes(2, "big") + part for part in parts)
-    return [bytes((importance | _STAP_A,)) + b"".join(sized)]
+    return [bytes((importance | STAP_A,)) + b"".join(sized)]
 
 
 def _fragments(unit: bytes, limit: int) -> Iterator[bytes]:
-    indicator, kind = unit[0] & _NRI | _FU_A, unit[0] & _TYPE
+    indicator, kind = unit[0] & _NRI | FU_A, unit[0] & _TYPE
     pieces = _even_pieces(unit[1:], limit - 2)
     last = len(pieces) - 1
     for number, piece in enumerate(pieces):
-        marks = (_FU_START if number == 0 else 0) | (_FU_END if number == last else 0)
+        marks = (FU_START if number == 0 else 0) | (FU_END if number == last else 0)
         yield bytes((indicator, marks | kind)) + piece
 
 

@@ -1,4 +1,4 @@
-"""What the transcode process gives up before it sees the first frame (Linux).
+"""What a child gives up before it sees the first frame (Linux).
 
 It handles what strangers sent, in C. After `confine` it can read and write the socket it was given, use its
 memory and its clock, and end: no file, no other socket, no thread, no program.
@@ -64,12 +64,12 @@ _ALLOW, _REFUSE, _KILL = 0x7FFF0000, 0x00050001, 0x80000000  # SECCOMP_RET_…; 
 _X32 = 0x40000000
 
 
-def confine() -> None:
+def confine(*, memory_bytes: int = MEMORY_BYTES, cpu_s: int = CPU_S) -> None:
     """Tie this process to its parent and take everything from it but the socket it has."""
     sandbox.confine(nice=NICE)
     os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])  # whatever it may have inherited
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     # No descriptor beyond those that are open: neither files nor sockets, on any machine.
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))

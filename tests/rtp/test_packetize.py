@@ -7,8 +7,7 @@ import pytest
 from liveserver.rtp import h264, header, vp8
 from liveserver.rtp.depacketize import Depacketizer
 from liveserver.rtp.keyframe import is_whole_start, starts_keyframe
-from liveserver.transcode.packets import h264_payloads, units, vp8_payloads
-from liveserver.transcode.wire import MAX_PAYLOAD_BYTES
+from liveserver.rtp.packetize import MAX_PAYLOAD_BYTES, h264_payloads, units, vp8_payloads
 
 SPS, PPS, SEI, IDR, SLICE = (
     b"\x67\x42\xe0\x1f\x8c",
