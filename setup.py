@@ -15,7 +15,7 @@ RTP = Path("liveserver", "rtp")
 LOADTEST = Path("loadtest")
 FANOUT_PARTS = (
     "control", "core", "crypto", "feedback", "history", "map", "peers", "receive", "replay", "send", "stream",
-    "stun", "tables", "wire",
+    "streams", "stun", "tables", "wire",
 )  # fmt: skip
 
 

@@ -329,9 +329,9 @@ class Rooms:
         row = self._free_rows.pop()
         transcode = self._transcodes.of(lesson.id) if self._transcodes is not None else None
         stage = Stage(row, self._forwarder.flags, transcode)
+        self._forwarder.flags.clear(row)
         self._guard.know(lesson.id)
         self._guard.open(lesson.id, row)
-        self._forwarder.flags.hold(row, 0)
         state = self._restored_state(lesson, history)
         await self._reconcile(lesson, state)
         stage.hold(state.state is LessonState.PAUSED, self._clock.monotonic_ns())

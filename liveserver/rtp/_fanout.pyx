@@ -20,6 +20,7 @@ import socket
 from ipaddress import ip_address
 
 from liveserver.rtp.fanout import STREAM
+from liveserver.rtp.flags import WORDS
 from liveserver.rtp.header import extension_block
 from liveserver.rtp.srtp import KEY_SIZES, Profile
 from liveserver.rtp.tables import Counters, Stats
@@ -104,7 +105,7 @@ cdef extern from "_fanout_core.h" nogil:
     size_t fanout_protect_rtcp(fanout_cipher *cipher, uint32_t ssrc, uint32_t index, uint8_t *packet,
                                size_t size)
 
-    fanout *fanout_new(int fd, const uint64_t *words, const uint64_t *secret)
+    fanout *fanout_new(int fd, uint64_t *words, const uint64_t *secret)
     void fanout_free(fanout *)
     void fanout_close(fanout *)
     const fanout_stats *fanout_counts(const fanout *)
@@ -216,7 +217,7 @@ cdef class Fanout:
     cdef fanout *_native
     cdef int _fd, _family
     cdef bint _sending
-    cdef const uint64_t[::1] _words
+    cdef uint64_t[::1] _words
     cdef size_t _rooms
     cdef set _streams
 
@@ -226,7 +227,7 @@ cdef class Fanout:
         self._fd = -1
         self._streams = set()
         self._words = flags.words
-        self._rooms = self._words.shape[0] // 4
+        self._rooms = self._words.shape[0] // WORDS
         memcpy(secret, _octets(random), sizeof(secret))
         self._fd = os.dup(fd)
         with socket.socket(fileno=os.dup(fd)) as probe:

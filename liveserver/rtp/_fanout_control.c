@@ -13,7 +13,7 @@ bool fanout_post(fanout *self, const fanout_address *address, socklen_t address_
         flush(self, NULL);
     uint8_t *out = fanout_wire_reserve(&self->wire, packet->size);
     memcpy(out, packet->data, packet->size);
-    hand_over(self, address, address_size, out, packet->size);
+    hand_over(self, NULL, address, address_size, out, packet->size);
     flush(self, NULL);
     return self->stats.sent > before;
 }
@@ -38,7 +38,7 @@ static int gather_rtcp(fanout *self, fanout_session *session, const fanout_packe
         self->stats.dropped++;
         return 0;
     }
-    hand_over(self, &session->address, session->address_size, out, size);
+    hand_over(self, NULL, &session->address, session->address_size, out, size);
     return 1;
 }
 

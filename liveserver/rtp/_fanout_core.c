@@ -5,7 +5,7 @@
 
 #include "_fanout_tables.h"
 
-fanout *fanout_new(int fd, const uint64_t *words, const uint64_t secret[2]) {
+fanout *fanout_new(int fd, uint64_t *words, const uint64_t secret[2]) {
     fanout *self = calloc(1, sizeof *self);
     if (self == NULL)
         return NULL;

@@ -47,7 +47,7 @@ typedef struct {
 } fanout_track;
 
 /* `words` stays the caller's and outlives the fan-out; `secret` keys the fingerprints. NULL: no memory. */
-fanout *fanout_new(int fd, const uint64_t *words, const uint64_t secret[2]);
+fanout *fanout_new(int fd, uint64_t *words, const uint64_t secret[2]);
 /* Nothing leaves from now on: what is sent counts as dropped. The descriptor is the caller's. */
 void fanout_close(fanout *self);
 void fanout_free(fanout *self);

@@ -106,7 +106,7 @@ static void gather(fanout *self, const fanout_gate *gate, const fanout_row *row,
         payload = packet + header;
     }
     if (fanout_protect(&session->rtp, how->ssrc, (uint64_t)index, packet, header, payload, payload_size))
-        hand_over(self, &session->address, session->address_size, packet, size);
+        hand_over(self, gate, &session->address, session->address_size, packet, size);
     else
         self->stats.dropped++;
 }
@@ -187,6 +187,7 @@ int64_t fanout_send(fanout *self, int64_t table, const fanout_packet *packets, s
         fanout_history_add(&found->history, &self->sources[n]);
     fill_up(self->sources, (size_t)read);
     uint64_t before = self->stats.sent;
+    begin_sending(self, gate.room);
     for (size_t position = 0; position < found->used; position++) {
         fanout_row *row = &found->rows[position];
         if (!row->live)
@@ -202,6 +203,7 @@ int64_t fanout_send(fanout *self, int64_t table, const fanout_packet *packets, s
         }
     }
     flush(self, &gate);
+    end_sending(self, gate.room);
     return (int64_t)(self->stats.sent - before);
 }
 
@@ -238,6 +240,7 @@ static void send_replayed(fanout *self, fanout_row *row, const fanout_table *tab
     uint32_t timestamp;
     if (!fanout_replay_pop(row->replay, &table->history, now_ns, &frame, &timestamp))
         return;
+    begin_sending(self, gate.room);
     fanout_wire_part(&self->wire);
     for (int64_t number = frame.first; number < frame.end; number++) {
         fanout_source *from = fanout_history_get(&table->history, number);
@@ -245,22 +248,12 @@ static void send_replayed(fanout *self, fanout_row *row, const fanout_table *tab
             row->replayed += send_media(self, &gate, row, from, timestamp, 0);
     }
     flush(self, &gate);
+    end_sending(self, gate.room);
     fanout_stamps_add(&row->stamps, frame.timestamp, timestamp);
 }
 
 static int64_t sooner(int64_t one_ns, int64_t other_ns) {
     return one_ns < 0 || (other_ns >= 0 && other_ns < one_ns) ? other_ns : one_ns;
-}
-
-static bool flush_streams(fanout *self) {
-    bool waiting = false;
-    for (size_t n = 0; n < self->streams.used; n++) {
-        fanout_stream *stream = fanout_stream_of(&self->registry, self->streams.numbers[n]);
-        if (stream->size > 0)
-            fanout_stream_flush(stream);
-        waiting = waiting || stream->size > 0;
-    }
-    return waiting;
 }
 
 int64_t fanout_pace(fanout *self, int64_t now_ns, const int64_t **lost, size_t *lost_count) {
@@ -283,7 +276,7 @@ int64_t fanout_pace(fanout *self, int64_t now_ns, const int64_t **lost, size_t *
         self->replaying.numbers[kept++] = number;
     }
     self->replaying.used = kept;
-    if (flush_streams(self))
+    if (fanout_streams_flush(self, now_ns))
         next_ns = sooner(next_ns, now_ns + STREAM_RETRY_NS);
     *lost = self->lost.numbers;
     *lost_count = self->lost.used;
@@ -347,6 +340,7 @@ int64_t fanout_retransmit(fanout *self, int64_t session, uint32_t ssrc, const ui
     if (row->rtx_budget > FANOUT_RTX_BURST_BYTES)
         row->rtx_budget = FANOUT_RTX_BURST_BYTES;
     row->rtx_budget_ns = now_ns;
+    begin_sending(self, gate.room);
     for (size_t n = 0; n < count; n++) {
         int64_t number = fanout_history_number(&table->history, (uint16_t)(sequences[n] - row->sequence_offset));
         fanout_source *from = fanout_history_get(&table->history, number);
@@ -366,5 +360,6 @@ int64_t fanout_retransmit(fanout *self, int64_t session, uint32_t ssrc, const ui
         uint32_t timestamp = fanout_stamps_find(&row->stamps, from->timestamp, from->timestamp + row->timestamp_offset);
         sent += send_rtx(self, &gate, row, from, sequences[n], timestamp);
     }
+    end_sending(self, gate.room);
     return sent;
 }

@@ -12,13 +12,19 @@ enum { FANOUT_MAX_WAITING = 64 * 1024 }; /* octets kept for a peer that reads sl
 typedef struct {
     int fd;
     uint8_t *waiting; /* FANOUT_MAX_WAITING octets, or NULL while nothing waits */
-    size_t size;
+    size_t size, begun; /* begun: octets at the front whose packet has begun to leave */
+    bool begun_media;
+    uint64_t left;        /* octets that have left */
+    uint32_t room, kinds; /* of the media that waits; kinds 0: none does */
+    uint64_t epoch;       /* the room's when it came */
 } fanout_stream;
 
-/* Whether the packet was taken. */
-bool fanout_stream_write(fanout_stream *stream, const uint8_t *packet, size_t size);
+/* Let it wait for a flush; whether there was room. */
+bool fanout_stream_put(fanout_stream *stream, const uint8_t *packet, size_t size);
 /* Send what waits, as far as the peer takes it; false when the connection is broken. */
 bool fanout_stream_flush(fanout_stream *stream);
+/* Take back the media that waits; how many packets. */
+unsigned fanout_stream_recall(fanout_stream *stream);
 /* Does not close the descriptor. */
 void fanout_stream_free(fanout_stream *stream);
 

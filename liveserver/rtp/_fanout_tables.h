@@ -103,7 +103,7 @@ struct fanout {
     fanout_registry registry;
     fanout_wire wire;
     fanout_stats stats;
-    const uint64_t *words; /* `Flags.words` */
+    uint64_t *words; /* `Flags.words` */
     uint64_t secret[2];
     fanout_source *sources; /* of the present call */
     size_t source_room;

@@ -13,6 +13,9 @@ source's header extensions, CSRCs and padding. Written: the mid (RFC 9143 §15),
 One index protects one packet: each outgoing SSRC of a session keeps an `IndexWindow` as long as the session
 lives, and a sequence number that was used, or lies before the row's present epoch, is refused.
 
+What left last of a room, and when, is written into its row of the flags: after each message to a viewer here,
+after each batch of messages in the native twin, so that a cut knows its own length.
+
 One thread only.
 """
 
@@ -20,7 +23,8 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from typing import TypeVar
 
@@ -30,6 +34,7 @@ from liveserver.rtp.history import History, Source, read
 from liveserver.rtp.replay import FAST_SPARE_BPS, Replay
 from liveserver.rtp.srtp import OutboundKeys
 from liveserver.rtp.stream import Stream
+from liveserver.rtp.streams import Streams
 from liveserver.rtp.tables import REPEATABLE, RTX_BURST_BYTES, Counters, Row, Session, Stats, Table
 
 RTX_BYTES_PER_S = FAST_SPARE_BPS // 8
@@ -42,23 +47,26 @@ _PACK = header.FIXED_HEADER.pack
 
 
 class Fanout:
-    """Sends on a duplicate of `fd`, a UDP socket, which stays the caller's. `close()` when done."""
+    """Sends on a duplicate of `fd`, a UDP socket, which stays the caller's. `close()` when done.
 
-    def __init__(self, fd: int, flags: Flags):
+    `clock_ns` tells when the socket had taken something: the one time that no caller can know.
+    """
+
+    def __init__(self, fd: int, flags: Flags, clock_ns: Callable[[], int] = time.monotonic_ns):
         self._socket = socket.socket(fileno=os.dup(fd))
         self._flags = flags
+        self._clock_ns = clock_ns
         self._sessions: dict[int, Session] = {}
         self._tables: dict[int, Table] = {}
         self._rows: dict[int, Row] = {}
         self._replaying: dict[int, Row] = {}
-        self._streams: dict[int, Stream] = {}
+        self._streams = Streams(flags, clock_ns)
         self._made = 0
         self.stats = Stats()
 
     def close(self) -> None:
         self._socket.close()
-        for stream in list(self._streams):
-            self.remove_stream(stream)
+        self._streams.close()
 
     def add_session(self, profile: int, key: bytes, salt: bytes, host: str, port: int) -> int:
         """One peer: outbound SRTP master key and salt (never the same twice), and where to send."""
@@ -213,7 +221,7 @@ class Fanout:
             due_ns = row.replay.next_due_ns()
             if due_ns is not None and (next_ns < 0 or due_ns < next_ns):
                 next_ns = due_ns
-        if self._flush_streams() and (next_ns < 0 or now_ns + _STREAM_RETRY_NS < next_ns):
+        if self._streams.flush(now_ns, self.stats) and (next_ns < 0 or now_ns + _STREAM_RETRY_NS < next_ns):
             next_ns = now_ns + _STREAM_RETRY_NS
         return next_ns, lost
 
@@ -251,16 +259,17 @@ class Fanout:
             found.history.add(source)
         pads = outgoing.padding(sources)
         before = self.stats.sent
-        for row in found.rows.values():
-            if not row.live:
-                continue
-            if not self._flags.allows(found.room, found.kind, now_ns):
-                self.stats.held += len(sources)
-                continue
-            for source, pad in zip(sources, pads, strict=True):
-                sequence = (source.sequence + row.sequence_offset) & 0xFFFF
-                timestamp = (source.timestamp + row.timestamp_offset) & 0xFFFFFFFF
-                self._send_media(row, source, sequence, timestamp, now_ns, pad)
+        with self._flags.sending(found.room):
+            for row in found.rows.values():
+                if not row.live:
+                    continue
+                if not self._flags.allows(found.room, found.kind, now_ns):
+                    self.stats.held += len(sources)
+                    continue
+                for source, pad in zip(sources, pads, strict=True):
+                    sequence = (source.sequence + row.sequence_offset) & 0xFFFF
+                    timestamp = (source.timestamp + row.timestamp_offset) & 0xFFFFFFFF
+                    self._send_media(row, source, sequence, timestamp, now_ns, pad)
         return self.stats.sent - before
 
     def retransmit(self, session: int, ssrc: int, sequences: Sequence[int], now_ns: int) -> int:
@@ -275,6 +284,10 @@ class Fanout:
             return 0
         earned = (now_ns - row.rtx_budget_ns) * RTX_BYTES_PER_S // 1_000_000_000
         row.rtx_budget, row.rtx_budget_ns = min(RTX_BURST_BYTES, row.rtx_budget + earned), now_ns
+        with self._flags.sending(table.room):
+            return self._send_again(row, table, sequences, now_ns)
+
+    def _send_again(self, row: Row, table: Table, sequences: Sequence[int], now_ns: int) -> int:
         sent = 0
         for sequence in sequences:
             number = table.history.number((sequence - row.sequence_offset) & 0xFFFF)
@@ -291,7 +304,8 @@ class Fanout:
             row.rtx += 1
             # A packet that came too late for its frame's replay has the timestamp of that frame.
             live = (source.timestamp + row.timestamp_offset) & 0xFFFFFFFF
-            sent += self._send_rtx(row, source, sequence, row.stamps.get(source.timestamp, live))
+            stamp = row.stamps.get(source.timestamp, live)
+            sent += self._send_rtx(row, source, sequence, stamp, now_ns)
         return sent
 
     def send_rtcp(self, session: int, plaintext: bytes) -> bool:
@@ -338,12 +352,10 @@ class Fanout:
 
     def add_stream(self, fd: int) -> int:
         """A TCP connection, written to through a duplicate of `fd`; the address (STREAM, number) names it."""
-        return self._keep(self._streams, Stream(fd))
+        return self._keep(self._streams.all, Stream(fd))
 
     def remove_stream(self, stream: int) -> None:
-        found = self._streams.pop(stream, None)
-        if found is not None:
-            found.close()
+        self._streams.remove(stream)
 
     def post(self, host: str, port: int, data: bytes) -> bool:
         """Send octets as they are: STUN and DTLS. Whether they left."""
@@ -358,13 +370,6 @@ class Fanout:
         if source is None:
             self.stats.refused += 1
         return source
-
-    def _flush_streams(self) -> bool:
-        """Send what waits for slow streams; whether something still does."""
-        waiting = [stream for stream in self._streams.values() if stream.waiting]
-        for stream in waiting:
-            stream.flush()
-        return any(stream.waiting for stream in waiting)
 
     def _row_of(self, session: int, ssrc: int) -> Row | None:
         """The session's row that sends with this SSRC."""
@@ -390,10 +395,11 @@ class Fanout:
             return
         frame, timestamp = popped
         table = self._tables[row.table]
-        for source in frame.packets:
-            if self._may_send(table, now_ns):
-                sequence = (source.sequence + row.sequence_offset) & 0xFFFF
-                row.replayed += self._send_media(row, source, sequence, timestamp, now_ns, 0)
+        with self._flags.sending(table.room):
+            for source in frame.packets:
+                if self._may_send(table, now_ns):
+                    sequence = (source.sequence + row.sequence_offset) & 0xFFFF
+                    row.replayed += self._send_media(row, source, sequence, timestamp, now_ns, 0)
         row.stamps[frame.packets[0].timestamp] = timestamp
         if len(row.stamps) > _STAMPED:
             del row.stamps[next(iter(row.stamps))]
@@ -414,20 +420,20 @@ class Fanout:
         row.octets += len(source.payload)
         if row.fingerprints is not None:
             row.fingerprints[index % REPEATABLE] = outgoing.fingerprint(row, source, index, timestamp, pad)
-        self._transmit(outgoing.protected(row, source, index, timestamp, pad), row.session.address)
+        self._transmit_media(row, outgoing.protected(row, source, index, timestamp, pad), now_ns)
         return True
 
-    def _send_rtx(self, row: Row, source: Source, out_sequence: int, timestamp: int) -> bool:
+    def _send_rtx(self, row: Row, source: Source, out_sequence: int, timestamp: int, now_ns: int) -> bool:
         if row.rtx_window is None:
-            return self._repeat(row, source, out_sequence, timestamp)
+            return self._repeat(row, source, out_sequence, timestamp, now_ns)
         index = row.rtx_window.highest + 1
         row.rtx_window.mark(index)
         second = source.marker | row.rtx_payload_type
         head = _PACK(row.first_octet, second, index & 0xFFFF, timestamp, row.rtx_ssrc) + row.extension
         payload = out_sequence.to_bytes(2) + source.payload
-        return self._transmit(row.protect(row.rtx_ssrc, index, head, payload), row.session.address)
+        return self._transmit_media(row, row.protect(row.rtx_ssrc, index, head, payload), now_ns)
 
-    def _repeat(self, row: Row, source: Source, sequence: int, timestamp: int) -> bool:
+    def _repeat(self, row: Row, source: Source, sequence: int, timestamp: int, now_ns: int) -> bool:
         """Under the same index only the same octets may be protected again: compare before doing it."""
         index = row.window.guess(sequence)
         if row.fingerprints is None or index < 0:
@@ -436,17 +442,28 @@ class Fanout:
         for pad in range(outgoing.MAX_PADDING + 1):  # with the padding it left with
             if sent == outgoing.fingerprint(row, source, index, timestamp, pad):
                 data = outgoing.protected(row, source, index, timestamp, pad)
-                return self._transmit(data, row.session.address)
+                return self._transmit_media(row, data, now_ns)
         self.stats.refused += 1
         return False
+
+    def _transmit_media(self, row: Row, data: bytes, now_ns: int) -> bool:
+        """As `_transmit`, noting what left of the row's room, and when."""
+        table, address = self._tables[row.table], row.session.address
+        if address[0] == STREAM:
+            media = (table.room, table.kind)
+            return self._count(self._streams.write(address[1], data, self.stats, media, now_ns))
+        sent = self._send_datagram(data, address)
+        if sent:
+            self._flags.left(table.room, self._clock_ns(), tcp=False)
+        return self._count(sent)
 
     def _transmit(self, data: bytes, address: Address) -> bool:
         """Hand one datagram to the socket. What it would not take is lost, as on any path."""
         if address[0] == STREAM:
-            stream = self._streams.get(address[1])
-            sent = stream is not None and stream.write(data)
-        else:
-            sent = self._send_datagram(data, address)
+            return self._count(self._streams.write(address[1], data, self.stats))
+        return self._count(self._send_datagram(data, address))
+
+    def _count(self, sent: bool) -> bool:
         if sent:
             self.stats.sent += 1
         else:

@@ -52,10 +52,12 @@ class Stage:
 
     def add(self, viewer: Viewer) -> None:
         self.viewers.add(viewer)
+        self._flags.watched(self.room, len(self.viewers))
         self._show(viewer)
 
     def remove(self, viewer: Viewer) -> None:
         self.viewers.discard(viewer)
+        self._flags.watched(self.room, len(self.viewers))
 
     @property
     def sources(self) -> Sequence[Uplink]:

@@ -5,7 +5,9 @@ Every test runs on the reference and on its native twin.
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -524,6 +526,104 @@ class TestStreams:
         stage.fanout.remove_stream(stream)
         assert not stage.fanout.post(STREAM, stream, b"gone")
         assert stage.fanout.stats.dropped == 2
+
+    def test_media_that_waits_is_taken_back_in_the_dark_and_what_has_begun_cannot_be_opened(
+        self, stage, ends
+    ):
+        ours, theirs = ends
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        viewer, _ = stage.row()
+        stream = stage.fanout.add_stream(ours.fileno())
+        stage.fanout.move_session(stage.sessions[viewer], STREAM, stream)
+        numbers = list(range(1, 200))
+        for number in numbers:
+            stage.fanout.send(stage.table, [source(number, payload=bytes(997))], NOW_NS)
+        assert stage.fanout.stats.dropped > 0
+        stage.flags.darken(ROOM, VIDEO)
+        stage.flags.darken(ROOM, 0)  # light again before anybody looked
+        assert stage.fanout.post(STREAM, stream, b"\x14 a farewell by DTLS")
+        assert stage.fanout.stats.held > 0
+        data = b""
+        while b"farewell" not in data:
+            data += theirs.recv(1 << 20)
+            stage.fanout.pace(NOW_NS)
+        *media, farewell = self.frames(data)
+        assert farewell == b"\x14 a farewell by DTLS"
+        opened = []
+        for packet in media:
+            with contextlib.suppress(PeerError):
+                opened.append(header.parse(viewer.session.unprotect(packet)).sequence)
+        assert opened == numbers[: len(opened)]
+        assert len(media) - len(opened) <= 1
+        assert len(opened) + stage.fanout.stats.held == stage.fanout.stats.sent - 1
+
+    def test_only_media_is_taken_back(self, stage, ends):
+        ours, theirs = ends
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        viewer, row = stage.row()
+        stream = stage.fanout.add_stream(ours.fileno())
+        stage.fanout.move_session(stage.sessions[viewer], STREAM, stream)
+        while stage.fanout.pace(NOW_NS)[0] < 0:  # until something waits
+            stage.fanout.post(STREAM, stream, bytes(4000))
+        assert stage.send(1) == 1 and stage.fanout.report(row, 1, 1, b"x")
+        stage.flags.darken(ROOM, VIDEO)
+        data = b""
+        while stage.fanout.pace(NOW_NS)[0] >= 0:
+            data += theirs.recv(1 << 20)
+        while not header.is_rtcp((frames := self.frames(data))[-1]):
+            data += theirs.recv(1 << 20)
+        assert set(frames[:-1]) == {bytes(4000)}
+        assert stage.fanout.stats.held == 1
+
+
+class TestWhenItLeft:
+    """The words by which a cut knows its own length."""
+
+    def test_the_room_s_newest_datagram_of_media_is_timed(self, stage):
+        before_ns = time.monotonic_ns()
+        stage.row()
+        assert (stage.flags.last_udp_ns(ROOM), stage.flags.last_tcp_ns(ROOM)) == (0, 0)
+        stage.send(1)
+        assert before_ns <= stage.flags.last_udp_ns(ROOM) <= time.monotonic_ns()
+        assert (stage.flags.last_tcp_ns(ROOM), stage.flags.last_udp_ns(ROOM + 1)) == (0, 0)
+
+    @pytest.mark.parametrize("repair", ["send", "retransmit", "replay"])
+    def test_every_way_out_is_timed_and_none_is_under_way_afterwards(self, stage, repair):
+        viewer, _ = stage.row()
+        stage.send(1)
+        first_ns = stage.flags.last_udp_ns(ROOM)
+        if repair == "send":
+            stage.send(2)
+        elif repair == "retransmit":
+            assert stage.ask(viewer, 1) == 1
+        else:
+            _, late = stage.row(live=False)
+            stage.fanout.replay(late, 1, 0, NOW_NS, NOW_NS, 10**9)
+            stage.fanout.pace(NOW_NS)
+        assert stage.flags.last_udp_ns(ROOM) > first_ns
+        assert not stage.flags.is_sending(ROOM)
+
+    def test_what_is_held_back_and_what_is_not_media_is_not(self, stage):
+        viewer, row = stage.row()
+        stage.send(1)
+        last_ns = stage.flags.last_udp_ns(ROOM)
+        stage.flags.darken(ROOM, VIDEO)
+        assert stage.send(2) == 0 and stage.ask(viewer, 1) == 0
+        assert stage.fanout.report(row, 1, 1, b"x")
+        assert stage.fanout.post(*viewer.address, b"stun")
+        assert stage.flags.last_udp_ns(ROOM) == last_ns
+
+    def test_tcp_has_a_time_of_its_own(self, stage):
+        viewer, _ = stage.row()
+        ours, theirs = socket.socketpair()
+        stream = stage.fanout.add_stream(ours.fileno())
+        stage.fanout.move_session(stage.sessions[viewer], STREAM, stream)
+        assert stage.fanout.post(STREAM, stream, b"stun")
+        assert stage.flags.last_tcp_ns(ROOM) == 0
+        stage.send(1)
+        assert stage.flags.last_tcp_ns(ROOM) > 0 == stage.flags.last_udp_ns(ROOM)
+        for one in (ours, theirs):
+            one.close()
 
 
 class TestRetransmission:
