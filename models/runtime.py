@@ -15,8 +15,6 @@ _ERRORS_ONLY = 3
 
 __all__ = ["MAX_BYTES", "ModelError", "load", "read"]
 
-onnxruntime.disable_telemetry_events()  # there are none on Linux today; it stays so
-
 
 def load(path: Path, sha256: str) -> onnxruntime.InferenceSession:
     """A session for the model in `path`, on this thread alone.

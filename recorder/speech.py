@@ -8,6 +8,7 @@ which a fan or music fool. Captions are the same kind of seam: `Captioner`, with
 from __future__ import annotations
 
 import hashlib
+import os
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
@@ -80,6 +81,8 @@ def detector(model: str) -> SpeechDetector:
 
 def _libraries() -> tuple[Any, Any]:
     try:
+        # onnxruntime's wheels send usage data to their maker, unless this is set before they are loaded.
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         return import_module("numpy"), import_module("onnxruntime")
     except ImportError:
         raise ValueError("a speech model needs the package onnxruntime") from None

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -14,6 +17,8 @@ from onnx import TensorProto, helper, numpy_helper
 from models import runtime
 from models.errors import ModelError
 from models.onnx_file import refuse_external
+
+REPOSITORY = Path(__file__).parents[2]
 
 
 def model(*initializers: TensorProto) -> onnx.ModelProto:
@@ -150,3 +155,29 @@ def varint(value: int) -> bytes:
         encoded += bytes([value & 0x7F | 0x80])
         value >>= 7
     return encoded + bytes([value])
+
+
+class TestNothingIsToldToAnybody:
+    """onnxruntime's wheels report their use to their maker unless told not to before they are loaded."""
+
+    @pytest.mark.parametrize(
+        "use",
+        [
+            "from models import cards, runtime\n"
+            "card = cards.own()['silero-vad']\n"
+            "runtime.load(cards.WEIGHTS / card.file, card.sha256)",
+            "from recorder.speech import Silero\n"
+            "from models.cards import WEIGHTS\n"
+            "Silero(WEIGHTS / 'silero_vad_16k_op15.onnx')",
+        ],
+        ids=["models", "recorder"],
+    )
+    def test_no_file_of_its_own_and_no_thread(self, tmp_path, use):
+        code = f"{use}\nimport os\nprint(len(os.listdir('/proc/self/task')))"
+        environment = {"PYTHONPATH": str(REPOSITORY), "HOME": str(tmp_path), "OPENBLAS_NUM_THREADS": "1"}
+        command = [sys.executable, "-c", code]
+        ran = subprocess.run(
+            command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        assert ran.stdout.split() == ["1"]
+        assert list(tmp_path.rglob("*")) == []
