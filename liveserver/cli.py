@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from liveserver import __version__, bench, cli_recordings, cli_retention, config, demo, log
+from liveserver import __version__, bench, cli_hours, cli_recordings, cli_retention, config, demo, log
 from liveserver.bucket import bucket_of
 from liveserver.clock import Clock
 from liveserver.config import Config, ConfigError, LogLevel
@@ -88,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     measured.add_argument("--seconds", type=float, default=10.0, metavar="S", help="of fanout and idle")
     measured.add_argument("--json", action="store_true", help="print one JSON line")
     measured.set_defaults(command=_bench)
+    cli_hours.add_command(commands)
     cli_recordings.add_commands(commands)
     cli_retention.add_command(commands)
     return parser
