@@ -11,14 +11,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
-from numpy.typing import NDArray
 
-from models import cards, runtime
+from models import cards
 from models.cards import Card, Kind, Picture
 from models.errors import ModelError
 from models.jpeg_trip import jpeg_trip
-from models.resize import Pixels, resize
+from models.network import Network
+from models.resize import Pixels, Planes, resize
 
 MAX_MODELS = 8  # each has its time on every picture
 
@@ -27,17 +26,16 @@ class FrameModel:
     """One model with its card. Raises `ModelError` when the two do not fit."""
 
     def __init__(self, card: Card, folder: Path) -> None:
-        if card.picture is None or not card.picture.width or not card.picture.height or not card.outputs:
-            raise ModelError(f"card {card.name}: [picture] with its size and an [[output]] are expected")
         self.card = card
-        self._picture = card.picture
-        self._session: onnxruntime.InferenceSession = runtime.load(folder / card.file, card.sha256)
-        self._input = self._session.get_inputs()[0].name
+        self._network = Network(card, folder)
+        if not self._network.picture.width or not self._network.picture.height or not card.outputs:
+            raise ModelError(f"card {card.name}: a picture's width and height and an [[output]] are expected")
         self.score(np.zeros((64, 64, 3), dtype=np.uint8))  # does it run, and is there each output?
 
     def score(self, rgb: Pixels) -> dict[str, float]:
         """Category → 0 to 1 for uint8 (H, W, 3). Raises `ModelError` for a model that answers no number."""
-        numbers = self._run(prepare(rgb, self._picture))
+        answer = self._network.run(self._network.tensor(prepared(rgb, self._network.picture)))[0]
+        numbers = np.asarray(answer, dtype=np.float64).ravel()
         scores: dict[str, float] = {}
         for output in self.card.outputs:
             if output.index >= len(numbers):
@@ -50,16 +48,6 @@ class FrameModel:
             score = min(1.0, max(0.0, number))
             scores[output.category] = max(score, scores.get(output.category, 0.0))
         return scores
-
-    def _run(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
-        try:
-            answer = self._session.run(None, {self._input: tensor})[0]
-        except Exception as error:  # onnxruntime's own exceptions have no common class but this
-            raise ModelError(
-                f"{self.card.name}: does not run on its input ({type(error).__name__})"
-            ) from error
-        numbers: NDArray[np.float32] = np.asarray(answer, dtype=np.float32).ravel()
-        return numbers
 
 
 class FrameModels:
@@ -98,16 +86,10 @@ class FrameModels:
         return scores
 
 
-def prepare(rgb: Pixels, picture: Picture) -> NDArray[np.float32]:
-    """(H, W, 3) as the tensor of the card: (1, 3, h, w) or (1, h, w, 3), cropped to the middle."""
+def prepared(rgb: Pixels, picture: Picture) -> Planes:
+    """(H, W, 3) as planes of the card's size, made to look as in training, cropped to the middle."""
     planes = resize(rgb, picture.width, picture.height)
     if picture.jpeg:
         planes = jpeg_trip(planes, picture.jpeg)
     near, far = picture.crop // 2, picture.crop - picture.crop // 2
-    planes = planes[:, near : picture.height - far, near : picture.width - far]
-    if picture.colour == "BGR":
-        planes = planes[::-1]
-    mean = np.array(picture.mean, dtype=np.float32)[:, None, None]
-    scale = np.array(picture.scale, dtype=np.float32)[:, None, None]
-    tensor: NDArray[np.float32] = ((planes - mean) * scale)[None]
-    return np.ascontiguousarray(tensor.transpose(0, 2, 3, 1) if picture.layout == "NHWC" else tensor)
+    return planes[:, near : picture.height - far, near : picture.width - far]

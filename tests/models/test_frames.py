@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from models.cards import WEIGHTS
 from models.errors import ModelError
-from models.frames import FrameModels, prepare
+from models.frames import FrameModels, prepared
 from models.jpeg_trip import jpeg_trip
+from models.network import Network
 from models.resize import resize
 
 from .pictures import brightness_model, decoded, jpeg, photo
@@ -70,7 +72,7 @@ class TestAnOperatorsModel:
     @pytest.mark.parametrize(
         ("changed", "said"),
         [
-            ({"index": "7"}, "not number 7"),
+            ({"index": "7"}, "has no number 7"),
             ({"layout": "NHWC"}, "does not run"),
             ({"sha256": "0" * 64}, "SHA-256"),
             ({"gain": "nan"}, "no number"),
@@ -84,7 +86,8 @@ class TestAnOperatorsModel:
 
 class TestWhatGoesIn:
     def test_is_laid_out_and_cropped_as_the_card_says(self, fetched):
-        tensor = prepare(plain(10, 20, 30), fetched["open-nsfw"].picture)
+        card = fetched["open-nsfw"]
+        tensor = Network(card, WEIGHTS).tensor(prepared(plain(10, 20, 30), card.picture))
         assert tensor.shape == (1, 224, 224, 3)
         assert tensor[0, 100, 100] == pytest.approx([30 - 104, 20 - 117, 10 - 123], abs=2)
 
