@@ -10,7 +10,17 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from liveserver import __version__, bench, cli_hours, cli_recordings, cli_retention, config, demo, log
+from liveserver import (
+    __version__,
+    bench,
+    cli_hours,
+    cli_recordings,
+    cli_retention,
+    cli_screen,
+    config,
+    demo,
+    log,
+)
 from liveserver.bucket import bucket_of
 from liveserver.clock import Clock
 from liveserver.config import Config, ConfigError, LogLevel
@@ -91,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_hours.add_command(commands)
     cli_recordings.add_commands(commands)
     cli_retention.add_command(commands)
+    cli_screen.add_commands(commands)
     return parser
 
 
