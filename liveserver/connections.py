@@ -54,6 +54,12 @@ class Connection:
                 await room.ask(events.SourcesChanged(self.id, message))
             case messages.Pause(on):
                 await room.ask(events.PauseAsked(self.id, on))
+            case messages.Answer(challenge, None):
+                await room.ask(events.QuestionWanted(self.id, challenge))
+            case messages.Answer(challenge, choice) if choice is not None:
+                await room.ask(events.ChallengeAnswered(self.id, challenge, choice))
+            case messages.PhotoHead():
+                raise PeerError("not_available", "this server takes no photos")
 
     async def _say(self, chat: messages.Chat) -> None:
         line_id, salt = secrets.token_urlsafe(9), secrets.token_bytes(_SALT_BYTES)

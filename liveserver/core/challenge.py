@@ -156,6 +156,10 @@ class Challenges:
         """What is open for this person."""
         return self._open.get(person)
 
+    def waiting(self) -> list[str]:
+        """Who has not answered yet."""
+        return [person for person, check in self._open.items() if check.state is CheckState.ISSUED]
+
     def answer(self, person: str, check_id: str, choice: Sequence[int], now_ms: int) -> Check:
         """A quiz answered: passed, failed, or issued still while attempts are left."""
         check = self._in_time(person, check_id, now_ms)

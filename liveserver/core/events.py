@@ -11,8 +11,10 @@ from enum import StrEnum
 from typing import Any
 
 from liveserver.core import messages
+from liveserver.core.challenge import CheckKind
 from liveserver.core.messages import Json, Sources
 from liveserver.core.permissions import Permission, Role
+from liveserver.core.quiz import Question
 
 
 class LessonState(StrEnum):
@@ -146,13 +148,70 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
+class ChallengeAsked:
+    """Check one learner now, or all (`person` None). `id` comes from the shell, which has the randomness."""
+
+    by: str
+    id: str
+    kind: CheckKind
+    question: Question | None
+    person: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChallengeAnswered:
+    """`choice`: places of options, or one number."""
+
+    connection: str
+    challenge: str
+    choice: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionWanted:
+    """A question instead of a photo."""
+
+    connection: str
+    challenge: str
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoTaken:
+    """A whole photo came; `photo` is the name under which the shell keeps it."""
+
+    connection: str
+    challenge: str
+    photo: str
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoJudged:
+    """What the models say: True, False (take another), None (a person must look)."""
+
+    person: str
+    challenge: str
+    photo: str
+    passed: bool | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoReviewed:
+    by: str
+    person: str
+    challenge: str
+    passed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Once a second."""
 
 
 Event = (
     Joined | Greeted | Left | Said | Seen | SourcesChanged | PauseAsked | Published | Unpublished | CutMade
-    | Restored | Ended | Tick
+    | Restored | Ended | Tick | ChallengeAsked | ChallengeAnswered | QuestionWanted | PhotoTaken | PhotoJudged
+    | PhotoReviewed
 )  # fmt: skip
 
 
@@ -184,6 +243,14 @@ class Append:
 @dataclass(frozen=True, slots=True)
 class Send:
     connection: str
+    message: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """The same words to several connections."""
+
+    connections: tuple[str, ...]
     message: Json
 
 
@@ -243,6 +310,16 @@ class Keep:
     instructor: str
 
 
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Have a learner's photo looked at; `PhotoJudged` follows."""
+
+    person: str
+    challenge: str
+    photo: str
+
+
 Effect = (
-    Append | Send | Broadcast | Close | ClosePublisher | Hold | Refresh | ShareScreen | Record | Keep
+    Append | Send | Tell | Broadcast | Close | ClosePublisher | Hold | Refresh | ShareScreen | Record | Keep
+    | Judge
 )  # fmt: skip

@@ -19,6 +19,8 @@ MAX_DEPTH = 32
 MAX_CHAT_CHARACTERS = 500
 MAX_REF_CHARACTERS = 64
 MAX_TOKEN_CHARACTERS = 4096
+MAX_CHOICES = 8
+MAX_PHOTO_BYTES = 1_000_000
 MAX_WATCHED = 128
 """Lessons whose thumbnails one moderator's page shows at once; more do not fit a screen."""
 
@@ -80,7 +82,24 @@ class Watch:
     lessons: tuple[str, ...]
 
 
-Message = Join | Heartbeat | Visibility | Chat | Sources | Pause
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`choice` names options by their place, or is one number; None: a question instead of a photo."""
+
+    challenge: str
+    choice: tuple[int, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoHead:
+    """A JPEG of `size` bytes follows in binary messages; `sha256` is the whole photo's, hex."""
+
+    challenge: str
+    size: int
+    sha256: str
+
+
+Message = Join | Heartbeat | Visibility | Chat | Sources | Pause | Answer | PhotoHead
 WallMessage = Join | Heartbeat | Watch
 
 
@@ -230,8 +249,34 @@ def _read_watch(message: Json) -> Watch:
     return Watch(tuple(lessons))
 
 
-def _not_available(message: Json) -> Message:
-    raise PeerError("not_available", "this server has no challenges yet")
+def _read_answer(message: Json) -> Answer:
+    challenge = _challenge(message)
+    if message.get("instead") == "quiz" and "choice" not in message:
+        return Answer(challenge, None)
+    choice = message.get("choice")
+    if not isinstance(choice, list) or not 1 <= len(choice) <= MAX_CHOICES:
+        raise PeerError("bad_message", f"choice is a list of 1 to {MAX_CHOICES} whole numbers")
+    if not all(isinstance(item, int) and not isinstance(item, bool) and abs(item) < 2**53 for item in choice):
+        raise PeerError("bad_message", "choice is a list of whole numbers")
+    return Answer(challenge, tuple(choice))
+
+
+def _read_photo(message: Json) -> PhotoHead:
+    size, digest = message.get("size"), message.get("sha256")
+    if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+        raise PeerError("bad_message", "size is the photo's length in bytes")
+    if size > MAX_PHOTO_BYTES:
+        raise PeerError("too_large", f"a photo has at most {MAX_PHOTO_BYTES} bytes", status=413)
+    if not isinstance(digest, str) or len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
+        raise PeerError("bad_message", "sha256 is the photo's, in 64 hexadecimal digits")
+    return PhotoHead(_challenge(message), size, digest)
+
+
+def _challenge(message: Json) -> str:
+    challenge = message.get("challenge")
+    if not isinstance(challenge, str) or not 1 <= len(challenge) <= MAX_REF_CHARACTERS:
+        raise PeerError("bad_message", "challenge is the id of a check")
+    return challenge
 
 
 _READERS: Mapping[str, Callable[[Json], Message]] = {
@@ -241,8 +286,8 @@ _READERS: Mapping[str, Callable[[Json], Message]] = {
     "chat": _read_chat,
     "sources": _read_sources,
     "pause": _read_pause,
-    "answer": _not_available,
-    "photo": _not_available,
+    "answer": _read_answer,
+    "photo": _read_photo,
 }
 _WALL_READERS: Mapping[str, Callable[[Json], WallMessage]] = {
     "join": _read_join,

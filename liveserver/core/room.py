@@ -14,15 +14,19 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from liveserver.core import messages
+from liveserver.core import challenge_rules, messages
+from liveserver.core.challenge import CheckState
+from liveserver.core.challenge_rules import Checks
 from liveserver.core.errors import PeerError
 from liveserver.core.events import (
     Append,
     Broadcast,
+    ChallengeAnswered,
+    ChallengeAsked,
     ChatSaved,
     Close,
     ClosePublisher,
@@ -40,7 +44,11 @@ from liveserver.core.events import (
     Level,
     Member,
     PauseAsked,
+    PhotoJudged,
+    PhotoReviewed,
+    PhotoTaken,
     Published,
+    QuestionWanted,
     Record,
     Refresh,
     Restored,
@@ -83,6 +91,7 @@ class RoomState:
     cuts: dict[Level, Cut] = field(default_factory=dict)
     removed: dict[str, Cut] = field(default_factory=dict)
     history: deque[Json] = field(default_factory=lambda: deque(maxlen=CHAT_HISTORY))
+    checks: Checks = field(default_factory=Checks)
     _learners: dict[str, dict[str, None]] = field(default_factory=dict)  # person → connections
     _changes: list[Json] = field(default_factory=list)
     _told: tuple[object, ...] = ()
@@ -98,6 +107,18 @@ class RoomState:
     def viewers(self) -> int:
         """Learners present; a person counts once."""
         return len(self._learners)
+
+    @property
+    def learners(self) -> Mapping[str, Collection[str]]:
+        """Who attends: person → connections."""
+        return self._learners
+
+    def require(self, connection: str, permission: Permission) -> Member:
+        """The member, if its role may; else PeerError forbidden."""
+        member = self.members.get(connection)
+        if member is None or not allows(member.role, permission):
+            raise PeerError("forbidden", "your role may not do this", status=403)
+        return member
 
     @property
     def cut(self) -> Cut | None:
@@ -152,6 +173,7 @@ class RoomState:
             for other in list(self._connections_of(member.person)):
                 effects += self._replace(other)
             self._learners.setdefault(member.person, {})[member.connection] = None
+            self.checks.arrived(member.person)
         self.members[member.connection] = member
         self._changes.append({"joined": member.person, "connection": member.connection})
         fact = {"person": member.person, "role": member.role, "connection": member.connection,
@@ -169,6 +191,9 @@ class RoomState:
         effects: list[Effect] = [Send(member.connection, self.joined_message(member, now_ms))]
         if allows(member.role, Permission.SEE_ROSTER):
             effects.append(Send(member.connection, self._roster()))
+        check = self.checks.book.of(member.person) if member.role is Role.LEARNER else None
+        if check is not None and check.state is CheckState.ISSUED:
+            effects.append(Send(member.connection, check.shown()))  # the page was loaded anew meanwhile
         return effects
 
     def _replace(self, member: Member) -> list[Effect]:
@@ -194,7 +219,7 @@ class RoomState:
         return self._leave(member, event.reason) if member else []
 
     def _said(self, event: Said, now_ms: int) -> list[Effect]:
-        member = self._member(event.connection, Permission.CHAT)
+        member = self.require(event.connection, Permission.CHAT)
         if Level.CHAT in self.cuts:
             raise PeerError("chat_off", "a moderator has closed the chat", status=403)
         saved = ChatSaved(
@@ -221,7 +246,7 @@ class RoomState:
         return []
 
     def _sources_changed(self, event: SourcesChanged, now_ms: int) -> list[Effect]:
-        self._member(event.connection, Permission.PUBLISH)
+        self.require(event.connection, Permission.PUBLISH)
         self.sources = event.sources
         shown = event.sources.as_json()
         return [
@@ -231,7 +256,7 @@ class RoomState:
         ]
 
     def _pause_asked(self, event: PauseAsked, now_ms: int) -> list[Effect]:
-        member = self._member(event.connection, Permission.PUBLISH)
+        member = self.require(event.connection, Permission.PUBLISH)
         wanted = LessonState.PAUSED if event.on else LessonState.LIVE
         if self.state not in (LessonState.LIVE, LessonState.PAUSED) or self.state is wanted:
             return []
@@ -256,7 +281,7 @@ class RoomState:
             self.state = LessonState.LIVE
             if self.started_at_ms is None:
                 self.started_at_ms = now_ms
-                effects.append(Append("start", {"person": event.person}))
+                effects += [*challenge_rules.committed(self), Append("start", {"person": event.person})]
             effects.append(self._keep())
         effects += [Record(True), Broadcast({"type": "sources"} | self.sources.as_json())]
         effects.append(self._lesson_message())
@@ -343,14 +368,15 @@ class RoomState:
         self.state = LessonState.ENDED
         self.ended_at_ms = now_ms
         self.publisher = None
+        checks = challenge_rules.revealed(self, now_ms)
         leaving = list(self.members.values())
         told = self._lesson_message().message
-        effects = self._send_away(leaving, told, "ended", "lesson_ended")
+        effects = checks + self._send_away(leaving, told, "ended", "lesson_ended")
         fact = Append("end", {"by": event.by})
         return [fact, self._keep(), Record(False), ClosePublisher("ended"), *effects]
 
     def _tick(self, event: Tick, now_ms: int) -> list[Effect]:
-        effects: list[Effect] = []
+        effects = challenge_rules.ticked(self, now_ms)
         if self.members or self._changes:
             changes, self._changes = self._changes, []
             digest = hashlib.sha256("\n".join(sorted(
@@ -391,12 +417,6 @@ class RoomState:
     def _keep(self) -> Keep:
         return Keep(self.state, self.started_at_ms, self.ended_at_ms, self.instructor)
 
-    def _member(self, connection: str, permission: Permission) -> Member:
-        member = self.members.get(connection)
-        if member is None or not allows(member.role, permission):
-            raise PeerError("forbidden", "your role may not do this", status=403)
-        return member
-
 
 # Each rule takes the event type it is listed under.
 _RULES: Mapping[type[Event], Callable[[RoomState, Any, int], list[Effect]]] = {
@@ -413,4 +433,10 @@ _RULES: Mapping[type[Event], Callable[[RoomState, Any, int], list[Effect]]] = {
     Restored: RoomState._restored,
     Ended: RoomState._ended,
     Tick: RoomState._tick,
+    ChallengeAsked: challenge_rules.asked,
+    ChallengeAnswered: challenge_rules.answered,
+    QuestionWanted: challenge_rules.question_wanted,
+    PhotoTaken: challenge_rules.photo_taken,
+    PhotoJudged: challenge_rules.photo_judged,
+    PhotoReviewed: challenge_rules.photo_reviewed,
 }

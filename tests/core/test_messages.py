@@ -63,7 +63,15 @@ class TestWhatIsRefused:
             ('{"type":"sources","mids":{"audio":0}}', "bad_message"),
             ('{"type":"pause"}', "bad_message"),
             ('{"type":"join","token":5}', "bad_message"),
-            ('{"type":"answer"}', "not_available"),
+            ('{"type":"answer"}', "bad_message"),
+            ('{"type":"answer","challenge":"c"}', "bad_message"),
+            ('{"type":"answer","challenge":"c","choice":[]}', "bad_message"),
+            ('{"type":"answer","challenge":"c","choice":[true]}', "bad_message"),
+            ('{"type":"answer","challenge":"c","choice":[1,2,3,4,5,6,7,8,9]}', "bad_message"),
+            ('{"type":"answer","challenge":"","choice":[1]}', "bad_message"),
+            ('{"type":"photo","challenge":"c","size":0,"sha256":"' + "a" * 64 + '"}', "bad_message"),
+            ('{"type":"photo","challenge":"c","size":1000001,"sha256":"' + "a" * 64 + '"}', "too_large"),
+            ('{"type":"photo","challenge":"c","size":5,"sha256":"' + "A" * 64 + '"}', "bad_message"),
         ],
     )
     def test_by_name(self, text: str, code: str):
@@ -76,7 +84,7 @@ class TestWhatIsRefused:
         assert code_of(json.dumps({"type": "chat", "text": "x" * 70_000})) == "too_large"
 
     def test_binary(self):
-        assert code_of(b"\x00\x01") == "not_available"
+        assert code_of(b"\x00\x01") == "bad_message"
 
 
 class TestCorpus:

@@ -1,0 +1,296 @@
+"""What a room does about random checks: whom it asks when, what it records, what it tells. Pure.
+
+`RoomState` hands its events here. Facts, for whoever computes attendance (times are server milliseconds):
+
+    checks_committed    commitment, policy            before the lesson's `start`
+    challenge_issued    id, kind, cause, by, issued_at_ms, deadline_ms, question (its hash),
+                        checks: [{person, number}], at most 300 a fact
+    challenge_resolved  id, person, number, kind, cause, issued_at_ms, answered_at_ms, result, detail
+    challenge_review    id, person, number, photo, detail      a person has to look
+    checks_revealed     seed                          after the lesson: every moment can be computed again
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import hmac
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
+
+from liveserver.core import quiz, schedule
+from liveserver.core.challenge import Cause, Challenges, Check, CheckKind, CheckState
+from liveserver.core.errors import PeerError
+from liveserver.core.events import (
+    Append,
+    ChallengeAnswered,
+    ChallengeAsked,
+    Effect,
+    Judge,
+    LessonState,
+    PhotoJudged,
+    PhotoReviewed,
+    PhotoTaken,
+    QuestionWanted,
+    Send,
+    Tell,
+)
+from liveserver.core.permissions import Permission
+
+if TYPE_CHECKING:
+    from liveserver.core.room import RoomState
+
+ISSUED_A_FACT = 300
+ISSUED_A_TICK = 500  # schedules fall together when a class comes back from a pause
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPolicy:
+    """How a lesson's learners are checked. `slot_ms`: one check in each; 0: none but on demand."""
+
+    kind: CheckKind = CheckKind.QUIZ
+    slot_ms: int = 900_000
+    answer_ms: int = 60_000
+
+
+@dataclass(slots=True)
+class Checks:
+    """The checks of one lesson: its policy, its secret, its bank of questions, who is asked next.
+
+    `consents`: who agreed to photos, separately and on record; everybody else is asked questions.
+    """
+
+    seed: bytes = b""
+    policy: CheckPolicy = CheckPolicy()
+    bank: Sequence[quiz.Question] = ()
+    consents: set[str] = field(default_factory=set)
+    book: Challenges = field(default_factory=Challenges)
+    _due: list[tuple[int, str]] = field(default_factory=list)
+    _next: dict[str, int] = field(default_factory=dict)
+    _unplanned: set[str] = field(default_factory=set)
+    _asked_ms: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.book.answer_ms = self.policy.answer_ms
+
+    def arrived(self, person: str) -> None:
+        """A learner is here; his next moment is found at the next tick of the live lesson."""
+        if self.policy.slot_ms and self.seed:
+            self._unplanned.add(person)
+
+    def due(self, started_ms: int, now_ms: int) -> Iterator[str]:
+        """Whose moment has come, while the lesson is live."""
+        for person in self._unplanned:
+            self._plan(person, started_ms, now_ms)
+        self._unplanned.clear()
+        while self._due and self._due[0][0] <= now_ms:
+            moment, person = heapq.heappop(self._due)
+            if self._next.get(person) == moment:
+                del self._next[person]
+                yield person
+
+    def paused(self, now_ms: int) -> None:
+        """Nobody is asked now; whose moment passes meanwhile is asked later in its slot, or in the next."""
+        while self._due and self._due[0][0] <= now_ms:
+            moment, person = heapq.heappop(self._due)
+            if self._next.get(person) == moment:
+                del self._next[person]
+                self._unplanned.add(person)
+
+    def asked(self, person: str, now_ms: int) -> None:
+        """He has been asked; his next moment is a new one."""
+        self._asked_ms[person] = now_ms
+        self.arrived(person)
+
+    def question(self, person: str, now_ms: int) -> quiz.Question:
+        """The next question for `person`: from the bank, its options in his own order, or a sum."""
+        if not self.bank:
+            return quiz.arithmetic(schedule.choose(self.seed, person, now_ms, 1_422))
+        found = self.bank[schedule.choose(self.seed, person, now_ms, len(self.bank))]
+        order = sorted(
+            range(len(found.options)), key=lambda place: self._digest("order", person, now_ms, place)
+        )
+        return found.shuffled(order)
+
+    def new_id(self, person: str, now_ms: int) -> str:
+        """A check's id: nobody who lacks the seed can know it before it is sent."""
+        return self._digest("id", person, now_ms).hex()[:20]
+
+    def _digest(self, what: str, *parts: object) -> bytes:
+        return hmac.digest(self.seed, "\0".join([what, *map(str, parts)]).encode(), "sha256")
+
+    def _plan(self, person: str, started_ms: int, now_ms: int) -> None:
+        moment = started_ms + self._moment(person, started_ms, now_ms - started_ms)
+        if self._next.get(person) != moment:
+            self._next[person] = moment
+            heapq.heappush(self._due, (moment, person))
+
+    def _moment(self, person: str, started_ms: int, now_ms: int) -> int:
+        """His next moment, from the lesson's start; who was not asked in this slot is asked in its rest."""
+        slot_ms = self.policy.slot_ms
+        slot = now_ms // slot_ms
+        asked_ms = self._asked_ms.get(person, -schedule.APART_MS) - started_ms
+        since_ms = 0 if asked_ms >= slot * slot_ms else now_ms
+        earliest = max(now_ms, asked_ms + schedule.APART_MS)
+        for moment in schedule.moments(self.seed, person, slot, slot_ms, since_ms):
+            if moment >= earliest:
+                return moment
+        return schedule.moments(self.seed, person, slot + 1, slot_ms)[0]
+
+
+# --- rules ---
+
+
+def asked(state: RoomState, event: ChallengeAsked, now_ms: int) -> list[Effect]:
+    """On demand, of one learner or of all who are here. Who has a check open already is passed over."""
+    if state.state is not LessonState.LIVE:
+        raise PeerError("not_live", "learners are asked while the lesson is live", status=409)
+    people = [event.person] if event.person is not None else list(state.learners)
+    if event.person is not None and event.person not in state.learners:
+        raise PeerError("unknown_person", "there is no such learner in the lesson", status=404)
+    checks = state.checks
+    by_kind: dict[CheckKind, list[str]] = {CheckKind.QUIZ: [], CheckKind.FACE: []}
+    for person in people:
+        by_kind[_kind_for(checks, event.kind, person)].append(person)
+    question = event.question or checks.question("", now_ms)
+    effects: list[Effect] = []
+    for kind, group in by_kind.items():
+        shown = question if kind is CheckKind.QUIZ else None
+        new = [
+            check
+            for person in group
+            if (check := checks.book.issue(event.id, person, kind, Cause.ASKED, shown, now_ms)) is not None
+        ]
+        effects += _issued(state, new, event.by)
+    return effects
+
+
+def answered(state: RoomState, event: ChallengeAnswered, now_ms: int) -> list[Effect]:
+    person = state.require(event.connection, Permission.ATTEND).person
+    check = state.checks.book.answer(person, event.challenge, event.choice, now_ms)
+    return _told(state, check)
+
+
+def question_wanted(state: RoomState, event: QuestionWanted, now_ms: int) -> list[Effect]:
+    """A question instead of a photo: always granted, never held against anybody."""
+    person = state.require(event.connection, Permission.ATTEND).person
+    checks = state.checks
+    check = checks.book.instead(person, event.challenge, checks.question(person, now_ms), now_ms)
+    fact = {"id": check.id, "person": person, "number": check.number, "deadline_ms": check.deadline_ms}
+    return [Append("challenge_changed", fact), Send(event.connection, check.shown())]
+
+
+def photo_taken(state: RoomState, event: PhotoTaken, now_ms: int) -> list[Effect]:
+    """A whole photo arrived. Without a recorded consent it is refused, and kept nowhere."""
+    person = state.require(event.connection, Permission.ATTEND).person
+    if person not in state.checks.consents:
+        raise PeerError("no_consent", "a photo needs a recorded consent", status=403)
+    check = state.checks.book.photo(person, event.challenge, now_ms)
+    return [Judge(person, check.id, event.photo), Send(event.connection, check.result())]
+
+
+def photo_judged(state: RoomState, event: PhotoJudged, now_ms: int) -> list[Effect]:
+    check = state.checks.book.judged(event.person, event.challenge, event.passed, event.detail, now_ms)
+    if check.state is not CheckState.REVIEW:
+        return _told(state, check)
+    fact = {"id": check.id, "person": check.person, "number": check.number, "photo": event.photo,
+            "detail": check.detail}  # fmt: skip
+    return [Append("challenge_review", fact), *_say(state, check)]
+
+
+def photo_reviewed(state: RoomState, event: PhotoReviewed, now_ms: int) -> list[Effect]:
+    check = state.checks.book.review(event.person, event.challenge, event.passed, now_ms)
+    return _told(state, check, by=event.by)
+
+
+def ticked(state: RoomState, now_ms: int) -> list[Effect]:
+    """Once a second: who did not answer in time, and whose moment has come."""
+    checks = state.checks
+    effects: list[Effect] = []
+    for check in checks.book.overdue(now_ms):
+        effects += _told(state, check)
+    if state.state is not LessonState.LIVE or state.started_at_ms is None:
+        checks.paused(now_ms)
+        return effects
+    for count, person in enumerate(checks.due(state.started_at_ms, now_ms), start=1):
+        if person in state.learners:
+            effects += _ask(state, person, now_ms)
+        if count == ISSUED_A_TICK:
+            break
+    return effects
+
+
+def committed(state: RoomState) -> list[Effect]:
+    """Before the lesson begins: its moments are fixed, though nobody knows them."""
+    checks = state.checks
+    if not checks.seed:
+        return []
+    return [Append("checks_committed", {"commitment": schedule.commitment(checks.seed),
+                                        "policy": asdict(checks.policy)})]  # fmt: skip
+
+
+def revealed(state: RoomState, now_ms: int) -> list[Effect]:
+    """The lesson is over: what is open is excused, and anybody may compute the moments again."""
+    effects: list[Effect] = []
+    for person in state.checks.book.waiting():
+        check = state.checks.book.excuse(person, "lesson_ended", now_ms)
+        effects += _told(state, check) if check is not None else []
+    if state.checks.seed:
+        effects.append(Append("checks_revealed", {"seed": state.checks.seed.hex()}))
+    return effects
+
+
+def _ask(state: RoomState, person: str, now_ms: int) -> list[Effect]:
+    checks = state.checks
+    kind = _kind_for(checks, checks.policy.kind, person)
+    question = checks.question(person, now_ms) if kind is CheckKind.QUIZ else None
+    check = checks.book.issue(checks.new_id(person, now_ms), person, kind, Cause.RANDOM, question, now_ms)
+    if check is None:
+        checks.asked(person, now_ms)  # asked on demand this very minute
+        return []
+    return _issued(state, [check], "")
+
+
+def _kind_for(checks: Checks, wanted: CheckKind, person: str) -> CheckKind:
+    return wanted if person in checks.consents else CheckKind.QUIZ
+
+
+def _issued(state: RoomState, new: Sequence[Check], by: str) -> list[Effect]:
+    """The facts first, then one message to all that are asked the same."""
+    if not new:
+        return []
+    first = new[0]
+    question = "" if first.question is None else _hash(first.question)
+    effects: list[Effect] = []
+    for start in range(0, len(new), ISSUED_A_FACT):
+        part = new[start : start + ISSUED_A_FACT]
+        people = [{"person": check.person, "number": check.number} for check in part]
+        effects.append(Append("challenge_issued", {
+            "id": first.id, "kind": first.kind, "cause": first.cause, "by": by, "question": question,
+            "issued_at_ms": first.issued_at_ms, "deadline_ms": first.deadline_ms, "checks": people,
+        }))  # fmt: skip
+    for check in new:
+        state.checks.asked(check.person, first.issued_at_ms)
+    connections = [c for check in new for c in state.learners.get(check.person, ())]
+    return [*effects, Tell(tuple(connections), first.shown())]
+
+
+def _told(state: RoomState, check: Check, by: str = "") -> list[Effect]:
+    """The fact of a check that is over, and its result to the learner."""
+    said = _say(state, check)
+    if check.state.is_open:
+        return said
+    fact = {"id": check.id, "person": check.person, "number": check.number, "kind": check.kind,
+            "cause": check.cause, "issued_at_ms": check.issued_at_ms, "result": check.state,
+            "answered_at_ms": check.answered_at_ms, "detail": check.detail}  # fmt: skip
+    return [Append("challenge_resolved", fact | ({"by": by} if by else {})), *said]
+
+
+def _say(state: RoomState, check: Check) -> list[Effect]:
+    return [Send(connection, check.result()) for connection in state.learners.get(check.person, ())]
+
+
+def _hash(question: quiz.Question) -> str:
+    """What was asked, for whoever has the bank (SHA-256, hex): questions are no secret."""
+    return hashlib.sha256("\n".join([question.text, *question.options]).encode()).hexdigest()
