@@ -125,7 +125,7 @@ def parse_wall(text: str | bytes) -> WallMessage:
 def _read(text: str | bytes) -> tuple[str, Json]:
     """Its type, and the message."""
     if isinstance(text, bytes):
-        raise PeerError("not_available", "binary messages are not used yet")
+        raise PeerError("bad_message", "nothing announced a binary message")
     if len(text.encode("utf-8", "surrogatepass")) > MAX_MESSAGE_BYTES:
         raise PeerError("too_large", f"more than {MAX_MESSAGE_BYTES} bytes", status=413)
     message = loads(text)
