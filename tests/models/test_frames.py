@@ -72,7 +72,7 @@ class TestAnOperatorsModel:
     @pytest.mark.parametrize(
         ("changed", "said"),
         [
-            ({"index": "7"}, "has no number 7"),
+            ({"index": "7"}, "not number 7"),
             ({"layout": "NHWC"}, "does not run"),
             ({"sha256": "0" * 64}, "SHA-256"),
             ({"gain": "nan"}, "no number"),
