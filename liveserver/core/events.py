@@ -15,6 +15,7 @@ from liveserver.core.challenge import CheckKind
 from liveserver.core.messages import Json, Sources
 from liveserver.core.permissions import Permission, Role
 from liveserver.core.quiz import Question
+from liveserver.core.screening import Action, Verdict
 
 
 class LessonState(StrEnum):
@@ -33,6 +34,26 @@ class Level(StrEnum):
     PAUSE = "pause"
     LESSON = "lesson"
     PERSON = "person"
+
+
+class LineState(StrEnum):
+    """Where a chat line stands (core.chat)."""
+
+    SHOWN = "shown"
+    HELD = "held"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Mute:
+    """Who may not chat in a lesson, and since when. `incidents`: those that led to it, if nobody did it."""
+
+    person: str
+    name: str
+    reason: str
+    at_ms: int
+    by: str
+    incidents: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +104,49 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A chat line; `line_id` and `salt` come from the shell, which has the randomness."""
+    """A chat line; `line_id` and `salt` come from the shell, which has the randomness.
+
+    `verdict`: what screening says of it, None if nothing.
+    """
 
     connection: str
     line_id: str
     salt: bytes
     chat: messages.Chat
+    verdict: Verdict | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LineJudged:
+    """A person decides whether the class sees a line, whatever it was before.
+
+    `line` {id, from, text, at_ms}; `was`: what the store has of it. `incident`: what is decided, else "".
+    """
+
+    line: Json
+    was: LineState
+    show: bool
+    by: str
+    incident: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MuteAsked:
+    """Take the chat from a person, or give it back. `name`: for one who is not there."""
+
+    person: str
+    on: bool
+    by: str
+    reason: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentSeen:
+    """An incident of this lesson, new or changed, as the `incident` message without its type."""
+
+    incident: Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,9 +267,9 @@ class Tick:
 
 
 Event = (
-    Joined | Greeted | Left | Said | Seen | SourcesChanged | PauseAsked | Published | Unpublished | CutMade
-    | Restored | Ended | Tick | ChallengeAsked | ChallengeAnswered | QuestionWanted | PhotoTaken | PhotoJudged
-    | PhotoReviewed
+    Joined | Greeted | Left | Said | LineJudged | MuteAsked | IncidentSeen | Seen | SourcesChanged
+    | PauseAsked | Published | Unpublished | CutMade | Restored | Ended | Tick
+    | ChallengeAsked | ChallengeAnswered | QuestionWanted | PhotoTaken | PhotoJudged | PhotoReviewed
 )  # fmt: skip
 
 
@@ -229,6 +287,7 @@ class ChatSaved:
     text: str
     at_ms: int
     salt: bytes
+    state: LineState = LineState.SHOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,7 +378,33 @@ class Judge:
     photo: str
 
 
+@dataclass(frozen=True, slots=True)
+class KeepLine:
+    """Write where a chat line stands to the store."""
+
+    line_id: str
+    state: LineState
+
+
+@dataclass(frozen=True, slots=True)
+class KeepMute:
+    """Write to the store that a person is muted, or no longer."""
+
+    mute: Mute
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Screening's verdict on a line took effect: it goes on record. `line` is None when the same line was
+    said again while it waits; `action` is what was done."""
+
+    verdict: Verdict
+    line: ChatSaved | None
+    action: Action
+
+
 Effect = (
     Append | Send | Tell | Broadcast | Close | ClosePublisher | Hold | Refresh | ShareScreen | Record | Keep
-    | Judge
+    | KeepLine | KeepMute | Report | Judge
 )  # fmt: skip

@@ -308,5 +308,10 @@ def notice_message(code: str, detail: str = "") -> Json:
     return {"type": "notice", "code": code, "detail": detail}
 
 
+def muted_message(person: str, name: str, active: bool, reason: str, at_ms: int) -> Json:
+    return {"type": "muted", "person": person, "name": name, "active": active, "reason": reason,
+            "at_ms": at_ms}  # fmt: skip
+
+
 def cut_message(active: bool, level: str, reason: str, at_ms: int) -> Json:
     return {"type": "cut", "active": active, "level": level, "reason": reason, "at_ms": at_ms}

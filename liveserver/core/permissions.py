@@ -57,6 +57,17 @@ class Permission(StrEnum):
     MANAGE_RETENTION = "manage_retention"
     """Put recordings under legal hold, and delete those whose date has come."""
     SEE_INCIDENTS = "see_incidents"
+    """What screening found, with its evidence, and lines of the chat that wait."""
+    JUDGE_INCIDENTS = "judge_incidents"
+    """Confirm or dismiss what screening found."""
+    APPEAL = "appeal"
+    """Say why an incident about oneself, or one's lesson, is none."""
+    MODERATE_CHAT = "moderate_chat"
+    """Take lines away, and the chat from people."""
+    SEE_POLICIES = "see_policies"
+    """Policies, and which lists there are."""
+    MANAGE_POLICIES = "manage_policies"
+    """Change policies and the lists of words."""
     SEE_EVIDENCE = "see_evidence"
     SEE_LEDGER = "see_ledger"
 
@@ -76,9 +87,10 @@ TABLE: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 _P.SEE_CHALLENGES,
                 _P.SEE_ATTENDANCE,
                 _P.SEE_RECORDINGS,
+                _P.APPEAL,
             }
         ),
-        Role.LEARNER: frozenset({_P.SEE_LESSON, _P.WATCH, _P.ATTEND, _P.CHAT}),
+        Role.LEARNER: frozenset({_P.SEE_LESSON, _P.WATCH, _P.ATTEND, _P.CHAT, _P.APPEAL}),
         Role.MODERATOR: frozenset(
             {
                 _P.SEE_LESSON,
@@ -90,6 +102,9 @@ TABLE: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 _P.RESTORE,
                 _P.LIST_LESSONS,
                 _P.SEE_INCIDENTS,
+                _P.JUDGE_INCIDENTS,
+                _P.MODERATE_CHAT,
+                _P.SEE_POLICIES,
             }
         ),
         Role.ADMIN: frozenset(
@@ -110,6 +125,10 @@ TABLE: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 _P.LIST_RECORDINGS,
                 _P.MANAGE_RETENTION,
                 _P.SEE_INCIDENTS,
+                _P.JUDGE_INCIDENTS,
+                _P.MODERATE_CHAT,
+                _P.SEE_POLICIES,
+                _P.MANAGE_POLICIES,
                 _P.SEE_EVIDENCE,
                 _P.SEE_LEDGER,
             }
@@ -123,6 +142,7 @@ TABLE: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 _P.SEE_ATTENDANCE,
                 _P.SEE_RECORDINGS,
                 _P.LIST_RECORDINGS,
+                _P.SEE_POLICIES,
                 _P.SEE_EVIDENCE,
                 _P.SEE_LEDGER,
             }

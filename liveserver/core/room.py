@@ -13,7 +13,6 @@ A fact (`Append`) always stands before the effects that acknowledge it, and the 
 from __future__ import annotations
 
 import hashlib
-from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -21,13 +20,13 @@ from typing import Any
 from liveserver.core import challenge_rules, messages
 from liveserver.core.challenge import CheckState
 from liveserver.core.challenge_rules import Checks
+from liveserver.core.chat import ChatState
 from liveserver.core.errors import PeerError
 from liveserver.core.events import (
     Append,
     Broadcast,
     ChallengeAnswered,
     ChallengeAsked,
-    ChatSaved,
     Close,
     ClosePublisher,
     Cut,
@@ -37,12 +36,15 @@ from liveserver.core.events import (
     Event,
     Greeted,
     Hold,
+    IncidentSeen,
     Joined,
     Keep,
     Left,
     LessonState,
     Level,
+    LineJudged,
     Member,
+    MuteAsked,
     PauseAsked,
     PhotoJudged,
     PhotoReviewed,
@@ -60,11 +62,11 @@ from liveserver.core.events import (
     Tick,
     Unpublished,
 )
-from liveserver.core.ledger import commitment
 from liveserver.core.messages import Json, Sources
 from liveserver.core.permissions import Permission, Role, allows
+from liveserver.core.screening import Action, Kind
 
-CHAT_HISTORY = 50
+INCIDENTS_TOLD = 50
 ROSTER_SIZE = 200
 CHANGES_A_FACT = 300  # some 30 kB; a fact holds 64 kB (core.ledger)
 
@@ -90,8 +92,10 @@ class RoomState:
     sources: Sources = field(default_factory=Sources)
     cuts: dict[Level, Cut] = field(default_factory=dict)
     removed: dict[str, Cut] = field(default_factory=dict)
-    history: deque[Json] = field(default_factory=lambda: deque(maxlen=CHAT_HISTORY))
     checks: Checks = field(default_factory=Checks)
+    chat: ChatState = field(default_factory=ChatState)
+    incidents: dict[str, Json] = field(default_factory=dict)
+    """The newest, by id."""
     _learners: dict[str, dict[str, None]] = field(default_factory=dict)  # person → connections
     _changes: list[Json] = field(default_factory=list)
     _told: tuple[object, ...] = ()
@@ -155,13 +159,33 @@ class RoomState:
         return {
             "type": "joined",
             "lesson": self.summary(),
-            "you": {"person": member.person, "name": member.name, "role": member.role},
+            "you": {
+                "person": member.person,
+                "name": member.name,
+                "role": member.role,
+                "muted": member.person in self.chat.mutes,
+            },
             "sources": self.sources.as_json(),
-            "chat": list(self.history),
+            "chat": list(self.chat.history),
             "chat_on": Level.CHAT not in self.cuts,
             "cut": messages.cut_message(True, cut.level, cut.reason, cut.at_ms) if cut else None,
             "server_time_ms": now_ms,
-        }
+        } | self._for_watchers(member)
+
+    def _for_watchers(self, member: Member) -> Json:
+        """What `joined` adds for moderators and for the instructor."""
+        if allows(member.role, Permission.SEE_INCIDENTS):
+            return self.chat.told_to_moderators() | {"incidents": list(self.incidents.values())}
+        if allows(member.role, Permission.PUBLISH):
+            return {"incidents": [without_evidence(incident) for incident in self.incidents.values()]}
+        return {}
+
+    def require_voice(self, connection: str) -> None:
+        """Raise PeerError forbidden, chat_off or chat_muted (403) when this member may not chat now."""
+        member = self.require(connection, Permission.CHAT)
+        if Level.CHAT in self.cuts:
+            raise PeerError("chat_off", "a moderator has closed the chat", status=403)
+        self.chat.require_voice(member.person)
 
     # --- rules ---
 
@@ -219,23 +243,31 @@ class RoomState:
         return self._leave(member, event.reason) if member else []
 
     def _said(self, event: Said, now_ms: int) -> list[Effect]:
-        member = self.require(event.connection, Permission.CHAT)
-        if Level.CHAT in self.cuts:
-            raise PeerError("chat_off", "a moderator has closed the chat", status=403)
-        saved = ChatSaved(
-            event.line_id, member.person, member.name, member.role, event.chat.text, now_ms, event.salt
-        )
-        said_by = {"person": member.person, "name": member.name, "role": member.role}
-        line: Json = {"type": "chat", "id": event.line_id, "from": said_by, "text": event.chat.text,
-                      "at_ms": now_ms}  # fmt: skip
-        self.history.append(line)
-        fact = {
-            "id": event.line_id,
-            "person": member.person,
-            "commitment": commitment(event.salt, event.chat.text),
-        }
-        shown = line if event.chat.ref is None else line | {"ref": event.chat.ref}
-        return [Append("chat", fact, saved), Broadcast(shown)]
+        self.require_voice(event.connection)
+        return self.chat.said(self.members[event.connection], event, now_ms)
+
+    def _line_judged(self, event: LineJudged, now_ms: int) -> list[Effect]:
+        return self.chat.judged(event, self._connections_of(event.line["from"]["person"]), now_ms)
+
+    def _mute_asked(self, event: MuteAsked, now_ms: int) -> list[Effect]:
+        return self.chat.mute_asked(event, self._connections_of(event.person), now_ms)
+
+    def _incident_seen(self, event: IncidentSeen, now_ms: int) -> list[Effect]:
+        incident = event.incident
+        is_new = incident["id"] not in self.incidents
+        self.incidents[incident["id"]] = incident
+        if len(self.incidents) > INCIDENTS_TOLD:
+            del self.incidents[next(iter(self.incidents))]
+        effects: list[Effect] = [
+            Broadcast({"type": "incident"} | incident, Permission.SEE_INCIDENTS),
+            Broadcast({"type": "incident"} | without_evidence(incident), Permission.PUBLISH),
+        ]
+        # What learners write is not the instructor's doing; of what is seen and heard he is warned.
+        if is_new and incident["kind"] != Kind.CHAT and Action(incident["action"]).rank >= Action.WARN.rank:
+            warning = {"type": "warning", "category": incident["category"], "what": incident["kind"],
+                       "at_ms": incident["at_ms"], "incident": incident["id"]}  # fmt: skip
+            effects.append(Broadcast(warning, Permission.PUBLISH))
+        return effects
 
     def _seen(self, event: Seen, now_ms: int) -> list[Effect]:
         member = self.members.get(event.connection)
@@ -418,12 +450,20 @@ class RoomState:
         return Keep(self.state, self.started_at_ms, self.ended_at_ms, self.instructor)
 
 
+def without_evidence(incident: Json) -> Json:
+    """What the instructor is told of an incident."""
+    return {key: value for key, value in incident.items() if key not in ("text", "person", "evidence")}
+
+
 # Each rule takes the event type it is listed under.
 _RULES: Mapping[type[Event], Callable[[RoomState, Any, int], list[Effect]]] = {
     Joined: RoomState._joined,
     Greeted: RoomState._greeted,
     Left: RoomState._left,
     Said: RoomState._said,
+    LineJudged: RoomState._line_judged,
+    MuteAsked: RoomState._mute_asked,
+    IncidentSeen: RoomState._incident_seen,
     Seen: RoomState._seen,
     SourcesChanged: RoomState._sources_changed,
     PauseAsked: RoomState._pause_asked,

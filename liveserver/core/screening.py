@@ -217,3 +217,19 @@ class Receipt:
             "policy": self.policy,
             "policy_version": self.policy_version,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What screening says of something somebody typed, with the id under which it goes on record.
+
+    `mute_after` is the policy's.
+    """
+
+    incident: str
+    receipt: Receipt
+    mute_after: int = 0
+
+    @property
+    def decision(self) -> Decision:
+        return self.receipt.decision

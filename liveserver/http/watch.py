@@ -24,7 +24,7 @@ from liveserver.http.routes import RECORDING, Route, Scope
 from recorder.objects import ObjectError, checked
 
 CHAPTERS = "chapters.vtt"
-# Names after the recording's own (docs/PROTOCOL.md section 4): what is not one of these is never looked for.
+# Names after the recording's own (docs/PROTOCOL.md section 5): what is not one of these is never looked for.
 _OBJECT = r"{object:chapters\.vtt|chapter\.[0-9]{2,4}\.jpg|(?:web|archive|parts)\.[0-9]{2,4}\.mp4}"
 _TYPES = {".vtt": "text/vtt; charset=utf-8", ".jpg": "image/jpeg"}
 # One picture made for players, the lighter one first; `parts` has every track beside the others, as sent.

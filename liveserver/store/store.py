@@ -7,7 +7,7 @@ NUL or half a surrogate pair: ids come out of URLs.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, fields
 from typing import Any, TypeVar
@@ -21,9 +21,11 @@ from liveserver.core import merkle
 from liveserver.core.errors import PeerError
 from liveserver.core.ledger import Entry, Fact, canonical_json, storable
 from liveserver.store import database, ledger
+from liveserver.store.incidents import Incidents
 from liveserver.store.kept import Kept
 from liveserver.store.lists import LESSONS_BY_AGE, RECORDINGS_BY_AGE, Listing, lesson_of, recording_of
 from liveserver.store.model import ChatLine, Lesson, Recording
+from liveserver.store.rules import Rules
 from liveserver.store.tables import CHAT, LESSONS, RECORDINGS, USED_TOKENS
 from liveserver.store.writer import Writer
 
@@ -31,6 +33,8 @@ PAGE_MAX = 1000
 """Rows of a list; a larger limit is brought down to it."""
 FACTS_MAX = 1000
 """Facts of one append."""
+RECENT_MAX = 5_000
+"""Chat lines of one look at all lessons."""
 LEAVES_MAX = 65_536
 """Leaf hashes of one answer: 2 MiB."""
 
@@ -69,6 +73,10 @@ class Store:
         self._writer = writer
         self.kept = Kept(self)
         """Stored objects, and recordings whose date has come."""
+        self.incidents = Incidents(self)
+        """What screening found, and what people made of it."""
+        self.rules = Rules(self)
+        """Policies and lists of words, each with all its versions."""
 
     async def close(self) -> None:
         """Commit what was handed in, then let go of the database."""
@@ -114,6 +122,8 @@ class Store:
         started_at_ms: int | None = None,
         ended_at_ms: int | None = None,
         instructor: str | None = None,
+        policy: str | None = None,
+        policy_version: int | None = None,
     ) -> None:
         """Change what is given. Raises PeerError `unknown_lesson` (404)."""
         given = {
@@ -121,9 +131,11 @@ class Store:
             "started_at_ms": started_at_ms,
             "ended_at_ms": ended_at_ms,
             "instructor": instructor,
+            "policy": policy,
+            "policy_version": policy_version,
         }
         changes = {name: value for name, value in given.items() if value is not None}
-        _check_texts((lesson, state or "", instructor or ""))
+        _check_texts((lesson, state or "", instructor or "", policy or ""))
 
         async def work(connection: AsyncConnection) -> None:
             # Naming the id as well keeps the statement valid when nothing is to be changed.
@@ -184,24 +196,58 @@ class Store:
         prepared = [ledger.prepare(fact) for fact in facts]
         for line in chat:
             _check_texts((line.id, line.lesson, line.person, line.name, line.role, line.text))
-        if not prepared and not chat:
+        return await self.append_rows(prepared, {CHAT: [asdict(line) for line in chat]} if chat else {})
+
+    async def append_rows(
+        self, facts: Sequence[ledger.PreparedFact], rows: Mapping[sa.Table, Sequence[dict[str, Any]]]
+    ) -> list[Entry]:
+        """For the parts of the store: facts with the rows they speak of, in one transaction."""
+        if not facts and not rows:
             return []
         with database.failures_named():
-            return await self._writer.append(prepared, [asdict(line) for line in chat])
+            return await self._writer.append(facts, rows)
 
-    async def chat(self, lesson: str, limit: int = 50) -> list[ChatLine]:
-        """The newest `limit` lines, oldest first."""
+    async def chat(self, lesson: str, limit: int = 50, state: str = "shown") -> list[ChatLine]:
+        """The newest `limit` lines that stand so (shown, held or removed), oldest first."""
         storable(lesson)
-        names = [field.name for field in fields(ChatLine)]
         query = (
-            sa.select(*(CHAT.c[name] for name in names))
-            .where(CHAT.c.lesson == lesson)
+            self._lines()
+            .where(CHAT.c.lesson == lesson, CHAT.c.state == state)
             .order_by(CHAT.c.position.desc())
             .limit(_page_size(limit))
         )
         async with self.reading() as connection:
             rows = (await connection.execute(query)).mappings().all()
-        return [ChatLine(**{**row, "salt": bytes(row["salt"])}) for row in reversed(rows)]
+        return [_line(row) for row in reversed(rows)]
+
+    async def recent_chat(self, since_ms: int, limit: int) -> list[ChatLine]:
+        """The newest `limit` lines of all lessons since a moment, oldest first."""
+        query = (
+            self._lines()
+            .where(CHAT.c.at_ms >= since_ms)
+            .order_by(CHAT.c.position.desc())
+            .limit(min(max(limit, 1), RECENT_MAX))
+        )
+        async with self.reading() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        return [_line(row) for row in reversed(rows)]
+
+    async def chat_line(self, lesson: str, line: str) -> ChatLine | None:
+        """One line of a lesson's chat, or None if it has none of that id."""
+        storable(lesson)
+        query = self._lines().where(CHAT.c.id == storable(line), CHAT.c.lesson == lesson)
+        async with self.reading() as connection:
+            row = (await connection.execute(query)).mappings().first()
+        return _line(row) if row else None
+
+    async def set_line_state(self, line: str, state: str) -> None:
+        """Where the line stands from now on."""
+        change = sa.update(CHAT).where(CHAT.c.id == storable(line)).values(state=storable(state))
+        await self.write(lambda connection: connection.execute(change))
+
+    @staticmethod
+    def _lines() -> sa.Select[Any]:
+        return sa.select(*(CHAT.c[field.name] for field in fields(ChatLine)))
 
     async def entries(self, after: int = -1, limit: int = 100, lesson: str | None = None) -> list[Entry]:
         """Entries with an index above `after`, in order."""
@@ -295,6 +341,10 @@ class Store:
     async def _range_hashes(self, ranges: Sequence[merkle.Range]) -> list[bytes]:
         async with self.reading() as connection:
             return [await ledger.range_hash(connection, start, end) for start, end in ranges]
+
+
+def _line(row: Mapping[Any, Any]) -> ChatLine:
+    return ChatLine(**{**row, "salt": bytes(row["salt"])})
 
 
 def _page_size(limit: int) -> int:

@@ -8,7 +8,8 @@ fails it is tried again caller by caller, so only the culprit hears of it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -22,7 +23,6 @@ from liveserver.core.ledger import Entry
 from liveserver.store import ledger
 from liveserver.store.database import WRITE
 from liveserver.store.model import StoreError
-from liveserver.store.tables import CHAT
 
 QUEUE_MAX = 4096
 """Callers that may wait inside; the next ones wait outside."""
@@ -35,10 +35,10 @@ Work = Callable[[AsyncConnection], Awaitable[Any]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Job:
-    """What one caller wants written: facts with their chat rows, or a piece of work."""
+    """What one caller wants written: facts with the rows they speak of, or a piece of work."""
 
     facts: Sequence[ledger.PreparedFact] = ()
-    chat: Sequence[dict[str, Any]] = ()
+    rows: Mapping[sa.Table, Sequence[dict[str, Any]]] = field(default_factory=dict)
     work: Work | None = None
     done: asyncio.Future[Any] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
@@ -62,10 +62,10 @@ class Writer:
         return self._frontier.size, self._frontier.root()
 
     async def append(
-        self, facts: Sequence[ledger.PreparedFact], chat: Sequence[dict[str, Any]]
+        self, facts: Sequence[ledger.PreparedFact], rows: Mapping[sa.Table, Sequence[dict[str, Any]]]
     ) -> list[Entry]:
-        """Append to the ledger; returns when it is committed."""
-        entries: list[Entry] = await self._submit(_Job(facts=facts, chat=chat))
+        """Append to the ledger, with `rows` added to their tables; returns when it is committed."""
+        entries: list[Entry] = await self._submit(_Job(facts=facts, rows=rows))
         return entries
 
     async def write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
@@ -129,14 +129,17 @@ class Writer:
     async def _transact(self, batch: Sequence[_Job]) -> list[Any]:
         """Carry the batch out and return each job's result, or the exception of work that was refused."""
         facts = [fact for job in batch for fact in job.facts]
-        chat = [row for job in batch for row in job.chat]
+        rows: defaultdict[sa.Table, list[dict[str, Any]]] = defaultdict(list)
+        for job in batch:
+            for table, added_rows in job.rows.items():
+                rows[table] += added_rows
         added: ledger.Appended | None = None
         async with self._engine.begin() as connection:
             outcomes = [await _work(connection, job.work) if job.work else None for job in batch]
             if facts:
                 added = await ledger.append(connection, self._frontier, facts, self.wall_ms())
-            if chat:
-                await connection.execute(sa.insert(CHAT), chat)
+            for table, some in rows.items():
+                await connection.execute(sa.insert(table), some)
         self.commits += 1
         entries: Iterator[Entry] = iter(())
         if added is not None:

@@ -28,6 +28,11 @@ GRANTED: dict[Permission, set[Role]] = {
     Permission.LIST_RECORDINGS: {Role.ADMIN, Role.INSPECTOR},
     Permission.MANAGE_RETENTION: {Role.ADMIN},
     Permission.SEE_INCIDENTS: {Role.MODERATOR, Role.ADMIN},
+    Permission.JUDGE_INCIDENTS: {Role.MODERATOR, Role.ADMIN},
+    Permission.APPEAL: {Role.INSTRUCTOR, Role.LEARNER},
+    Permission.MODERATE_CHAT: {Role.MODERATOR, Role.ADMIN},
+    Permission.SEE_POLICIES: {Role.MODERATOR, Role.ADMIN, Role.INSPECTOR},
+    Permission.MANAGE_POLICIES: {Role.ADMIN},
     Permission.SEE_EVIDENCE: {Role.ADMIN, Role.INSPECTOR},
     Permission.SEE_LEDGER: {Role.ADMIN, Role.INSPECTOR},
 }
@@ -69,5 +74,7 @@ class TestDutiesAreKeptApart:
             Permission.RESTORE,
             Permission.PUBLISH,
             Permission.ISSUE_TOKENS,
+            Permission.MODERATE_CHAT,
+            Permission.JUDGE_INCIDENTS,
         }
         assert not powers & TABLE[Role.LEARNER]

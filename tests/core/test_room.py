@@ -102,7 +102,7 @@ class TestJoining:
         assert message["lesson"]["state"] == "live"
         assert message["lesson"]["instructor"] == "Ms Li"
         assert [line["text"] for line in message["chat"]] == ["hello"]
-        assert message["you"] == {"person": "zhao", "name": "Zhao", "role": "learner"}
+        assert message["you"] == {"person": "zhao", "name": "Zhao", "role": "learner", "muted": False}
         assert message["cut"] is None
 
     def test_a_learners_second_connection_ends_the_first(self):
@@ -218,13 +218,13 @@ class TestChat:
         state = joined(lesson(), member("wang"))
         line = of(Broadcast, state.apply(said("c-wang", ref="r1"), NOW))[0].message
         assert line["ref"] == "r1"
-        assert "ref" not in state.history[-1]
+        assert "ref" not in state.chat.history[-1]
 
     def test_history_keeps_the_newest_fifty(self):
         state = joined(lesson(), member("wang"))
         for number in range(60):
             state.apply(said("c-wang", f"line {number}"), NOW)
-        assert [state.history[0]["text"], state.history[-1]["text"]] == ["line 10", "line 59"]
+        assert [state.chat.history[0]["text"], state.chat.history[-1]["text"]] == ["line 10", "line 59"]
 
     @pytest.mark.parametrize("role", [Role.ADMIN, Role.INSPECTOR])
     def test_who_may_not_chat_is_refused(self, role: Role):
