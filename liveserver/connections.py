@@ -31,7 +31,7 @@ class Connection:
         return events.Member(
             connection=self.id,
             person=self._claims.person,
-            name=self._claims.name,
+            name=self._room.shown_name(self._claims.person, self._claims.name),
             role=self._claims.role,
             transport=transport,
             joined_at_ms=self._clock.wall_ms(),
@@ -63,8 +63,10 @@ class Connection:
 
     async def _say(self, chat: messages.Chat) -> None:
         line_id, salt = secrets.token_urlsafe(9), secrets.token_bytes(_SALT_BYTES)
+        room = self._room
         try:
-            await self._room.ask(events.Said(self.id, line_id, salt, chat))
+            room.state.require_voice(self.id)  # of who may not speak not a word is looked at
+            await room.ask(events.Said(self.id, line_id, salt, chat, room.judge(chat.text)))
         except PeerError as error:
             error.ref = chat.ref
             raise

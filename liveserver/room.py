@@ -19,18 +19,20 @@ from liveserver.core.ledger import Fact
 from liveserver.core.messages import Json, dumps
 from liveserver.core.permissions import Permission, allows
 from liveserver.core.room import RoomState
+from liveserver.core.screening import Verdict
 from liveserver.log import Event, get_logger
+from liveserver.patience import until_stored
 from liveserver.recording import RecorderSink, Recordings
+from liveserver.screening import Screening
 from liveserver.sfu.stage import Stage
-from liveserver.store import ChatLine, Store, StoreError
+from liveserver.store import ChatLine, Muted, Store
 
 MAX_WAITING = 20_000  # events; a class of 10,000 may join at once
 _BATCH = 512
 _FACTS_AT_ONCE = 500  # the store takes no more than 1,000
 _LAST_WORDS_S = 2.0  # for the facts that wait when a room stops
 _SLICE_S = 0.005  # for one message to many, before others are let in
-_RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
-_URGENT = (events.CutMade, events.Restored)
+_URGENT = (events.CutMade, events.Restored, events.IncidentSeen)
 _BREATH_S = 0.05  # between commits of what nobody waits for: a class that joins at once shares a few
 T = TypeVar("T")
 
@@ -52,13 +54,22 @@ _Waiting = tuple[events.Event, asyncio.Future[None] | None]
 class Room:
     """`stage` is the lesson's media; `state` is for reading by others, never for changing."""
 
-    def __init__(self, state: RoomState, stage: Stage, store: Store, recordings: Recordings, clock: Clock):
+    def __init__(
+        self,
+        state: RoomState,
+        stage: Stage,
+        store: Store,
+        recordings: Recordings,
+        clock: Clock,
+        screening: Screening | None = None,
+    ):
         self.state = state
         self.stage = stage
         self.dropped_events = 0
         self._store = store
         self._recordings = recordings
         self._clock = clock
+        self._screening = screening
         self._carriers: dict[str, Carrier] = {}
         self._greeted: set[str] = set()  # who has had `joined`; no broadcast comes before it
         self._closers: dict[str, Callable[[str], None]] = {}
@@ -105,6 +116,14 @@ class Room:
         self._carriers.pop(connection, None)
         self._closers.pop(connection, None)
         self._greeted.discard(connection)
+
+    def judge(self, text: str) -> Verdict | None:
+        """What screening says of a chat line."""
+        return self._screening.chat(self.state.lesson, text) if self._screening else None
+
+    def shown_name(self, person: str, name: str) -> str:
+        """The name under which a person is shown here."""
+        return self._screening.name(self.state.lesson, person, name) if self._screening else name
 
     def send(self, connection: str, message: Json) -> None:
         """Say something to one client that is no fact and changes nothing."""
@@ -211,7 +230,7 @@ class Room:
             chat.append(
                 ChatLine(
                     said.line_id, self.state.lesson, said.person, said.name, said.role, said.text,
-                    said.at_ms, said.salt,
+                    said.at_ms, said.salt, said.state,
                 )
             )  # fmt: skip
 
@@ -225,14 +244,7 @@ class Room:
 
     async def _until_stored(self, write: Callable[[], Awaitable[T]]) -> T:
         """`write`, again and again while the database is away."""
-        attempt = 0
-        while True:
-            try:
-                return await write()
-            except StoreError:
-                self._log.exception(Event.STORE_FAILED, attempt=attempt)
-                await asyncio.sleep(_RETRY_S[min(attempt, len(_RETRY_S) - 1)])
-                attempt += 1
+        return await until_stored(write, self._log)
 
     async def _carry_out(self, effects: Sequence[events.Effect]) -> None:
         for effect in effects:
@@ -318,6 +330,21 @@ class Room:
         )
         await self._until_stored(update)
 
+    async def _keep_line(self, effect: events.KeepLine) -> None:
+        await self._until_stored(partial(self._store.set_line_state, effect.line_id, effect.state))
+
+    async def _keep_mute(self, effect: events.KeepMute) -> None:
+        mute, kept, lesson = effect.mute, self._store.incidents, self.state.lesson
+        if effect.on:
+            row = Muted(lesson, mute.person, mute.name, mute.reason, mute.at_ms, mute.by, mute.incidents)
+            await self._until_stored(partial(kept.mute, row))
+        else:
+            await self._until_stored(partial(kept.unmute, lesson, mute.person))
+
+    async def _report(self, effect: events.Report) -> None:
+        if self._screening is not None:
+            self._screening.report(self.state.lesson, effect)
+
 
 _ACTS: dict[type[Any], Callable[[Room, Any], Awaitable[None]]] = {
     events.Send: Room._send,
@@ -331,4 +358,7 @@ _ACTS: dict[type[Any], Callable[[Room, Any], Awaitable[None]]] = {
     events.Record: Room._record,
     events.Keep: Room._keep,
     events.Judge: Room._judge,
+    events.KeepLine: Room._keep_line,
+    events.KeepMute: Room._keep_mute,
+    events.Report: Room._report,
 }

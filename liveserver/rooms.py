@@ -17,18 +17,20 @@ from liveserver.bus import Bus
 from liveserver.clock import Clock
 from liveserver.connections import Connection, PublisherEnd, ViewerEnd
 from liveserver.core import events, messages
+from liveserver.core.chat import HELD_MAX, HISTORY, Held
 from liveserver.core.errors import PeerError
-from liveserver.core.events import LessonState, Level
+from liveserver.core.events import LessonState, Level, LineState
 from liveserver.core.ledger import Fact
 from liveserver.core.messages import Json
 from liveserver.core.permissions import Permission, Role
 from liveserver.core.retention import Programme, programmes_text
-from liveserver.core.room import CHAT_HISTORY, RoomState
+from liveserver.core.room import INCIDENTS_TOLD, RoomState
 from liveserver.guard import CUT_TOPIC, RESTORE_TOPIC, Guard
 from liveserver.kills import cut_from_json, cut_to_json
 from liveserver.log import Event, get_logger
 from liveserver.recording import Recordings
 from liveserver.room import Carrier, Room
+from liveserver.screening import Screening
 from liveserver.sessions import Answer, Patched, Sessions
 from liveserver.sfu.forwarder import Forwarder
 from liveserver.sfu.stage import Stage
@@ -56,6 +58,7 @@ class Rooms:
         clock: Clock,
         *,
         transcodes: Transcodes | None = None,
+        screening: Screening | None = None,
         max_lessons: int = 256,
         max_viewers: int = 1_000,
         max_joining: int = 500,
@@ -66,6 +69,7 @@ class Rooms:
         self._forwarder = forwarder
         self._recordings = recordings
         self._transcodes = transcodes
+        self._screening = screening
         self._clock = clock
         self._max_lessons = max_lessons
         self._max_viewers = max_viewers
@@ -78,6 +82,8 @@ class Rooms:
         self._ticking: asyncio.Task[None] | None = None
         self._unsubscribe: list[Any] = []
         recordings.listener = self
+        if screening is not None:
+            screening.incidents.listen(self)
 
     # --- life ---
 
@@ -120,11 +126,27 @@ class Rooms:
     async def create_lesson(
         self, title: str, by: Claims, programmes: frozenset[Programme] = frozenset()
     ) -> Lesson:
-        """A new lesson in state waiting; a fact in the ledger before it is returned."""
+        """A new lesson in state waiting; a fact in the ledger before it is returned.
+
+        Raises PeerError `text_refused` (422) for a title that screening refuses.
+        """
+        policy = None
+        if self._screening is not None:
+            self._screening.require_clean("", title, person=by.person)
+            policy = self._screening.policies.standard
         now_ms = self._clock.wall_ms()
         name = "".join(secrets.choice(_ID_ALPHABET) for _ in range(_ID_LENGTH))
         taught_under = programmes_text(programmes)
-        lesson = Lesson(name, title, "", LessonState.WAITING, now_ms, programmes=taught_under)
+        lesson = Lesson(
+            name,
+            title,
+            "",
+            LessonState.WAITING,
+            now_ms,
+            programmes=taught_under,
+            policy=policy.name if policy else "",
+            policy_version=policy.version if policy else 0,
+        )
         await self._store.create_lesson(lesson)
         await self._store.append(
             [Fact("create", name, now_ms, {"by": by.person, "title": title, "programmes": taught_under})]
@@ -256,6 +278,35 @@ class Rooms:
         if room is not None:
             room.tell(message, Permission.SEE_ROSTER)
 
+    # --- moderation ---
+
+    def incident_seen(self, lesson: str, message: Json, waiting: int) -> None:
+        """Screening found something, or a person decided on it: show it to those who are there."""
+        room = self._rooms.get(lesson)
+        if room is not None:
+            room.post(events.IncidentSeen(message))
+
+    async def judge_line(
+        self, lesson_id: str, line_id: str, *, show: bool, by: str, incident: str = "", reason: str = ""
+    ) -> None:
+        """Show a line of the chat to the class, or take it away. Raises PeerError `not_found` (404)."""
+        room = await self._room(lesson_id)
+        line = await self._store.chat_line(lesson_id, line_id)
+        if line is None:
+            raise PeerError("not_found", "the lesson's chat has no such line", status=404)
+        shown = {key: value for key, value in shapes.chat(line).items() if key != "type"}
+        await room.ask(events.LineJudged(shown, LineState(line.state), show, by, incident, reason))
+
+    async def mute(self, lesson_id: str, person: str, *, on: bool, by: str, reason: str = "") -> Json:
+        """Take the chat of a lesson from a person, or give it back; how it stands then."""
+        room = await self._room(lesson_id)
+        before = room.state.chat.mutes.get(person)
+        await room.ask(events.MuteAsked(person, on, by, reason))
+        mute = room.state.chat.mutes.get(person) or before
+        stands = {"name": mute.name, "reason": mute.reason, "at_ms": mute.at_ms} if mute else {
+            "name": "", "reason": reason, "at_ms": self._clock.wall_ms()}  # fmt: skip
+        return {"person": person, "active": on} | stands
+
     # --- for operators ---
 
     def debug(self) -> Json:
@@ -325,7 +376,7 @@ class Rooms:
             self._drop_idle()
         if len(self._rooms) >= self._max_lessons or not self._free_rows:
             raise PeerError("lesson_full", "this server has too many lessons", status=503, retry_after_s=30)
-        history = await self._store.chat(lesson.id, CHAT_HISTORY)
+        history = await self._store.chat(lesson.id, HISTORY)
         row = self._free_rows.pop()
         transcode = self._transcodes.of(lesson.id) if self._transcodes is not None else None
         stage = Stage(row, self._forwarder.flags, transcode)
@@ -334,11 +385,25 @@ class Rooms:
         self._guard.open(lesson.id, row)
         state = self._restored_state(lesson, history)
         await self._reconcile(lesson, state)
+        if self._screening is not None:
+            await self._restore_moderation(lesson, state, self._screening)
         stage.hold(state.state is LessonState.PAUSED, self._clock.monotonic_ns())
-        room = Room(state, stage, self._store, self._recordings, self._clock)
+        room = Room(state, stage, self._store, self._recordings, self._clock, self._screening)
         self._forwarder.stages.add(stage)
         self._rooms[lesson.id] = room
         return room
+
+    async def _restore_moderation(self, lesson: Lesson, state: RoomState, screening: Screening) -> None:
+        """Lines that wait, who is muted, the newest incidents, and what the lesson is screened by."""
+        await screening.policies.open(lesson)
+        for incident in await screening.incidents.open(lesson.id, INCIDENTS_TOLD):
+            state.incidents[incident["id"]] = incident
+        held = await self._store.chat(lesson.id, HELD_MAX, LineState.HELD)
+        cases = await self._store.incidents.of_lines(lesson.id, [line.id for line in held])
+        for line in held:
+            state.chat.held[line.id] = Held(shapes.held(line, cases.get(line.id)))
+        for muted in await self._store.incidents.muted(lesson.id):
+            state.chat.mutes[muted.person] = shapes.mute(muted)
 
     async def _reconcile(self, lesson: Lesson, state: RoomState) -> None:
         """A crash may fall between the kill file and the ledger: the store catches up with the guard here."""
@@ -370,7 +435,7 @@ class Rooms:
             cuts=dict(kill.cuts),
             removed=dict(kill.removed),
         )
-        state.history.extend(shapes.chat(line) for line in history)
+        state.chat.history.extend(shapes.chat(line) for line in history)
         return state
 
     def _drop_idle(self) -> None:
@@ -384,6 +449,9 @@ class Rooms:
         del self._rooms[lesson_id]
         self._forwarder.stages.discard(room.stage)
         self._guard.close(lesson_id)
+        if self._screening is not None:
+            self._screening.policies.close(lesson_id)
+            self._screening.incidents.close(lesson_id)
         self._free_rows.append(room.stage.room)
         self._spawn(room.stop("ended"))
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from liveserver.core.events import LessonState, Level
+from liveserver.core.events import LessonState, Level, Mute
 from liveserver.core.messages import Json
 from liveserver.core.room import RoomState
-from liveserver.store import ChatLine, Lesson, Recording
+from liveserver.store import Case, ChatLine, Lesson, Muted, Recording, Tally, Version
 
 
 def time(at_ms: int | None) -> str | None:
@@ -62,6 +62,24 @@ def chat(line: ChatLine) -> Json:
     return {"type": "chat", "id": line.id, "from": said_by, "text": line.text, "at_ms": line.at_ms}
 
 
+def held(line: ChatLine, case: Case | None) -> Json:
+    """A line that waits, as the `held` message without its type."""
+    message = chat(line)
+    del message["type"]
+    found = case.incident if case else None
+    return message | {
+        "category": found.category if found else "",
+        "score": found.score_ppm / 1_000_000 if found else 0.0,
+        "incident": found.id if found else "",
+        "why": list(found.why) if found else [],
+    }
+
+
+def mute(muted: Muted) -> Mute:
+    """Who is muted, as the room knows it."""
+    return Mute(muted.person, muted.name, muted.reason, muted.at_ms, muted.by, muted.incidents)
+
+
 def recording(stored: Recording, title: str) -> Json:
     """The REST shape; the edge adds the signed `url`."""
     return {
@@ -81,4 +99,82 @@ def recording(stored: Recording, title: str) -> Json:
         "deleted_at": time(stored.deleted_at_ms),
         "gaps": list(stored.gaps),
         "detail": stored.detail,
+    }
+
+
+def incident(case: Case, title: str) -> Json:
+    """The REST shape; the edge turns `evidence` into an address."""
+    found = case.incident
+    return {
+        "id": found.id,
+        "lesson": found.lesson,
+        "title": title,
+        "at": time(found.at_ms),
+        "until": time(found.until_ms),
+        "kind": found.kind,
+        "category": found.category,
+        "score": found.score_ppm / 1_000_000,
+        "action": found.action,
+        "state": case.state,
+        "count": found.count,
+        "person": found.person,
+        "name": found.name,
+        "track": found.track,
+        "text": found.text,
+        "line": found.line,
+        "why": list(found.why),
+        "lines": list(found.lines),
+        "evidence": found.evidence,
+        "receipt": dict(found.receipt),
+        "appeal": {"text": case.appeal.text, "by": case.appeal.by, "at": time(case.appeal.at_ms)}
+        if case.appeal
+        else None,
+        "decided": {
+            "outcome": case.decided.outcome,
+            "note": case.decided.note,
+            "by": case.decided.by,
+            "at": time(case.decided.at_ms),
+        }
+        if case.decided
+        else None,
+    }
+
+
+def incident_message(case: Case) -> Json:
+    """The `incident` message without its type (docs/PROTOCOL.md section 4)."""
+    found = case.incident
+    message: Json = {
+        "id": found.id,
+        "lesson": found.lesson,
+        "at_ms": found.at_ms,
+        "kind": found.kind,
+        "category": found.category,
+        "score": found.score_ppm / 1_000_000,
+        "action": found.action,
+        "state": case.state,
+        "count": found.count,
+        "evidence": found.evidence == "kept",
+        "appealed": case.appeal is not None,
+    }
+    optional = {name: getattr(found, name) for name in ("person", "name", "track", "text", "line")}
+    return message | {name: value for name, value in optional.items() if value}
+
+
+def version(found: Version) -> Json:
+    """One version of a policy or a list."""
+    return {"version": found.version, "entries": found.entries, "sha256": found.sha256,
+            "at": time(found.at_ms), "by": found.by}  # fmt: skip
+
+
+def tally(found: Tally) -> Json:
+    """How often one kind of finding was right."""
+    decided = found.confirmed + found.dismissed
+    return {
+        "kind": found.kind,
+        "category": found.category,
+        "found": found.found,
+        "open": found.found - decided,
+        "confirmed": found.confirmed,
+        "dismissed": found.dismissed,
+        "precision": round(found.confirmed / decided, 4) if decided else None,
     }

@@ -8,9 +8,7 @@ argument everywhere; 60 s of skew are tolerated and not more (RELIABILITY G9).
 
 from __future__ import annotations
 
-import os
 import secrets
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +16,10 @@ from typing import Any
 
 import jwt
 
+from liveserver import keys
 from liveserver.core.errors import PeerError
 from liveserver.core.permissions import Role
 
-KEY_BYTES = 32
 TOKEN_MAX_CHARS = 2048
 SKEW_S = 60
 ALL_LESSONS = "*"
@@ -66,8 +64,8 @@ class Tokens:
     """Issues and verifies everything signed with the installation's key."""
 
     def __init__(self, key: bytes):
-        if len(key) < KEY_BYTES:
-            raise ValueError(f"a token key has at least {KEY_BYTES} bytes")
+        if len(key) < keys.KEY_BYTES:
+            raise ValueError(f"a token key has at least {keys.KEY_BYTES} bytes")
         self._key = key
 
     @classmethod
@@ -76,15 +74,7 @@ class Tokens:
 
         Raises ValueError if the file is no key or can be read by others, OSError if it cannot be used.
         """
-        if not path.exists():
-            _create_key(path)
-        mode = stat.S_IMODE(path.stat().st_mode)
-        if mode & 0o077:
-            raise ValueError(f"key file {path} may be read by others (mode {mode:04o}); make it 0600")
-        key = path.read_bytes()
-        if len(key) != KEY_BYTES:
-            raise ValueError(f"key file {path} has {len(key)} bytes instead of {KEY_BYTES}")
-        return cls(key)
+        return cls(keys.load_or_create(path))
 
     def issue(self, *, person: str, name: str, role: Role, lesson: str, now_s: int, ttl_s: int) -> str:
         """A token for `person` in `lesson` from `now_s` for `ttl_s` seconds.
@@ -164,29 +154,6 @@ class Tokens:
         if now_s > _whole(payload, "exp") + SKEW_S:
             raise PeerError("token_expired", "the token has expired", status=401)
         return payload
-
-
-def _create_key(path: Path) -> None:
-    """Write a whole key or nothing; when two processes race, the first one's key stays."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(KEY_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            path.hardlink_to(draft)
-        except FileExistsError:
-            return
-    finally:
-        draft.unlink()
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _text(payload: Mapping[str, Any], claim: str) -> str:

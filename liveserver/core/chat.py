@@ -6,7 +6,7 @@
 
 A line that waits is seen by its author and the moderators alone. The same line said again while it waits is
 not another one; it counts as one more held line, and too many of those within ten minutes take the chat from
-their author (`Policy.mute_after`).
+their author (`Policy.mute_after`). A line that its author was warned of is held when he says it again.
 """
 
 from __future__ import annotations
@@ -66,6 +66,7 @@ class ChatState:
     mutes: dict[str, Mute] = field(default_factory=dict)
     _strikes: dict[str, list[tuple[int, str]]] = field(default_factory=dict)  # person → (at, incident)
     _judged: dict[str, LineState] = field(default_factory=dict)
+    _warned: dict[tuple[str, str], int] = field(default_factory=dict)  # person, text → when
 
     def require_voice(self, person: str) -> None:
         """Raise PeerError chat_muted (403) when the chat was taken from `person`."""
@@ -80,8 +81,10 @@ class ChatState:
         action = verdict.decision.action if verdict is not None else Action.ALLOW
         if allows(member.role, Permission.MODERATE_CHAT):
             action = min(action, Action.LOG, key=lambda one: one.rank)  # nobody else would release it
+        if verdict is not None and action is Action.WARN and self._insists(member, event, now_ms):
+            action = Action.HIDE
         if verdict is not None and action.rank >= Action.HIDE.rank:
-            return self._hold(member, event, verdict, now_ms)
+            return self._hold(member, event, verdict, action, now_ms)
         saved = _saved(member, event, now_ms, LineState.SHOWN)
         line = _line(saved)
         self.history.append({"type": "chat"} | line)
@@ -129,7 +132,18 @@ class ChatState:
 
     # --- inside ---
 
-    def _hold(self, member: Member, event: Said, verdict: Verdict, now_ms: int) -> list[Effect]:
+    def _insists(self, member: Member, event: Said, now_ms: int) -> bool:
+        """Whether this person was warned of these words within the last ten minutes."""
+        said = (member.person, event.chat.text)
+        before_ms = self._warned.pop(said, None)
+        self._warned[said] = now_ms
+        if len(self._warned) > _STRIKERS_MAX:
+            del self._warned[next(iter(self._warned))]
+        return before_ms is not None and now_ms - before_ms < STRIKES_WITHIN_MS
+
+    def _hold(
+        self, member: Member, event: Said, verdict: Verdict, action: Action, now_ms: int
+    ) -> list[Effect]:
         waiting = self._same_line(member.person, event.chat.text)
         effects: list[Effect] = []
         if waiting is None:
@@ -142,11 +156,11 @@ class ChatState:
             effects += [
                 Append("chat", fact, saved),
                 Broadcast({"type": "held"} | waiting.message, Permission.SEE_INCIDENTS),
-                Report(verdict, saved, verdict.decision.action),
+                Report(verdict, saved, action),
             ]
         else:
             verdict = replace(verdict, incident=waiting.message["incident"])
-            effects.append(Report(verdict, None, verdict.decision.action))
+            effects.append(Report(verdict, None, action))
         effects.append(Send(member.connection, _told_held(waiting.message, event.chat.ref)))
         return effects + self._strike(member, verdict, now_ms)
 

@@ -153,6 +153,14 @@ def policy_json(policy: Policy) -> dict[str, Any]:
     }
 
 
+def policy_fact(policy: Policy) -> dict[str, Any]:
+    """The same for the ledger: whole numbers only, thresholds in millionths."""
+    document = policy_json(policy)
+    for rule in document["rules"]:
+        rule["threshold_ppm"] = round(rule.pop("threshold") * 1_000_000)
+    return {key: value for key, value in document.items() if key not in ("name", "version")}
+
+
 def parse(document: object, name: str, version: int) -> Policy:
     """The policy a JSON value describes, under a name and a version of the caller's choice.
 

@@ -67,11 +67,16 @@ class Incidents:
         row = asdict(incident) | {"why": list(incident.why), "lines": [dict(line) for line in incident.lines]}
         await self._access.append_rows([ledger.prepare(fact)], {INCIDENTS: [row]})
 
-    async def grow(self, incident: str, count: int, score_ppm: int, until_ms: int) -> None:
-        """It was seen again."""
-        change = sa.update(INCIDENTS).where(INCIDENTS.c.id == storable(incident))
-        values = {"count": count, "score_ppm": score_ppm, "until_ms": until_ms}
-        await self._access.write(lambda connection: connection.execute(change.values(values)))
+    async def grow(self, incident: str, more: int, score_ppm: int, until_ms: int) -> None:
+        """It was seen `more` times again; what is there is only ever raised."""
+        c = INCIDENTS.c
+        values = {
+            "count": c.count + more,
+            "score_ppm": sa.case((c.score_ppm < score_ppm, score_ppm), else_=c.score_ppm),
+            "until_ms": sa.case((c.until_ms < until_ms, until_ms), else_=c.until_ms),
+        }
+        change = sa.update(INCIDENTS).where(c.id == storable(incident)).values(values)
+        await self._access.write(lambda connection: connection.execute(change))
 
     async def case(self, incident: str) -> Case | None:
         """One incident with its decision and appeal, or None if there is none of that id."""
@@ -89,6 +94,13 @@ class Incidents:
             rows = (await connection.execute(query)).mappings().all()
         incidents, following = _BY_AGE.items(rows, limit)
         return await self._with_decisions(incidents), following
+
+    async def of_lines(self, lesson: str, lines: Sequence[str]) -> dict[str, Case]:
+        """The incidents that chat lines of a lesson led to, by line."""
+        query = sa.select(INCIDENTS).where(
+            INCIDENTS.c.lesson == storable(lesson), INCIDENTS.c.line.in_(list(lines))
+        )
+        return {case.incident.line: case for case in await self._cases(query)}
 
     async def waiting(self, lesson: str) -> int:
         """How many of a lesson's nobody has decided yet."""
@@ -169,13 +181,26 @@ class Incidents:
         async with self._access.reading() as connection:
             return [_incident(row) for row in (await connection.execute(query)).mappings()]
 
-    async def erase(self, incidents: Sequence[str], fact: Fact) -> None:
-        """Forget their words, their pictures' places and the salts; that they happened stays."""
-        c = INCIDENTS.c
-        gone = sa.case((c.evidence == "kept", "gone"), else_=c.evidence)
-        blank = {"text": "", "name": "", "salt": b"", "why": [], "lines": [], "evidence": gone}
-        change = sa.update(INCIDENTS).where(c.id.in_(list(incidents))).values(blank)
-        await self._access.write(lambda connection: connection.execute(change))
+    async def erase(self, incidents: Sequence[Incident], fact: Fact) -> None:
+        """Forget their words, their pictures' places and their salts; that they happened stays.
+
+        The hash of words goes as well: short ones could be guessed from it.
+        """
+        changes = []
+        for found in incidents:
+            receipt = dict(found.receipt)
+            if found.kind == "chat":
+                receipt.pop("content_sha256", None)
+            evidence = "gone" if found.evidence else ""
+            blank = {"text": "", "name": "", "salt": b"", "why": [], "lines": [], "evidence": evidence}
+            change = sa.update(INCIDENTS).where(INCIDENTS.c.id == found.id)
+            changes.append(change.values(blank | {"receipt": receipt}))
+
+        async def work(connection: AsyncConnection) -> None:
+            for change in changes:
+                await connection.execute(change)
+
+        await self._access.write(work)
         await self._access.append_rows([ledger.prepare(fact)], {})
 
     # --- who is muted ---

@@ -114,8 +114,8 @@ class Muted:
 class Incident:
     """Something screening found, and what was done.
 
-    The ledger has its receipt and, for words, their commitment under `salt`; erasing texts and salt here leaves
-    every proof valid.
+    The ledger has its receipt and, for words, their commitment under `salt`; erasing texts and salt here
+    leaves every proof valid.
     """
 
     id: str

@@ -93,6 +93,14 @@ class TestWhatIsFoundHarmless:
         (notice,) = sent(effects)
         assert (notice["code"], notice["category"], notice["ref"]) == ("chat_warned", "gambling", "r1")
 
+    def test_who_says_again_what_he_was_warned_of_has_to_wait(self, state: RoomState) -> None:
+        say(state, "rude", Action.WARN, incident="i1")
+        event = Said("c-wang", "again", b"s" * 16, messages.Chat("rude", None), verdict(Action.WARN, "i2"))
+        effects = state.apply(event, NOW + 1)
+        assert sent(effects)[0]["code"] == "chat_held"
+        assert [report.action for report in of(Report, effects)] == [Action.HIDE]
+        assert len(shown(say(state, "rude", Action.WARN, by="zhao", incident="i3"))) == 1
+
     def test_what_a_moderator_says_waits_for_nobody(self, state: RoomState) -> None:
         effects = say(state, "look: 六合彩", Action.MUTE, by="mod")
         assert len(shown(effects)) == 1

@@ -115,9 +115,9 @@ def _create_versions(name: str) -> None:
 
 def _keep_versions() -> None:
     is_sqlite = op.get_context().dialect.name == "sqlite"
+    script_of = _SQLITE if is_sqlite else _POSTGRESQL_TABLE
     scripts = [] if is_sqlite else [_POSTGRESQL]
-    for table in ("policies", "lexicons"):
-        scripts.append((_SQLITE if is_sqlite else _POSTGRESQL_TABLE).format(table=table))
+    scripts += [script_of.format(table=table) for table in ("policies", "lexicons")]
     for script in scripts:
         for statement in script.strip().split("\nCREATE "):
             words = statement if statement.startswith("CREATE ") else f"CREATE {statement}"
