@@ -217,6 +217,14 @@ class RetentionConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ScreeningConfig:
+    """What is looked at, by which policy, and how long what was found is kept."""
+
+    policy: str = "default"
+    evidence_kept: Duration = Duration(365 * 86_400_000)
+
+
+@dataclass(frozen=True, slots=True)
 class TranscodeConfig:
     """Processes that make the codec some viewers lack: one per lesson, while such a viewer is there."""
 
@@ -252,6 +260,7 @@ class Config:
     recorder: RecorderConfig = RecorderConfig()
     objects: ObjectsConfig = ObjectsConfig()
     retention: RetentionConfig = RetentionConfig()
+    screening: ScreeningConfig = ScreeningConfig()
     transcode: TranscodeConfig = TranscodeConfig()
     tokens: TokensConfig = TokensConfig()
 
@@ -272,6 +281,15 @@ class Config:
     def key_file(self) -> Path:
         """The key that signs tokens and links."""
         return self.data_dir / "keys" / "tokens.key"
+
+    @property
+    def evidence_key_file(self) -> Path:
+        """The key that pictures of incidents are encrypted under."""
+        return self.data_dir / "keys" / "evidence.key"
+
+    @property
+    def evidence_dir(self) -> Path:
+        return self.data_dir / "evidence"
 
     @property
     def kills_dir(self) -> Path:
@@ -502,6 +520,10 @@ def _check(config: Config, names: Mapping[str, str]) -> None:
     if not 1_000 <= least_ms <= most_ms // 2:
         raise ConfigError("recorder.chapter_most: at least twice recorder.chapter_least is expected")
     _check_objects(config.objects)
+    if re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", config.screening.policy) is None:
+        raise ConfigError(f"{names.get('screening.policy', 'screening.policy')}: a policy's name is expected")
+    if not 86_400_000 <= config.screening.evidence_kept.ms <= 3_660 * 86_400_000:
+        raise ConfigError("screening.evidence_kept: a duration from 1d to 3660d is expected")
     for key in ("http.host", "rtc.host", "control.host"):
         host = flatten(config)[key]
         if host and re.fullmatch(r"[0-9A-Za-z.:\-]{1,253}", host) is None:

@@ -10,10 +10,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol
 
 from liveserver import shapes
 from liveserver.clock import Clock
@@ -37,11 +36,9 @@ _SWEEP_S = 60.0
 _log = get_logger()
 
 
-class Listener(Protocol):
-    """Who is told of incidents."""
-
-    def incident_seen(self, lesson: str, message: Json, waiting: int) -> None:
-        """One is new or has changed (the `incident` message without its type); so many of the lesson wait."""
+Listener = Callable[[str, Json, int], None]
+"""Told of each incident that is new or has changed: its lesson, the `incident` message without its type, and
+how many of the lesson's wait for a decision."""
 
 
 @dataclass(slots=True)
@@ -218,7 +215,7 @@ class Incidents:
 
     def _tell(self, lesson: str, message: Json) -> None:
         for listener in self._listeners:
-            listener.incident_seen(lesson, message, self._waiting.get(lesson, 0))
+            listener(lesson, message, self._waiting.get(lesson, 0))
 
     async def _changed(self, incident: str) -> Case:
         case = await self.case(incident)

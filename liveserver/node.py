@@ -22,19 +22,26 @@ from liveserver.bucket import bucket_of
 from liveserver.bus import MemoryBus
 from liveserver.clock import Clock
 from liveserver.config import Config, ConfigError, RetentionConfig, load
+from liveserver.core.chat import SCREENING
+from liveserver.core.events import Level
 from liveserver.core.retention import Programme, Retention
+from liveserver.evidence import Evidence
 from liveserver.guard import Guard
 from liveserver.http.app import public_app
 from liveserver.http.context import Edge, Services
 from liveserver.http.control import control_app
 from liveserver.http.listen import Listener, listen, tls_context
+from liveserver.incidents import Incidents
 from liveserver.keeper import Keeper
+from liveserver.keys import load_or_create
 from liveserver.kills import KillFiles
 from liveserver.log import Event, get_logger, set_up
 from liveserver.metrics import Metrics
+from liveserver.policies import Policies
 from liveserver.recording import Recordings
 from liveserver.rooms import Rooms
 from liveserver.rtp.flags import Flags
+from liveserver.screening import Screening
 from liveserver.sfu.forwarder import Forwarder
 from liveserver.sfu.front import Front
 from liveserver.sfu.transcode import Transcodes
@@ -43,6 +50,8 @@ from liveserver.store import Store, StoreError, open_store
 from liveserver.tokens import Tokens
 from liveserver.turn import Turn
 from liveserver.wall import Wall
+from models.chat.screen import ChatScreen
+from models.errors import ModelError
 from recorder.client import RecorderClient
 
 _log = get_logger()
@@ -137,6 +146,7 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
     )
     stack.push_async_callback(transcodes.stop)
     metrics.watch("transcode", transcodes.numbers)
+    screening = await _screening(config, store, guard, clock, metrics, stack)
     rooms = Rooms(
         store,
         bus,
@@ -145,6 +155,7 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
         recordings,
         clock,
         transcodes=transcodes,
+        screening=screening,
         max_lessons=config.rooms.max_lessons,
         max_viewers=config.rooms.max_viewers,
         max_joining=config.rooms.max_joining,
@@ -156,6 +167,7 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
     wall.start()
     stack.push_async_callback(wall.stop)
     metrics.watch("wall", wall.numbers)
+    screening.incidents.listen(wall.hit)
     metrics.watch("front", lambda: _totals(front.counters))
     metrics.watch("fanout", lambda: _totals(_fields(forwarder.fanout.stats)))
 
@@ -217,6 +229,32 @@ async def _recordings(
     recordings.start()
     stack.push_async_callback(recordings.stop)
     return recordings
+
+
+async def _screening(
+    config: Config, store: Store, guard: Guard, clock: Clock, metrics: Metrics, stack: AsyncExitStack
+) -> Screening:
+    """What decides on findings; without the chat's list it says so and the policies decide."""
+    policies = Policies(store, clock, config.screening.policy)
+    await policies.start()
+    evidence = Evidence(config.evidence_dir, load_or_create(config.evidence_key_file))
+    incidents = Incidents(store, evidence, clock, config.screening.evidence_kept.ms)
+    incidents.start()
+    stack.push_async_callback(incidents.stop)
+    metrics.watch("incidents", incidents.numbers)
+    chat = None
+    try:
+        chat = await asyncio.to_thread(ChatScreen.load)
+    except ModelError as error:
+        _log.error(Event.SCREENING_LACKS, model="chat", error=str(error))
+
+    async def cut(lesson: str, level: Level, reason: str) -> object:
+        return await guard.call(guard.cut(lesson, level, reason, None, SCREENING))
+
+    screening = Screening(policies, incidents, cut, clock, chat)
+    stack.push_async_callback(screening.stop)
+    metrics.watch("screening", screening.numbers)
+    return screening
 
 
 def _retention(config: RetentionConfig) -> Retention:

@@ -83,7 +83,7 @@ class Rooms:
         self._unsubscribe: list[Any] = []
         recordings.listener = self
         if screening is not None:
-            screening.incidents.listen(self)
+            screening.incidents.listen(self._incident_seen)
 
     # --- life ---
 
@@ -280,12 +280,6 @@ class Rooms:
 
     # --- moderation ---
 
-    def incident_seen(self, lesson: str, message: Json, waiting: int) -> None:
-        """Screening found something, or a person decided on it: show it to those who are there."""
-        room = self._rooms.get(lesson)
-        if room is not None:
-            room.post(events.IncidentSeen(message))
-
     async def judge_line(
         self, lesson_id: str, line_id: str, *, show: bool, by: str, incident: str = "", reason: str = ""
     ) -> None:
@@ -468,6 +462,12 @@ class Rooms:
         task = asyncio.create_task(work)
         self._spawned.add(task)
         task.add_done_callback(self._spawned.discard)
+
+    def _incident_seen(self, lesson: str, message: Json, waiting: int) -> None:
+        """Screening found something, or a person decided on it: show it to those who are there."""
+        room = self._rooms.get(lesson)
+        if room is not None:
+            room.post(events.IncidentSeen(message))
 
     def _cut_heard(self, message: dict[str, Any]) -> None:
         self._spawn(self._post(str(message["lesson"]), events.CutMade(cut_from_json(message))))

@@ -205,25 +205,33 @@ class Screening:
 
     def _judge(self, policy: Policy, text: str) -> Receipt | None:
         """The receipt of what is to be acted upon."""
-        if self._screen is None or self._excused(text):
+        if self._excused(text):
             return None
-        self._counts["texts"] += 1
         at_ms, sha256 = self._clock.wall_ms(), hashlib.sha256(text.encode()).hexdigest()
-        try:
-            found = self._screen.screen(text)
-        except Exception:  # a model's own failure must not end the chat, nor pass what nobody looked at
-            self._counts["text_failures"] += 1
-            _log.exception(Event.SCREENING_FAILED)
+        found = self._look(text)
+        if found is None:
+            # Nobody looked at it: as with pictures, the policy says whether it is seen all the same.
             if policy.when_blind is WhenBlind.PASS:
                 return None
             unseen = Finding(Kind.CHAT, at_ms, {}, {}, sha256, why=("not screened",))
-            decision = Decision(Action.HIDE, Category.BENIGN, 0.0, None)
-            return Receipt(unseen, decision, policy.name, policy.version)
+            held = Decision(Action.HIDE, Category.BENIGN, 0.0, None)
+            return Receipt(unseen, held, policy.name, policy.version)
         decision = policy.decide(Kind.CHAT, found.scores)
         if decision.action is Action.ALLOW:
             return None
         finding = Finding(Kind.CHAT, at_ms, found.scores, found.models, sha256, why=found.why)
         return Receipt(finding, decision, policy.name, policy.version, found.lists)
+
+    def _look(self, text: str) -> ChatFinding | None:
+        """What the models and lists say; None when they cannot."""
+        self._counts["texts"] += 1
+        if self._screen is not None:
+            try:
+                return self._screen.screen(text)
+            except Exception:  # a model's failure must neither end the chat nor pass for a look
+                _log.exception(Event.SCREENING_FAILED)
+        self._counts["text_failures"] += 1
+        return None
 
     def _act(self, lesson: str, level: Level, decision: Decision) -> None:
         """Hand a cut to the guard; its own rules make the second of two equal ones nothing."""

@@ -52,6 +52,7 @@ def tile(state: RoomState, *, is_cut: bool) -> Json:
         "sources": state.sources.as_json(),
         "started_at_ms": state.started_at_ms,
         "chat_on": Level.CHAT not in state.cuts,
+        "held": len(state.chat.held),
         "cut": {"level": cut.level, "reason": cut.reason, "at_ms": cut.at_ms, "by": cut.by} if cut else None,
     }
 

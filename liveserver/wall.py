@@ -64,10 +64,6 @@ class Wall:
         """An incident was opened or decided (its REST shape); `waiting` of the lesson's are open now."""
         self._state.hit(lesson, incident, waiting)
 
-    def holds(self, lesson: str, lines: int) -> None:
-        """`lines` of the lesson's chat wait for a person."""
-        self._state.holds(lesson, lines)
-
     # --- who looks ---
 
     def stand(self, claims: Claims) -> Spectator:

@@ -212,7 +212,7 @@ class TestJoining:
         _, carrier = await node.join(lesson, claims())
         joined = carrier.heard[0]
         assert joined["type"] == "joined"
-        assert joined["you"] == {"person": "li", "name": "Li", "role": "learner"}
+        assert joined["you"] == {"person": "li", "name": "Li", "role": "learner", "muted": False}
         assert (joined["lesson"]["title"], joined["chat"], joined["cut"]) == ("Lathe safety", [], None)
         assert await node.facts(lesson) == ["create", "join"]
 

@@ -38,7 +38,6 @@ class Tile:
     pictures: dict[str, bytes] = field(default_factory=dict)
     hit: Json | None = None
     open: int = 0
-    held: int = 0
     _now: Point | None = None
 
     def look(self, scores: Mapping[str, float]) -> None:
@@ -66,7 +65,6 @@ class Tile:
             },
             "hit": self.hit,
             "open": self.open,
-            "held": self.held,
         }
 
 
@@ -111,10 +109,6 @@ class WallState:
             tile.open = waiting
 
         self._change(lesson, change)
-
-    def holds(self, lesson: str, lines: int) -> None:
-        """`lines` of the lesson's chat wait for a person."""
-        self._change(lesson, lambda tile: setattr(tile, "held", lines))
 
     def met(self, person: str, name: str) -> None:
         """Whose name belongs to a person who may cut."""

@@ -87,8 +87,7 @@ class TestChanges:
         state.saw("a", Sight(Seeing.BLIND, 7, Mode.SCREENED, 1500, held_back=True))
         state.hit("a", {"id": "i2", "at_ms": 20, "state": "open"}, 2)
         state.hit("a", {"id": "i1", "at_ms": 10, "state": "dismissed"}, 1)
-        state.holds("a", 3)
-        state.tick([lesson("a")], 1000)
+        state.tick([lesson("a", held=3)], 1000)
         (facts,) = delta(state)["lessons"]
         assert facts["sight"] == {
             "seeing": "blind", "since_ms": 7, "mode": "screened", "delay_ms": 1500, "held_back": True,
@@ -150,7 +149,7 @@ class TestBounds:
     def test_of_tiles_and_of_names(self) -> None:
         state = WallState()
         for number in range(MOST_TILES + 5):
-            state.holds(f"l{number}", 1)
+            state.hit(f"l{number}", {"id": "i", "at_ms": 1}, 1)
         assert len(state) == MOST_TILES
         assert state.looked("one more", "camera", 1, {}, JPEG) is None
         for number in range(MOST_NAMES + 1):
