@@ -112,7 +112,7 @@ class TestWhatAClientSays:
             ('{"type": "join", "token": "again"}', "bad_message"),
             ('{"type": "chat", "text": "hello"}', "unknown_type"),
             ("{", "bad_json"),
-            (b"\x00", "not_available"),
+            (b"\x00", "bad_message"),
         ],
     )
     def test_what_is_wrong_is_answered_and_the_socket_stays(self, server: Server, sent, code: str) -> None:
