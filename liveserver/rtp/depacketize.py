@@ -16,8 +16,12 @@ from liveserver.rtp import h264, vp8
 from liveserver.rtp.header import Packet
 from liveserver.rtp.sequence import MAX_DROPOUT, unwrap16
 
-MAX_WAIT_NS = 400_000_000  # NACK is asked once per round trip and may be lost itself: several must fit
-MAX_WAITING = 256  # packets held back behind a gap
+WATCH_WAIT_NS = 400_000_000  # NACK is asked once per round trip and may be lost itself: several must fit
+# A recording has time. What waits here is lost with the node, and of what came at most 2 s may be (REL-G1).
+RECORD_WAIT_NS = 1_600_000_000
+WATCH_WAITING = 256  # packets held back behind a gap
+RECORD_WAITING = 2048  # 1.6 s of a screen at 10 Mbit/s
+MAX_MISORDER = 256
 MAX_FRAME_BYTES = 2_000_000
 MAX_FRAME_PARTS = 4096  # packets or NAL units of one frame; a million of one octet each would fit the bytes
 MAX_PARAMETER_SETS_BYTES = 4096
@@ -43,11 +47,14 @@ class Frame:
 class Depacketizer:
     """Frames of one SSRC; `codec` "h264", "vp8" or "opus". Make a new one for a new SSRC.
 
-    `late` counts packets that came after they had been given up.
+    A missing packet is waited for up to `wait_ns`, while at most `waiting` are held back behind it. `late`
+    counts packets that came after they had been given up.
     """
 
-    def __init__(self, codec: str):
+    def __init__(self, codec: str, wait_ns: int = WATCH_WAIT_NS, waiting: int = WATCH_WAITING):
         self._assembly = _ASSEMBLIES[codec]()
+        self._wait_ns = wait_ns
+        self._most_waiting = waiting
         self._next: int | None = None  # extended number of the packet to assemble next
         self._waiting: dict[int, tuple[Packet, int]] = {}  # in order of arrival
         self._restart_at = -1
@@ -58,7 +65,7 @@ class Depacketizer:
         if self._next is None:
             self._next = packet.sequence
         number = unwrap16(packet.sequence, self._next)
-        if not -MAX_WAITING <= number - self._next <= MAX_DROPOUT:
+        if not -MAX_MISORDER <= number - self._next <= MAX_DROPOUT:
             # Far from all we know. One such packet is a stray, two in a row are a sender that began anew.
             if packet.sequence != self._restart_at:
                 self._restart_at = (packet.sequence + 1) & 0xFFFF
@@ -91,7 +98,7 @@ class Depacketizer:
             entry = self._waiting.pop(self._next, None)
             if entry is None:
                 _, oldest_ns = next(iter(self._waiting.values()))
-                if now_ns - oldest_ns < MAX_WAIT_NS and len(self._waiting) <= MAX_WAITING:
+                if now_ns - oldest_ns < self._wait_ns and len(self._waiting) <= self._most_waiting:
                     break
                 self._skip_to(min(self._waiting))
                 continue

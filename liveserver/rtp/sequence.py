@@ -11,8 +11,9 @@ MAX_MISORDER = 100
 REORDER_GRACE_NS = 10_000_000  # a packet overtaken on the path is usually only this late
 MIN_ASK_INTERVAL_NS = 40_000_000
 MAX_ASK_INTERVAL_NS = 250_000_000
-MAX_ASKS = 10
-GIVE_UP_NS = 1_000_000_000  # later than this no player waits for it
+MAX_ASKS = 24
+PLAYERS_WAIT_NS = 1_000_000_000  # later than this no player waits for it: then a keyframe is the cure
+GIVE_UP_NS = 1_500_000_000  # a recording does, as `depacketize.RECORD_WAIT_NS` says
 MAX_MISSING = 512
 
 _NS = 1_000_000_000
@@ -109,27 +110,28 @@ class ReceiveStatistics:
 
 
 class _Missing:
-    __slots__ = ("asked_ns", "asks", "noticed_ns")
+    __slots__ = ("asked_ns", "asks", "first_ns", "is_overdue", "noticed_ns")
 
     def __init__(self, noticed_ns: int):
         self.noticed_ns = noticed_ns
+        self.first_ns = 0  # when it was asked for first, and last
         self.asked_ns = 0
         self.asks = 0
+        self.is_overdue = False
 
 
 class LossDetector:
     """Which packets of one source to ask for again (RFC 4585 §6.2.1).
 
     `rtt_ns` is how long an answer takes, as the answers so far have shown: asking again sooner would use up
-    the asks before the first could be heard. `abandoned` counts packets that are asked for no more: then a
-    keyframe is the cure.
+    the asks before the first could be heard. `overdue` counts packets that no player waits for any more.
     """
 
-    __slots__ = ("_highest", "_missing", "abandoned", "rtt_ns")
+    __slots__ = ("_highest", "_missing", "overdue", "rtt_ns")
 
     def __init__(self) -> None:
         self.rtt_ns = 0
-        self.abandoned = 0
+        self.overdue = 0
         self._highest: int | None = None
         self._missing: dict[int, _Missing] = {}  # by extended number, ascending
 
@@ -141,21 +143,31 @@ class LossDetector:
         number = unwrap16(sequence, self._highest)
         if number <= self._highest:
             missing = self._missing.pop(number, None)
-            if missing is not None and missing.asks == 1:  # of several asks nobody knows which was answered
-                self._answered(now_ns - missing.asked_ns)
+            if missing is not None and missing.asks:
+                self._answered(missing, now_ns)
             return
         skipped = range(self._highest + 1, number)
         self._highest = number
         if len(skipped) + len(self._missing) > MAX_MISSING:
             # A black-out, or the source began anew: more than could be sent again in time.
-            self.abandoned += len(skipped) + len(self._missing)
+            waited_for = sum(not missing.is_overdue for missing in self._missing.values())
+            self.overdue += len(skipped) + waited_for
             self._missing.clear()
             return
         for absent in skipped:
             self._missing[absent] = _Missing(now_ns)
 
-    def _answered(self, sample_ns: int) -> None:
-        """RFC 6298 2.3, without its variance: asks are bounded anyway."""
+    def _answered(self, missing: _Missing, now_ns: int) -> None:
+        """RFC 6298 2.3, without its variance: asks are bounded anyway.
+
+        Of several asks nobody knows which was answered (Karn), but for two things: while nothing is known the
+        first was, or the interval would stay below the round trip for ever; and what comes right after the
+        last ask answers an earlier one.
+        """
+        since_last_ns = now_ns - missing.asked_ns
+        if missing.asks > 1 and self.rtt_ns and since_last_ns >= self.rtt_ns // 2:
+            return
+        sample_ns = now_ns - missing.first_ns
         self.rtt_ns = sample_ns if not self.rtt_ns else (7 * self.rtt_ns + sample_ns) // 8
 
     def nacks(self, now_ns: int) -> list[int]:
@@ -164,12 +176,17 @@ class LossDetector:
         # With some to spare, so that an answer on its way is not asked for once more.
         interval_ns = min(max(self.rtt_ns * 5 // 4, MIN_ASK_INTERVAL_NS), MAX_ASK_INTERVAL_NS)
         for number, missing in list(self._missing.items()):
-            if missing.asks >= MAX_ASKS or now_ns - missing.noticed_ns >= GIVE_UP_NS:
+            age_ns = now_ns - missing.noticed_ns
+            if age_ns >= PLAYERS_WAIT_NS and not missing.is_overdue:
+                missing.is_overdue = True
+                self.overdue += 1
+            if missing.asks >= MAX_ASKS or age_ns >= GIVE_UP_NS:
                 del self._missing[number]
-                self.abandoned += 1
+                self.overdue += not missing.is_overdue
                 continue
-            since_ns = now_ns - (missing.asked_ns if missing.asks else missing.noticed_ns)
+            since_ns = now_ns - missing.asked_ns if missing.asks else age_ns
             if since_ns >= (interval_ns if missing.asks else REORDER_GRACE_NS):
+                missing.first_ns = missing.first_ns or now_ns
                 missing.asked_ns = now_ns
                 missing.asks += 1
                 due.append(number & 0xFFFF)

@@ -6,7 +6,7 @@ from collections.abc import Container, Mapping, Sequence
 
 from liveserver.rtp.flags import ALL, Flags
 from liveserver.sfu.publisher import Publisher
-from liveserver.sfu.tap import FrameSink, FrameTap
+from liveserver.sfu.tap import FrameSink, FrameTap, patient
 from liveserver.sfu.transcode import Transcode
 from liveserver.sfu.uplink import Uplink
 from liveserver.sfu.viewer import Viewer
@@ -131,7 +131,7 @@ class Stage:
         if self._sink is None or self.publisher is None:
             return
         for uplink in self.publisher.uplinks:
-            tap = FrameTap(uplink.track, uplink.codec, uplink.clock_rate, self._sink)
+            tap = FrameTap(uplink.track, uplink.codec, uplink.clock_rate, self._sink, patient)
             for packet, arrival_ns in uplink.cache.group():
                 tap.push(packet, arrival_ns)  # what came before the tap, from the last keyframe on
             uplink.taps.append(tap)

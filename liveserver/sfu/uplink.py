@@ -76,7 +76,7 @@ class Uplink:
         self.clock = TrackClock(self._publisher_clock, self.clock_rate)
         self._statistics = ReceiveStatistics(self.clock_rate)
         self._losses = LossDetector()
-        self._abandoned = 0
+        self._overdue = 0
 
     def adopt(self, ssrc: int) -> None:
         """The track's packets carry `ssrc` from now on; what was known of an earlier one is void."""
@@ -156,9 +156,9 @@ class Uplink:
     def missing(self, now_ns: int) -> list[int]:
         """Sequence numbers to ask the publisher for now (RFC 4585 6.2.1)."""
         asked = self._losses.nacks(now_ns)
-        if self._losses.abandoned > self._abandoned:
-            self._abandoned = self._losses.abandoned
-            self.want_keyframe()  # what never came leaves the picture damaged until the next one
+        if self._losses.overdue > self._overdue:
+            self._overdue = self._losses.overdue
+            self.want_keyframe()  # what did not come leaves the picture damaged until the next one
         return asked
 
     def want_keyframe(self) -> None:

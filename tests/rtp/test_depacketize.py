@@ -191,6 +191,17 @@ class TestOrder:
         assert timestamps(frames) == [0, 1, 2, 3, 4]
         assert timestamps(depacketizer.push(packets[11 + 256], 0))[0] == 10
 
+    def test_a_recording_waits_for_1600_ms_and_2048_packets(self):
+        packets = lesson(1200)
+        late = packets.pop(11)
+        patient = Depacketizer("h264", depacketize.RECORD_WAIT_NS, depacketize.RECORD_WAITING)
+        frames = [f for n, one in enumerate(packets[:90]) for f in patient.push(one, n * 20 * MS)]
+        assert len(frames) == 5
+        assert len(patient.push(late, 1790 * MS)) == 40
+        del packets[200]
+        frames = [frame for one in packets[90 : 200 + 2049] for frame in patient.push(one, 1800 * MS)]
+        assert len(frames) > 900 and frames[55].lost_before == 1
+
     def test_arrival_is_the_first_packet_s(self):
         packets = lesson(3)
         frames = frames_of("h264", packets[0], packets[1], packets[3], packets[2], packets[4], packets[5])

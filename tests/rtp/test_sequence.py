@@ -126,12 +126,31 @@ class TestAskingAgain:
         seen = [ms for ms in range(0, 990, 10) if detector.nacks((begun + ms) * MS)]
         assert seen[: len(asked)] == asked
 
-    def test_an_answer_to_one_of_several_asks_teaches_nothing(self):
+    def test_of_several_asks_the_first_is_taken_for_answered_while_nothing_is_known(self):
         detector = missing_after(1, 3)
         for ms in (10, 60, 110):
             detector.nacks(ms * MS)
         detector.received(2, 115 * MS)
-        assert detector.rtt_ns == 0
+        assert detector.rtt_ns == 105 * MS
+
+    def answered(self, detector: LossDetector, first: int, asks_ms: list[int], answer_ms: int) -> None:
+        """A packet is missing, asked for at these times, and comes."""
+        detector.received(first + 2, 0)
+        for ms in asks_ms:
+            assert detector.nacks(ms * MS) == [first + 1]
+        detector.received(first + 1, answer_ms * MS)
+
+    def test_a_later_one_of_several_teaches_nothing_when_either_may_be_meant(self):
+        detector = missing_after(1)
+        self.answered(detector, 1, [10], 90)
+        self.answered(detector, 3, [10, 110], 190)  # a round trip after the second
+        assert detector.rtt_ns == 80 * MS
+
+    def test_what_comes_right_after_the_last_ask_answers_the_one_before(self):
+        detector = missing_after(1)
+        self.answered(detector, 1, [10], 90)
+        self.answered(detector, 3, [10, 110], 130)
+        assert detector.rtt_ns == (7 * 80 + 120) * MS // 8
 
     def test_stops_when_it_comes(self):
         detector = missing_after(1, 3)
@@ -139,20 +158,25 @@ class TestAskingAgain:
         detector.received(2, 20 * MS)
         assert detector.nacks(60 * MS) == []
 
-    def test_gives_up_after_ten_times(self):
+    def test_gives_up_after_24_times(self):
         detector = missing_after(1, 3)
-        asks = sum(len(detector.nacks(ms * MS)) for ms in range(0, 990, 10))
-        assert (asks, detector.abandoned) == (10, 1)
+        asks = sum(len(detector.nacks(ms * MS)) for ms in range(0, 1490, 10))
+        assert (asks, detector.overdue) == (24, 1)
 
-    def test_gives_up_after_a_second(self):
+    def test_after_a_second_it_is_overdue_and_still_asked_for(self):
         detector = missing_after(1, 3)
-        assert detector.nacks(1000 * MS) == []
-        assert detector.abandoned == 1
+        assert (detector.nacks(990 * MS), detector.overdue) == ([2], 0)
+        assert (detector.nacks(1040 * MS), detector.overdue) == ([2], 1)
 
-    def test_a_gap_beyond_512_is_abandoned_whole(self):
+    def test_gives_up_after_a_second_and_a_half(self):
+        detector = missing_after(1, 3)
+        assert detector.nacks(1500 * MS) == []
+        assert (detector.nacks(1510 * MS), detector.overdue) == ([], 1)
+
+    def test_a_gap_beyond_512_is_given_up_whole(self):
         detector = missing_after(1, 3, 600)
         assert detector.nacks(10 * MS) == []
-        assert detector.abandoned == 1 + 596
+        assert detector.overdue == 1 + 596
         detector.received(602, 20 * MS)
         assert detector.nacks(30 * MS) == [601]
 
