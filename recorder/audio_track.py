@@ -52,6 +52,8 @@ class AudioTrack:
         self._resumed = packets > 0
         self._waiting: list[_Waiting] = []
         self._done: list[bytes] = []  # AAC packets not stored yet
+        self._done_since_ms = self._newest_ms = 0  # arrival of the first one's packet, and of the newest
+        self._fragments = sum(f.file == FILE for f in spool.contents.fragments)
         self._marks: deque[tuple[int, int]] = deque()  # (frame number, AAC packets once it was in)
         self._through = 0
         self._run: Run | None = None
@@ -75,9 +77,16 @@ class AudioTrack:
         self._waiting.append(_Waiting(frame.data, stamp, frame.n, missing))
 
     def tick(self, now_ms: int) -> None:
-        """Work on what has waited too long; `now_ms` is on the arrivals' clock."""
+        """Work on, and store, what has waited too long; `now_ms` is on the arrivals' clock."""
         if self._waiting and now_ms - self._waiting[0].stamp.arrival_ms >= LONGEST_BATCH_MS:
             self._work()
+        if self._done and now_ms - self._done_since_ms >= LONGEST_BATCH_MS:
+            self._store(len(self._done))
+
+    def store(self) -> None:
+        """Store all that is packed; the encoder keeps its last 21 ms."""
+        self._work()
+        self._store(len(self._done))
 
     def finish(self) -> None:
         """Store the rest; nothing can be pushed after."""
@@ -122,6 +131,9 @@ class AudioTrack:
             _log.debug("recorder.packet_undecodable", error=str(error))
             self._missing = self._missing or "undecodable"
             return
+        self._newest_ms = item.stamp.arrival_ms
+        if not self._done:
+            self._done_since_ms = self._newest_ms
         self._done += packets
         self._marks.append((item.n, self._transcoder.packets))
         self._gap_by(before, shift)
@@ -159,13 +171,14 @@ class AudioTrack:
         if not count:
             return
         packets, self._done = self._done[:count], self._done[count:]
+        self._done_since_ms = self._newest_ms
         start, self._stored = self._stored * FRAME, self._stored + count
         while self._marks and self._marks[0][1] <= self._stored:
             self._through = self._marks.popleft()[0]
         samples = [fmp4.Sample(packet, FRAME, True) for packet in packets]
         header = boxes.TrackHeader(1, self.name, False, RATE, 0, 0, edits=(boxes.Edit(0, PRIMING),))
-        sequence = 1 + self._stored // FRAGMENT_PACKETS
-        head, media = fmp4.fragment(sequence, 1, start, samples)
+        self._fragments += 1
+        head, media = fmp4.fragment(self._fragments, 1, start, samples)
         created_ms = self._spool.contents.opened["started_at_ms"]
         try:
             self._spool.begin_file(FILE, fmp4.init_segment(header, created_ms, boxes.aac_entry(BITRATE_BPS)))

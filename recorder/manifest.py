@@ -157,6 +157,7 @@ class Contents:
 
     opened: dict[str, Any] = field(default_factory=dict)
     feed: str = ""
+    through: dict[str, int] = field(default_factory=dict)  # by track: the feed's last frame that is durable
     origin_ms: int | None = None
     configs: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # by file
     fragments: list[Fragment] = field(default_factory=list)
@@ -178,6 +179,8 @@ class Contents:
                 self.opened = dict(record)
                 self.feed = record["feed"]
             case "resumed":
+                if record["feed"] != self.feed:
+                    self.through.clear()  # another feed numbers its frames anew
                 self.feed = record["feed"]
             case "origin":
                 self.origin_ms = record["origin_ms"]
@@ -185,6 +188,7 @@ class Contents:
                 self.configs.setdefault(record["file"], []).append(dict(record))
             case "fragment":
                 self.fragments.append(Fragment.of(record))
+                self.through[record["track"]] = record["through"]
             case "derived":
                 self.derived.append(Fragment.of(record))
             case "transcoded":

@@ -24,10 +24,9 @@ class Packager:
         self._last: dict[Track, int] = {}  # number of the newest frame, per track
         self._newest: tuple[int, int] | None = None  # (arrival, monotonic) of the newest frame, ms
         self._resumed: set[Track] = set()
-        for fragment in spool.contents.fragments:
-            track = Track(fragment.track)
-            self._last[track] = max(fragment.through, self._last.get(track, 0))
-            self._resumed.add(track)
+        for name, through in spool.contents.through.items():
+            self._last[Track(name)] = through
+            self._resumed.add(Track(name))
 
     def feed_changed(self) -> None:
         """Another run of the node sends from now on; its numbers begin at 1."""
@@ -68,8 +67,13 @@ class Packager:
         for track in self._tracks():
             track.tick(now_ms)
 
+    def store(self) -> None:
+        """Store what waits now; its tracks go on."""
+        for track in self._tracks():
+            track.store()
+
     def finish(self) -> None:
-        """Store everything that waits."""
+        """Store everything that waits; no more will come."""
         for track in self._tracks():
             track.finish()
         self._video.clear()

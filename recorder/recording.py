@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,9 @@ import structlog
 
 from recorder.child import StoppedError
 from recorder.derive import Slots
-from recorder.feed import Frame, Open, Report, State, Track
+from recorder.feed import Frame, Message, Open, Report, State
+from recorder.inbox import Inbox
+from recorder.journal import Journal
 from recorder.manifest import FORMAT
 from recorder.objects import ObjectError, ObjectStore
 from recorder.packager import Packager
@@ -26,15 +28,12 @@ from recorder.seal import final, seal
 from recorder.spool import RecordingSpool, final_event
 from recorder.versions import PARTS, Policy, make_versions
 
-INBOX_BYTES = 16 * 1024 * 1024  # over a minute of a class at 2 Mbit/s
-INBOX_MESSAGES = 50_000
 SEAL_TRIES = 6
 SEAL_PAUSE_S = 1.0  # doubled after each try: half a minute in all
 VERSION_TRIES = 50
 VERSION_PAUSE_S = 300.0  # the longest: four hours in all, then the next start goes on
 PROGRESS_MS = 1_000
 _WAKE_S = 0.25
-_MESSAGE_BYTES = 200  # what a message costs besides its payload
 
 _log = structlog.get_logger("recorder.recording")
 
@@ -53,57 +52,6 @@ class Surroundings:
     slots: Slots
     wall_ms: Callable[[], int]
     policy: Policy = field(default_factory=Policy)
-
-
-class Inbox:
-    """The bounded way from the feed to the thread."""
-
-    def __init__(self, limit_bytes: int = INBOX_BYTES) -> None:
-        self._limit = limit_bytes
-        self._lock = threading.Condition()
-        self._messages: list[Frame | Report | Open] = []
-        self._bytes = 0
-        self._ended: str | None = None
-        self._refused: dict[Track, int] = {}
-        self.dropped = 0
-
-    def put(self, message: Frame | Report | Open) -> bool:
-        """False: no room. A video frame after a refused one is refused too, up to the next keyframe."""
-        with self._lock:
-            if self._ended is not None:
-                return False
-            if isinstance(message, Frame):
-                missing = self._refused.get(message.track, 0)
-                full = self._bytes + len(message.data) > self._limit or len(self._messages) >= INBOX_MESSAGES
-                if full or (missing and message.track is not Track.AUDIO and not message.keyframe):
-                    self._refused[message.track] = missing + 1
-                    self.dropped += 1
-                    return False
-                if missing:
-                    self._refused[message.track] = 0
-                    message = replace(
-                        message, lost_before=message.lost_before + missing, lost_reason="overload"
-                    )
-                self._bytes += len(message.data)
-            elif len(self._messages) >= INBOX_MESSAGES:
-                return False
-            self._bytes += _MESSAGE_BYTES
-            self._messages.append(message)
-            return True
-
-    def end(self, reason: str) -> None:
-        """No more messages: wake the thread. The first reason counts."""
-        with self._lock:
-            self._ended = self._ended or reason
-            self._lock.notify()
-
-    def take(self, timeout_s: float) -> tuple[list[Frame | Report | Open], str | None]:
-        """All that waits, and why it ended, if it did."""
-        with self._lock:
-            if self._ended is None:
-                self._lock.wait(timeout_s)
-            messages, self._messages, self._bytes = self._messages, [], 0
-            return messages, self._ended
 
 
 class Recording:
@@ -177,20 +125,22 @@ class Recording:
             return True
         if not self._open(spool):
             return False
-        packager = Packager(spool)
-        if self._resumes(spool):
-            packager.feed_changed()
+        packager, journal = Packager(spool), Journal(spool.folder)
+        self._resume(spool, packager, journal)
         while True:
             messages, ended = self._inbox.take(_WAKE_S)
             now_ms = monotonic_ms()
+            journal.add(messages, now_ms)
             for message in messages:
-                self._handle(spool, packager, message, now_ms)
+                self._handle(spool, packager, journal, message, now_ms)
             packager.tick(now_ms)
+            journal.sync(now_ms)
             if ended is not None:
                 packager.finish()
                 if ended == "stop":
                     return False
                 spool.note("closed", reason=ended)
+                journal.clear()
                 return True
             if now_ms - self._told_ms >= PROGRESS_MS:
                 self._told_ms = now_ms
@@ -217,7 +167,7 @@ class Recording:
 
     @staticmethod
     def _handle(
-        spool: RecordingSpool, packager: Packager, message: Frame | Report | Open, now_ms: int
+        spool: RecordingSpool, packager: Packager, journal: Journal, message: Message, now_ms: int
     ) -> None:
         try:
             match message:
@@ -227,19 +177,22 @@ class Recording:
                     packager.report(message)
                 case Open():
                     if message.feed != spool.contents.feed:
-                        spool.note("resumed", feed=message.feed)
-                        packager.feed_changed()
+                        _change_feed(spool, packager, journal, message.feed)
         except OSError as error:
             _log.error("recording.write_failed", recording=spool.folder.name, error=str(error))
 
-    def _resumes(self, spool: RecordingSpool) -> bool:
-        """Note that a crashed recording goes on; whether another run of the node feeds it now."""
-        if not spool.contents.fragments:
-            return False
+    def _resume(self, spool: RecordingSpool, packager: Packager, journal: Journal) -> None:
+        """Go on with a recording that broke off: take in what was not in a fragment yet."""
+        left, now_ms = journal.read(), monotonic_ms()
+        if not left and not spool.contents.fragments:
+            return
+        for message in left:
+            self._handle(spool, packager, journal, message, now_ms)
         feed = self._opening.feed if self._opening is not None else spool.contents.feed
-        changed = feed != spool.contents.feed
-        spool.note("resumed", feed=feed)
-        return changed
+        if feed != spool.contents.feed:
+            _change_feed(spool, packager, journal, feed)
+        else:
+            spool.note("resumed", feed=feed)
 
     def _seal(self, spool: RecordingSpool) -> bool:
         """Make the sealed file and tell; whether there is something to make of it."""
@@ -327,3 +280,11 @@ class Recording:
                 **dict.fromkeys(("sha256", "size", "path", "manifest", "sealed_at_ms")),
             }
         )
+
+
+def _change_feed(spool: RecordingSpool, packager: Packager, journal: Journal, feed: str) -> None:
+    """Another run of the node sends from now on; its frames are numbered anew. Raises OSError."""
+    packager.store()
+    journal.clear()
+    spool.note("resumed", feed=feed)
+    packager.feed_changed()

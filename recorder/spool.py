@@ -4,11 +4,12 @@
                       camera.h264.mp4      fragmented MP4, one track each
                       audio.aac.mp4
                       camera.vp8.mkv
+                      journal.3            frames that are in no fragment yet (recorder.journal)
                       sealed.part          the finished file, while versions are made of it
                       final.json           the last event, until the node acknowledged it
 
 The order is what makes a crash harmless: media is written and fsynced first, then the line that names it.
-What no line names is cut off when the recording is opened again.
+What no line names is cut off when the recording is opened again, and packed again from the journal.
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ class VideoTrack:
     def tick(self, now_ms: int) -> None:
         """Store what has waited too long; `now_ms` is on the arrivals' clock."""
         if self._waiting and now_ms - self._waiting[0].stamp.arrival_ms >= LONGEST_FRAGMENT_MS:
-            self.store(None)
+            self.store()
 
     def leave(self) -> None:
         """The track goes on with another codec."""
@@ -114,14 +114,14 @@ class VideoTrack:
 
     def finish(self) -> None:
         """Store the rest; a gap up to the end is noted."""
-        self.store(None)
+        self.store()
         if self._gap is None or self._end is None or self._newest is None:
             return
         until = self._ticks(self._newest, self._origin())
         if until > self._end:
             self._note_gap(self._end, until, self._gap)
 
-    def store(self, following: Stamp | None) -> None:
+    def store(self, following: Stamp | None = None) -> None:
         """Make what waits a durable fragment; `following` is the next frame's place, if there is one."""
         if not self._waiting or self._config is None:
             return
@@ -191,7 +191,7 @@ class VideoTrack:
         self._spool.note("gap", track=self.name, from_ms=start // 90, to_ms=end // 90, reason=reason)
 
     def _break(self, reason: str) -> None:
-        self.store(None)
+        self.store()
         self._need_keyframe = True
         self._set_gap(reason)
 

@@ -10,7 +10,7 @@ import pytest
 
 from recorder.client import RecorderClient
 from recorder.feed import Ack, Close, Codec, Decoder, Event, Frame, Open, Report, Track, encode
-from recorder.recording import Inbox
+from recorder.inbox import Inbox
 
 from .media import START_MS
 

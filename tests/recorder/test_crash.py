@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from recorder import manifest, spool
+from recorder.feed import Frame
+from recorder.journal import Journal
 
 from .measure import assert_decodes, beeps_ms, duration_s, flashes_ms, pictures
 from .media import START_MS, Fed, audio, in_order, video
@@ -28,6 +30,17 @@ def stored_ms(process: RecorderProcess, recording: str, track: str = "camera") -
 async def until_stored(process: RecorderProcess, recording: str, ms: int, track: str = "camera") -> None:
     async with asyncio.timeout(30):
         while stored_ms(process, recording, track) < ms:  # noqa: ASYNC110 - another process writes it
+            await asyncio.sleep(0.02)
+
+
+async def until_journalled(process: RecorderProcess, recording: str, arrival_ms: int) -> None:
+    """Until a frame of that arrival is on the disk, in a fragment or not."""
+    folder = process.data / "spool" / recording
+    async with asyncio.timeout(30):
+        while not any(  # noqa: ASYNC110 - another process writes it
+            isinstance(message, Frame) and message.arrival_ms >= arrival_ms
+            for message in Journal(folder).read()
+        ):
             await asyncio.sleep(0.02)
 
 
@@ -67,6 +80,56 @@ class TestRecorderKilled:
             event = await node.event("r1", "sealed")
             path = process.object(event["path"])
             assert duration_s(path) >= 5.9
+            assert_decodes(path)
+
+    @pytest.mark.parametrize("codec", ["h264", "vp8"])
+    async def test_of_what_was_not_in_a_fragment_yet_nothing_is_missing(
+        self, tmp_path: Path, codec: str
+    ) -> None:
+        """REL-G1: both are gone at once, and so is the node's memory of the last seconds."""
+        frames = in_order(video(7.8, codec=codec), audio(7.8))
+        async with recorder(tmp_path) as (process, node):
+            node.client.open("r1", "L1", "A lesson", START_MS)
+            await node.feed("r1", frames[:100])
+            node.report("r1", frames[90])
+            await node.feed("r1", frames[100:])
+            await until_journalled(process, "r1", frames[-1].arrival_ms)
+            await process.kill()
+        assert stored_ms(process, "r1") <= 6000
+        async with recorder(tmp_path, "--abandon-s", "0.2") as (process, node):
+            event = await node.event("r1", "sealed")
+            path = process.object(event["path"])
+            assert event["gaps"] == []
+            assert duration_s(path) == pytest.approx(7.8, abs=0.05)
+            assert len(pictures(path)) == 195
+            assert flashes_ms(path) == pytest.approx(beeps_ms(path), abs=60)
+            assert_decodes(path)
+
+    async def test_a_recorder_killed_after_the_node_was_goes_on_too(self, tmp_path: Path) -> None:
+        """The second run of the node numbers its frames from 1: they are not those of the first."""
+        async with recorder(tmp_path) as (process, node):
+            node.client.open("r1", "L1", "A lesson", START_MS)
+            await node.feed("r1", in_order(video(8), audio(8)))
+            await until_stored(process, "r1", 6000)
+            await node.client.close()
+            other = Node(process)
+            await other.client.start()
+            again = in_order(
+                video(6, from_ms=9000, source=8, rtp_base=3), audio(6, from_ms=9000, source=9, rtp_base=4)
+            )
+            other.client.open("r1", "L1", "A lesson", START_MS)
+            await other.feed("r1", [f for f in again if f.at_ms < 13_500])
+            await until_stored(process, "r1", 12_900)
+            await process.kill()
+            await process.start()
+            await other.feed("r1", [f for f in again if f.at_ms >= 13_500])
+            other.client.close_recording("r1")
+            event = await other.event("r1", "sealed")
+            await other.client.close()
+            path = process.object(event["path"])
+            assert duration_s(path) == pytest.approx(15, abs=0.1)
+            assert len(pictures(path)) == 350
+            assert [(g["track"], g["reason"]) for g in event["gaps"] if g["from_ms"] > 9000] == []
             assert_decodes(path)
 
     async def test_a_node_that_restarted_goes_on_with_the_recording(self, tmp_path: Path) -> None:
