@@ -15,6 +15,7 @@ STATIC = ROOT / "static"
 MODULES = {path.relative_to(STATIC).as_posix(): path.read_text() for path in sorted(STATIC.rglob("*.js"))}
 CATALOGUES = ("zh", "en")
 
+_LATER = re.compile(r"\bimport\('([^']+)'\)")
 _IMPORT = re.compile(r"^(?:import|export)\b[^'\"]*?from '([^']+)'|^import '([^']+)'", re.MULTILINE)
 
 
@@ -23,10 +24,22 @@ def code() -> dict[str, str]:
     return {name: text for name, text in MODULES.items() if not name.startswith("i18n/")}
 
 
+def catalogues(language: str) -> dict[str, dict[str, str]]:
+    """The catalogues of a language by module: the one all pages share, and those of some pages."""
+    names = [name for name in MODULES if re.fullmatch(rf"i18n/(?:\w+\.)?{language}\.js", name)]
+    return {name: _texts(MODULES[name]) for name in names}
+
+
 def catalogue(language: str) -> dict[str, str]:
-    """The texts of a language: the module is one JSON object after `export default`."""
-    text = MODULES[f"i18n/{language}.js"]
-    found = json.loads(text[text.index("{\n") : text.rindex("}") + 1], object_pairs_hook=_without_doubles)
+    """All texts of a language."""
+    return _without_doubles([pair for texts in catalogues(language).values() for pair in texts.items()])
+
+
+def _texts(module: str) -> dict[str, str]:
+    """A catalogue is one JSON object after `export default`."""
+    found = json.loads(
+        module[module.index("{\n") : module.rindex("}") + 1], object_pairs_hook=_without_doubles
+    )
     assert isinstance(found, dict)
     return found
 
@@ -38,20 +51,28 @@ def _without_doubles(pairs: list[tuple[str, str]]) -> dict[str, str]:
 
 def imports(module: str) -> list[str]:
     """What a module imports, as paths below `static/`."""
-    names = [first or second for first, second in _IMPORT.findall(MODULES[module])]
+    return _resolved(module, [first or second for first, second in _IMPORT.findall(MODULES[module])])
+
+
+def imports_later(module: str) -> list[str]:
+    """What a module loads after the first paint, by `import(…)`."""
+    return _resolved(module, _LATER.findall(MODULES[module]))
+
+
+def _resolved(module: str, names: list[str]) -> list[str]:
     return [posixpath.normpath(posixpath.join(posixpath.dirname(module), name)) for name in names]
 
 
 @cache
-def graph(*entries: str) -> frozenset[str]:
-    """The modules that a page's entries load, themselves included."""
+def graph(*entries: str, later: bool = False) -> frozenset[str]:
+    """The modules that a page's entries load, themselves too; `later`: also after the first paint."""
     found: set[str] = set()
     waiting = list(entries)
     while waiting:
         module = waiting.pop()
         if module not in found:
             found.add(module)
-            waiting += imports(module)
+            waiting += imports(module) + (imports_later(module) if later else [])
     return frozenset(found)
 
 

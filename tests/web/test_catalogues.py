@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from tests.web.sources import CATALOGUES, catalogue, code
+import web
+from tests.web.sources import CATALOGUES, MODULES, catalogue, catalogues, code, entries, graph
 
 _KEY = re.compile(r"'([a-z]+(?:\.[a-z0-9_]+)+)'")
 _ASKED = re.compile(r"\bt\('([^']+)'")
@@ -34,7 +35,21 @@ class TestKeys:
 
     def test_they_are_in_order(self):
         for language in CATALOGUES:
-            assert list(catalogue(language)) == sorted(catalogue(language))
+            for texts in catalogues(language).values():
+                assert list(texts) == sorted(texts)
+
+    def test_each_catalogue_has_its_twin(self):
+        zh, en = catalogues("zh"), catalogues("en")
+        assert {name.replace("zh.js", "en.js"): set(texts) for name, texts in zh.items()} == {
+            name: set(texts) for name, texts in en.items()
+        }
+
+    def test_a_page_has_all_that_its_modules_ask_for(self):
+        for page in web.PAGES:
+            loaded = graph(*entries(page), later=True)
+            texts = {key for name, found in catalogues("zh").items() if name in loaded for key in found}
+            asked = {key for name in loaded & set(code()) for key in _KEY.findall(MODULES[name])}
+            assert asked <= texts, page
 
 
 class TestTexts:

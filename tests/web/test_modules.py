@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import web
-from tests.web.sources import MODULES, STATIC, code, entries, graph, imports
+from tests.web.sources import MODULES, STATIC, code, entries, graph, imports, imports_later
 
 HOOKS = {
     "teach": {"stage", "go-live", "share-screen", "end-lesson", "chat-input", "chat-send", "chat-log",
@@ -51,11 +51,12 @@ class TestSafety:
 
 class TestArrows:
     def test_every_import_is_there(self):
-        missing = {(name, target) for name in MODULES for target in imports(name) if target not in MODULES}
+        targets = {(name, to) for name in MODULES for to in (*imports(name), *imports_later(name))}
+        missing = {(name, to) for name, to in targets if to not in MODULES}
         assert missing == set()
 
     def test_every_module_is_used_by_a_page(self):
-        used = {module for page in web.PAGES for module in graph(*entries(page))}
+        used = {module for page in web.PAGES for module in graph(*entries(page), later=True)}
         assert used == set(MODULES)
 
     def test_the_library_knows_neither_components_nor_pages(self):
@@ -82,7 +83,8 @@ class TestArrows:
 class TestHooks:
     def test_each_page_has_its_own(self):
         for page, expected in HOOKS.items():
-            found = {hook for module in graph(*entries(page)) for hook in _TESTID.findall(MODULES[module])}
+            loaded = graph(*entries(page), later=True)
+            found = {hook for module in loaded for hook in _TESTID.findall(MODULES[module])}
             assert expected <= found, page
 
 

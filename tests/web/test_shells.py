@@ -54,6 +54,10 @@ class TestAShell:
         # Even without the compression that the server adds.
         assert weight < FIRST_PAINT_BYTES
 
+    def test_what_comes_after_it_is_light_too(self, page: str):
+        later = graph(*entries(page), later=True) - graph(*entries(page))
+        assert sum((STATIC / name).stat().st_size for name in later) < FIRST_PAINT_BYTES
+
     def test_compressed_it_is_a_fraction_of_that(self, page: str):
         packed = sum(len(gzip.compress((STATIC / name).read_bytes())) for name in graph(*entries(page)))
         assert packed < FIRST_PAINT_BYTES / 3

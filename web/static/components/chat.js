@@ -11,9 +11,10 @@ const ROLES = { instructor: 'role.instructor', moderator: 'role.moderator' };
 
 /**
  * The class's chat: `send({ text, ref })` returns false when nothing is connected. Feed it with `history`,
- * `add`, `remove`, `refuse`; `enable(false, why)` closes the field and says why.
+ * `add`, `remove`, `refuse`; `enable(false, why)` closes the field and says why. `act(message)` may give each line a
+ * button; `before` stands over the lines.
  */
-export function chat({ send, unseen = null }) {
+export function chat({ send, unseen = null, act = null, before = null }) {
   const lines = new Map();
   const pending = new Map();
   const log = el('div', { class: 'chat-log', testid: 'chat-log', role: 'log', 'aria-live': 'polite',
@@ -25,7 +26,7 @@ export function chat({ send, unseen = null }) {
   const post = button(t('chat.send'), { kind: 'primary', type: 'submit', testid: 'chat-send' });
   const form = el('form', { class: 'chat-form', on: { submit } }, input, post);
   const node = el('section', { class: 'chat', 'aria-label': t('chat.label') },
-    el('div', { class: 'chat-scroll' }, empty, log), status, form);
+    before, el('div', { class: 'chat-scroll' }, empty, log), status, form);
 
   function submit(event) {
     event.preventDefault();
@@ -49,7 +50,7 @@ export function chat({ send, unseen = null }) {
     }
     if (lines.has(message.id)) return;
     const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
-    const line = draw(message);
+    const line = draw(message, act?.(message));
     lines.set(message.id, line);
     log.append(line);
     while (lines.size > MOST_LINES) remove(lines.keys().next().value);
@@ -91,10 +92,10 @@ export function chat({ send, unseen = null }) {
   return { node, add, remove, refuse, history, enable };
 }
 
-function draw({ from, text, at_ms: at }) {
+function draw({ from, text, at_ms: at }, action) {
   const role = ROLES[from?.role];
   return el('div', { class: role ? 'line staff' : 'line' },
     el('p', { class: 'line-head' }, el('span', { class: 'line-name' }, from?.name || from?.person || ''),
-      role && el('span', { class: 'line-role' }, t(role)), el('time', {}, format.clock(at))),
+      role && el('span', { class: 'line-role' }, t(role)), el('time', {}, format.clock(at)), action),
     el('p', { class: 'line-text' }, text));
 }

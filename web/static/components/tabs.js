@@ -2,7 +2,7 @@ import { el, uniqueId } from '../lib/dom.js';
 
 /**
  * tabs(label, [{ name, text, panel }]) by the ARIA pattern: arrows move, the panel follows at once.
- * Returns { node, show(name), mark(name, text) }; `mark` sets the small count beside a tab's text.
+ * Returns { node, show(name), current(), mark(name, text) }; `mark` sets the small count beside a tab's text.
  */
 export function tabs(label, entries, { vertical = false, changed = null } = {}) {
   const list = el('div', { class: 'tablist', role: 'tablist', 'aria-label': label,
@@ -21,7 +21,10 @@ export function tabs(label, entries, { vertical = false, changed = null } = {}) 
     byName.set(name, { tab, panel, extra });
   }
 
+  let shown = entries[0].name;
+
   function select(name) {
+    shown = name;
     for (const [key, { tab, panel }] of byName) {
       tab.setAttribute('aria-selected', String(key === name));
       tab.tabIndex = key === name ? 0 : -1;
@@ -45,7 +48,7 @@ export function tabs(label, entries, { vertical = false, changed = null } = {}) 
     event.preventDefault();
   });
 
-  select(entries[0].name);
+  select(shown);
   const node = el('div', { class: vertical ? 'tabs vertical' : 'tabs' }, list, entries.map(({ panel }) => panel));
-  return { node, show, mark: (name, text) => { byName.get(name).extra.textContent = text; } };
+  return { node, show, current: () => shown, mark: (name, text) => { byName.get(name).extra.textContent = text; } };
 }

@@ -10,7 +10,11 @@ const exact = new Intl.DateTimeFormat(locale, {
   hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23',
 });
 
+const lists = new Intl.ListFormat(locale, { type: 'conjunction' });
+
 export const count = (n) => counts.format(n);
+/** "a, b and c" */
+export const list = (words) => lists.format(words);
 
 /** Milliseconds as `m:ss` or `h:mm:ss`; the unknown is a dash. */
 export function elapsed(ms) {

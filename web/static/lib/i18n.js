@@ -2,7 +2,12 @@
 import en from '../i18n/en.js';
 import zh from '../i18n/zh.js';
 
-const CATALOGUES = { zh, en };
+const CATALOGUES = { zh: { ...zh }, en: { ...en } };
+
+/** Texts that only some pages need: { zh, en }, before anything is drawn with them. */
+export function add(more) {
+  for (const [name, texts] of Object.entries(more)) Object.assign(CATALOGUES[name], texts);
+}
 
 function choose() {
   const asked = new URLSearchParams(location.search).get('lang');

@@ -27,6 +27,18 @@ addEventListener('hashchange', () => {
 export const token = () => sessionStorage.getItem(key('token'));
 /** A link signed for one recording, for people without a token. */
 export const link = () => sessionStorage.getItem(key('link'));
+/** What the token says of its bearer, for what to show; what may be done is decided by the server. */
+export function bearer() {
+  try {
+    const payload = (token() ?? '').split('.')[1].replaceAll('-', '+').replaceAll('_', '/');
+    const bytes = Uint8Array.from(atob(payload), (letter) => letter.charCodeAt(0));
+    const { sub: person, name, role, lesson } = JSON.parse(new TextDecoder().decode(bytes));
+    return { person, name, role, lesson };
+  } catch {
+    return { person: '', name: '', role: '', lesson: '' };
+  }
+}
+
 export const setupToken = () => sessionStorage.getItem(key('setup'));
 
 /** The set-up link was used: this tab is now the administrator's. */

@@ -1,4 +1,4 @@
-/** The control channel over a WebSocket: instructors and moderators. Joins first, comes back by itself. */
+/** The control channel over a WebSocket: instructors, moderators, the wall. Joins first, comes back by itself. */
 import { backoffMs, pause } from './backoff.js';
 import { Messages } from './messages.js';
 import { token } from './session.js';
@@ -8,7 +8,7 @@ const FINAL = { 4401: 'denied', 4403: 'denied', 4404: 'unknown', 4409: 'replaced
 /** The lesson was cut or has ended; which of the two, the lesson itself says. */
 export const CUT_OR_ENDED = 4410;
 
-/** Also emits `down` ({ in_ms, code }) and `stopped` ({ why }). */
+/** Also emits `down` ({ in_ms, code }), `stopped` ({ why }) and `binary` (an ArrayBuffer). */
 export class Socket extends Messages {
   #lesson;
   #socket = null;
@@ -34,14 +34,15 @@ export class Socket extends Messages {
     const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
     const socket = new WebSocket(`${scheme}://${location.host}/ws/${encodeURIComponent(this.#lesson)}`);
     this.#socket = socket;
+    socket.binaryType = 'arraybuffer';
     socket.addEventListener('open', () => {
       socket.send(JSON.stringify({ type: 'join', token: token() }));
       this.attach({ send: (text) => this.#write(socket, text), lost: () => socket.close(4000, 'silent') });
     });
     socket.addEventListener('message', ({ data }) => {
-      if (typeof data !== 'string') return;
       this.#attempt = 0;
-      this.receive(data);
+      if (typeof data === 'string') this.receive(data);
+      else this.emit('binary', data);
     });
     socket.addEventListener('close', ({ code }) => this.#closed(code));
   }

@@ -1,84 +1,136 @@
-/** One class from near: its picture (silent until asked), who is in it, what is said. */
+/** One class from near: its picture (silent until asked), what is said and held, what was found, who is in it. */
 import { button, relabel } from '../../components/button.js';
 import { chat } from '../../components/chat.js';
 import { roster } from '../../components/roster.js';
+import { sightBadge } from '../../components/sight.js';
 import { stage as makeStage } from '../../components/stage.js';
 import { tabs } from '../../components/tabs.js';
+import { toast } from '../../components/toast.js';
+import { post, request } from '../../lib/api.js';
 import { el, setText } from '../../lib/dom.js';
 import * as format from '../../lib/format.js';
 import { t } from '../../lib/i18n.js';
-import { isDark } from '../../lib/lesson.js';
 import { explain } from '../../lib/problems.js';
 import { Socket } from '../../lib/socket.js';
-import { Viewer } from '../../lib/whep.js';
+import { heldLines } from './held.js';
+import { asMessage, incidentList } from './incidents.js';
+import { openedStage } from './opened-stage.js';
+import { scoreChart } from './scores.js';
 import { ranFor, sourceList } from './tile.js';
 
-export function openedClass(wall, remove) {
-  const node = el('section', { class: 'opened-class panel', 'aria-label': t('moderate.opened'), hidden: true });
+const MOST_INCIDENTS = 200;
+const MODES = { off: 'mode.off', keyframes: 'mode.keyframes', watch: 'mode.watch', screened: 'mode.screened' };
+
+/** `node` is filled with the class that `wall.opened` names; `remove(person)` takes a person out of it. */
+export function openedClass(wall, { node, remove }) {
   let session = null;
 
   function render() {
     if (session?.id !== wall.opened) {
       session?.close();
-      session = wall.opened ? openSession(wall.opened, remove) : null;
+      session = wall.opened ? openSession(wall, wall.opened, remove) : null;
       node.replaceChildren(...(session ? [session.node] : []));
-      node.hidden = session === null;
-      // On a narrow page the class opens above the wall.
-      if (session && matchMedia('(width < 960px)').matches) node.scrollIntoView({ block: 'nearest' });
     }
-    session?.render(wall.lessons.find(({ id }) => id === session.id));
+    session?.render(wall.lessons.get(session.id));
   }
 
   addEventListener('pagehide', () => session?.close());
-  return { node, render };
+  return { node, render, show: (tab) => session?.show(tab) ?? false };
 }
 
-function openSession(id, remove) {
+function openSession(wall, id, remove) {
+  const path = `/lessons/${encodeURIComponent(id)}`;
   const socket = new Socket(id);
-  const viewer = new Viewer(id, { pictures: 2 });
   const stage = makeStage({ label: t('stage.label') });
-  stage.video.muted = true;
-  const facts = el('div', { class: 'facts' });
+  const picture = openedStage(id, stage);
   const people = el('span', { testid: 'viewer-count' }, '–');
   const ran = el('span', { class: 'figure' });
   const sources = el('span', { class: 'facts' });
-  facts.append(el('span', { class: 'fact' }, t('teach.watching'), ' ', people), ran, sources);
+  const sight = el('span', { class: 'facts' });
   const listen = button(t('moderate.listen'), { symbol: 'sound', 'aria-pressed': 'false', press: toggleSound });
-  const talk = chat({ send: (message) => socket.send({ type: 'chat', ...message }) });
-  const list = roster({ act: (person) => button(t('moderate.remove'), { kind: 'quiet', press: () => remove(person) }) });
+  const held = heldLines((n) => side.mark('chat', n ? ` ${format.count(n)}` : ''));
+  const talk = chat({ send: (message) => socket.send({ type: 'chat', ...message }), act: lineButton, before: held.node });
+  const muted = new Map();
+  const list = roster({ act: personButtons });
+  const incidents = new Map();
+  const found = incidentList({ label: t('incidents.title'), empty: t('incidents.empty'), changed: (incident) => heard(asMessage(incident)) });
+  const scores = scoreChart();
   const side = tabs(t('moderate.opened'), [
     { name: 'chat', text: t('chat.label'), panel: el('div', {}, talk.node) },
+    { name: 'incidents', text: t('incidents.title'), panel: el('div', { class: 'panel-scroll' }, found.node) },
+    { name: 'scores', text: t('scores.title'), panel: el('div', { class: 'panel-scroll' }, scores.node) },
     { name: 'learners', text: t('teach.learners'), panel: el('div', {}, list.node) },
   ]);
-  const node = el('div', { class: 'opened-inside' }, stage.node, facts, listen, side.node);
-  let sent = null;
-  let gone = false;
+  const title = el('h2', { class: 'opened-title' });
+  const node = el('div', { class: 'opened-inside' }, stage.node,
+    el('div', { class: 'opened-head' }, title, listen, button(t('moderate.close'), { symbol: 'close', press: () => wall.close() })),
+    el('div', { class: 'facts' }, el('span', { class: 'fact' }, t('teach.watching'), ' ', people), ran, sources, sight), side.node);
+  let newest = { people: [], viewers: 0 };
 
   socket.on('joined', (message) => {
     talk.history(message.chat ?? []);
+    held.set(message.held ?? []);
+    muted.clear();
+    for (const one of message.muted ?? []) muted.set(one.person, one);
+    incidents.clear();
+    for (const one of message.incidents ?? []) incidents.set(one.id, one);
+    showIncidents();
+    list.set(newest);
     talk.enable(true);
   });
   socket.on('down', () => talk.enable(false, t('chat.offline')));
-  socket.on('chat', talk.add);
-  socket.on('chat_removed', ({ id: line }) => talk.remove(line));
+  socket.on('chat', (message) => {
+    held.remove(message.id);
+    talk.add(message);
+  });
+  socket.on('chat_removed', ({ id: line }) => {
+    held.remove(line);
+    talk.remove(line);
+  });
+  socket.on('held', held.add);
+  socket.on('incident', heard);
+  socket.on('muted', (message) => {
+    if (message.active) muted.set(message.person, message);
+    else muted.delete(message.person);
+    list.set(newest);
+  });
   socket.on('error', (problem) => talk.refuse(problem.ref, explain(problem)));
-  socket.on('roster', (message) => list.set(message));
-  viewer.on('tracks', showTracks);
+  socket.on('roster', (message) => {
+    newest = message;
+    list.set(message);
+  });
   socket.start();
-  viewer.start();
 
-  // After a cut not even the last frame stays.
-  function any() {
-    return !gone && (!sent || sent.camera || sent.screen || sent.blank);
+  function heard(incident) {
+    incidents.set(incident.id, incident);
+    if (incidents.size > MOST_INCIDENTS) incidents.delete(incidents.keys().next().value);
+    showIncidents();
   }
 
-  function showTracks() {
-    const both = any() && sent?.camera && sent?.screen;
-    const { tracks } = viewer;
-    if (stage.show({ audio: tracks.audio, picture: any() ? tracks.main : null, second: both ? tracks.second : null })) {
-      stage.video.play().catch(() => null);
-    }
+  function showIncidents() {
+    const all = [...incidents.values()].sort((a, b) => b.at_ms - a.at_ms);
+    found.set(all);
+    const open = all.filter(({ state }) => state === 'open').length;
+    side.mark('incidents', open ? ` ${format.count(open)}` : '');
   }
+
+  function lineButton({ id: line, from }) {
+    if (from?.role !== 'learner') return null;
+    return button(t('chat.take_away'), { kind: 'quiet', symbol: 'close', 'aria-label': t('chat.take_away_of', { name: from.name || from.person }),
+      press: () => quietly(() => post(`${path}/chat/${encodeURIComponent(line)}/remove`)) });
+  }
+
+  function personButtons(person) {
+    const name = person.name || person.person;
+    const silent = muted.has(person.person);
+    return el('span', { class: 'row' },
+      button(silent ? t('person.unmute') : t('person.mute'), { kind: 'quiet', symbol: silent ? 'chat' : 'chatOff',
+        'aria-label': t(silent ? 'person.unmute_of' : 'person.mute_of', { name }), press: () => quietly(() => mute(person.person, !silent)) }),
+      button(t('moderate.remove'), { kind: 'quiet', symbol: 'cut', 'aria-label': t('person.remove_of', { name }), press: () => remove(person) }));
+  }
+
+  const mute = (person, on) => (on ? post(`${path}/mutes`, { person })
+    : request(`/api/v1${path}/mutes/${encodeURIComponent(person)}`, { method: 'DELETE' }));
 
   function toggleSound() {
     stage.video.muted = !stage.video.muted;
@@ -88,34 +140,45 @@ function openSession(id, remove) {
 
   function render(lesson) {
     if (!lesson) return;
-    sent = lesson.sources ?? null;
-    gone = isDark(lesson) || lesson.state === 'ended';
-    showTracks();
+    picture.render(lesson);
+    setText(title, lesson.title || lesson.id);
     setText(people, format.count(lesson.viewers ?? 0));
     setText(ran, ranFor(lesson));
-    const key = JSON.stringify(lesson.sources);
-    if (sources.dataset.key !== key) {
-      sources.dataset.key = key;
-      sources.replaceChildren(...sourceList(lesson));
-    }
-    stage.say(stageWords(lesson, viewer.link.state) ?? (any() && !stage.video.videoWidth ? t('learn.almost') : null));
+    redraw(sources, lesson.sources, () => sourceList(lesson));
+    redraw(sight, lesson.sight, () => (lesson.sight ? [sightBadge(lesson.sight), el('span', { class: 'hint' }, modeWords(lesson.sight))] : []));
+    scores.set(lesson.points, [...incidents.values()]);
+  }
+
+  function show(tab) {
+    side.show(tab);
+    if (tab === 'chat') held.focus();
+    else if (tab === 'incidents') found.focus();
+    return true;
   }
 
   function close() {
     socket.stop();
-    viewer.stop();
+    picture.close();
   }
 
-  return { id, node, render, close };
+  return { id, node, render, show, close };
 }
 
-function stageWords(lesson, link) {
-  if (lesson.state === 'ended') return t('moderate.stage_ended');
-  if (isDark(lesson)) return t('moderate.stage_cut');
-  if (lesson.state === 'waiting' || lesson.publishing === false) return t('moderate.stage_waiting');
-  if (link?.name === 'stopped') return explain(link.problem ?? { code: link.why });
-  if (link?.name !== 'open') return t('stage.connecting');
-  if (lesson.state === 'paused') return t('moderate.stage_paused');
-  if (lesson.sources?.blank) return t('moderate.stage_blank');
-  return null;
+function redraw(box, value, draw) {
+  const key = JSON.stringify(value ?? null);
+  if (box.dataset.key === key) return;
+  box.dataset.key = key;
+  box.replaceChildren(...draw());
+}
+
+function modeWords({ mode, delay_ms: delay }) {
+  return t(MODES[mode] ?? 'mode.off', { n: (delay / 1000).toFixed(1) });
+}
+
+async function quietly(work) {
+  try {
+    await work();
+  } catch (problem) {
+    toast(explain(problem), 'warn');
+  }
 }

@@ -1,57 +1,76 @@
-/** The wall, the bar of the selected class, and the opened class beside them. */
+/** The moderator's page: the wall or the queue, the bar of the selected class, the opened class beside them. */
 import { button, relabel } from '../../components/button.js';
 import { dialogOpen } from '../../components/dialog.js';
+import { notices } from '../../components/notices.js';
+import { tabs } from '../../components/tabs.js';
 import { topbar } from '../../components/topbar.js';
 import { el, mount, setText } from '../../lib/dom.js';
 import * as format from '../../lib/format.js';
 import { t } from '../../lib/i18n.js';
 import { explain } from '../../lib/problems.js';
-import { askCut, askRestore } from './cutting.js';
-import { openedClass } from './opened.js';
-import { cutWords, tile } from './tile.js';
-
-const STEPS = { ArrowRight: 1, ArrowLeft: -1 };
+import { alarmBar } from './alarm.js';
+import { cutWords } from './cut-words.js';
+import { askCut, askRemove, askRestore } from './cutting.js';
+import { tileGrid } from './tiles.js';
+import { wallTools } from './tools.js';
 
 export function drawModerate(wall) {
   const bar = topbar(t('moderate.title'));
-  const summary = el('p', { class: 'summary', role: 'status' });
-  const tiles = el('ul', { class: 'wall', 'aria-label': t('moderate.wall'), on: { keydown: moved } });
-  const empty = el('p', { class: 'empty', hidden: true });
-  const ended = el('input', { type: 'checkbox', id: 'ended', on: { change: () => { wall.showEnded = ended.checked; wall.emit('change'); } } });
+  const notes = notices();
   const name = el('p', { class: 'chosen-name' });
   const notice = el('p', { class: 'notice danger', hidden: true, testid: 'cut-notice', role: 'status' });
-  const open = button(t('moderate.open'), { symbol: 'full', key: 'Enter', press: () => toggleOpened() });
-  const cut = button(t('moderate.cut'), { kind: 'danger', symbol: 'cut', key: 'C', testid: 'cut-lesson', 'aria-keyshortcuts': 'C', press: () => cutNow() });
-  const restore = button(t('moderate.restore'), { symbol: 'restore', key: 'R', testid: 'restore-lesson', 'aria-keyshortcuts': 'R', press: () => restoreNow() });
-  const opened = openedClass(wall, (person) => askCut(wall, wall.current, person));
+  const open = button(t('moderate.open'), { symbol: 'full', key: 'Enter', press: toggleOpened });
+  const cut = button(t('moderate.cut'), { kind: 'danger', symbol: 'cut', key: 'C', testid: 'cut-lesson', 'aria-keyshortcuts': 'C', press: cutNow });
+  const mute = button(t('moderate.mute_chat'), { symbol: 'chatOff', key: 'M', testid: 'mute-chat', 'aria-keyshortcuts': 'M', press: muteNow });
+  const restore = button(t('moderate.restore'), { symbol: 'restore', key: 'R', testid: 'restore-lesson', 'aria-keyshortcuts': 'R', press: restoreNow });
+  const tiles = tileGrid(wall, openClass);
+  const tools = wallTools(wall, tiles);
+  const queuePanel = el('div', {}, el('p', { class: 'empty' }, t('moderate.loading')));
+  const views = tabs(t('moderate.title'), [
+    { name: 'wall', text: t('moderate.wall'), panel: el('div', {}, tools.node, tiles.node) },
+    { name: 'queue', text: t('queue.title'), panel: queuePanel },
+  ], { changed: shown });
+  const alarm = alarmBar(wall, goTo);
   const actions = el('section', { class: 'chosen panel', 'aria-label': t('moderate.chosen') },
-    name, notice, el('div', { class: 'row' }, open, cut, restore));
+    el('div', { class: 'chosen-words' }, name, notice), el('div', { class: 'row' }, open, cut, mute, restore));
+  const near = el('aside', { class: 'opened-class panel', 'aria-label': t('moderate.opened'), hidden: true });
   const main = el('main', { class: 'moderate', tabindex: '-1' },
-    el('section', { class: 'wall-box' }, el('div', { class: 'wall-tools' }, summary,
-      el('label', { class: 'check', for: 'ended' }, ended, t('moderate.show_ended'))), empty, tiles,
-    el('p', { class: 'hint keys' }, t('moderate.keys'))),
-    el('div', { class: 'desk-side' }, actions, opened.node));
+    el('div', { class: 'wall-box' }, notes.node, alarm.node, views.node, el('p', { class: 'hint keys' }, t('moderate.keys')), actions), near);
   mount(bar.node, main);
+  /** What is not needed for the first look at the wall comes after it. */
+  const parts = { opened: null, queue: null };
+  const later = requestIdle(async () => {
+    const [{ openedClass }, { incidentQueue }] = await Promise.all([import('./opened.js'), import('./queue.js')]);
+    parts.opened = openedClass(wall, { node: near, remove: (person) => askRemove(wall, wall.current, person) });
+    parts.queue = incidentQueue(wall);
+    queuePanel.replaceChildren(parts.queue.node);
+    render();
+  });
 
-  let drawn = '';
   wall.on('change', render);
   addEventListener('keydown', pressed);
-  setInterval(render, 1000);
   render();
 
   function render() {
-    const shown = wall.shown;
-    const live = wall.lessons.filter(({ state }) => state === 'live').length;
-    setText(summary, wall.problem ? explain(wall.problem) : t('moderate.summary', { live: format.count(live), all: format.count(wall.lessons.length) }));
-    summary.classList.toggle('problem', wall.problem !== null);
-    empty.hidden = shown.length > 0 || wall.problem !== null;
-    setText(empty, wall.loaded ? t('moderate.empty') : t('moderate.loading'));
-    drawTiles(shown);
+    sayConnection();
+    tools.render();
+    tiles.render();
+    alarm.render();
+    views.mark('queue', ` ${format.count(wall.openIncidents)}`);
     const { current } = wall;
     actions.hidden = current === null;
     if (current) renderChosen(current);
+    near.hidden = wall.opened === null;
     main.classList.toggle('opened', wall.opened !== null);
-    opened.render();
+    parts.opened?.render();
+    parts.queue?.render();
+  }
+
+  /** The list goes on without the socket, and the last that was known stays on the screen without the list. */
+  function sayConnection() {
+    const lost = wall.loaded && !wall.live && !wall.problem;
+    notes.set('list', wall.problem && !wall.live ? explain(wall.problem) : null, { tone: 'danger' });
+    notes.set('socket', lost ? t(wall.refused === 'denied' ? 'moderate.wall_denied' : 'moderate.wall_lost') : null);
   }
 
   function renderChosen(current) {
@@ -59,67 +78,80 @@ export function drawModerate(wall) {
     setText(name, current.title || current.id);
     notice.hidden = !words;
     setText(notice, words ?? '');
-    cut.disabled = current.state === 'ended' || current.state === 'cut';
+    const over = current.state === 'ended';
+    cut.disabled = over || current.state === 'cut';
+    mute.disabled = over || current.state === 'cut' || current.chat_on === false;
     restore.disabled = !current.cut && current.state !== 'cut';
-    const near = wall.opened === current.id;
-    relabel(open, near ? t('moderate.close') : t('moderate.open'));
-    setText(open.querySelector('.key'), near ? 'Esc' : 'Enter');
-  }
-
-  /** Drawn anew only when something changed, so that focus and hovering stay where they are. */
-  function drawTiles(shown) {
-    const second = Math.floor(Date.now() / 1000);
-    const key = JSON.stringify([shown, wall.selected, [...wall.cuts], shown.some(({ state }) => state === 'live') && second]);
-    if (key === drawn) return;
-    drawn = key;
-    const focused = tiles.contains(document.activeElement);
-    tiles.replaceChildren(...shown.map((lesson) => tile(lesson, {
-      selected: lesson.id === wall.selected, mine: wall.cuts.get(lesson.id),
-      press: () => { wall.select(lesson.id); focusSelected(); }, enter: () => wall.open(lesson.id),
-    })));
-    if (focused) focusSelected();
-  }
-
-  function focusSelected() {
-    tiles.querySelector('[tabindex="0"]')?.focus();
-  }
-
-  function moved(event) {
-    const row = rowLength(tiles);
-    const step = STEPS[event.key] ?? { ArrowDown: row, ArrowUp: -row }[event.key];
-    if (step) {
-      wall.move(step);
-      focusSelected();
-    } else if (event.key === 'Enter') {
-      wall.open(wall.selected);
-    } else return;
-    event.preventDefault();
+    const isOpen = wall.opened === current.id;
+    relabel(open, isOpen ? t('moderate.close') : t('moderate.open'));
+    setText(open.querySelector('.key'), isOpen ? 'Esc' : 'Enter');
   }
 
   function pressed(event) {
-    const typing = event.target.closest?.('input, textarea, select, [contenteditable]');
-    if (dialogOpen() || typing || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-    const key = event.key.toLowerCase();
-    if (key === 'c' && !cut.disabled) cutNow();
-    else if (key === 'r' && !restore.disabled) restoreNow();
-    else if (event.key === 'Escape' && wall.opened) wall.close();
-    else if (event.key === 'Enter' && document.activeElement === document.body && wall.selected) toggleOpened();
-    else if (event.key in STEPS && document.activeElement === document.body) focusSelected();
-    else return;
-    event.preventDefault();
+    const typing = event.target.closest?.('input:not([type="checkbox"]), textarea, select, [contenteditable]');
+    if (dialogOpen() || typing || event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.defaultPrevented) return;
+    const act = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+    if (act && act() !== false) event.preventDefault();
+  }
+
+  const onNothing = () => document.activeElement === document.body || document.activeElement === main;
+  const KEYS = {
+    c: () => !cut.disabled && cutNow(),
+    m: () => !mute.disabled && muteNow(),
+    r: () => !restore.disabled && restoreNow(),
+    j: alarm.next,
+    s: () => wall.sort(),
+    q: () => views.show(views.current() === 'queue' ? 'wall' : 'queue'),
+    h: () => parts.opened?.show('chat') ?? false,
+    i: () => parts.opened?.show('incidents') ?? false,
+    Escape: () => (wall.opened ? closeClass() : false),
+    Enter: () => (onNothing() && wall.selected ? toggleOpened() : false),
+    ArrowRight: () => (onNothing() ? tiles.show() : false),
+    ArrowDown: () => (onNothing() ? tiles.show() : false),
+  };
+
+  function shown(view) {
+    if (view === 'queue') later.then(() => parts.queue.refresh());
+  }
+
+  async function openClass(id) {
+    await later;
+    wall.open(id);
+    // On a narrow page the class opens above the wall.
+    if (matchMedia('(width < 960px)').matches) near.scrollIntoView({ block: 'start' });
+  }
+
+  function closeClass() {
+    wall.close();
+    tiles.show();
   }
 
   function toggleOpened() {
-    if (wall.opened === wall.selected) wall.close();
-    else wall.open(wall.selected);
+    if (wall.opened === wall.selected) closeClass();
+    else return openClass(wall.selected);
   }
 
-  const cutNow = () => wall.current && askCut(wall, wall.current);
-  const restoreNow = () => wall.current && askRestore(wall, wall.current);
+  function goTo(id) {
+    views.show('wall');
+    wall.select(id);
+    tiles.show();
+  }
+
+  function cutNow() {
+    if (wall.current) askCut(wall, wall.current);
+  }
+
+  function muteNow() {
+    if (wall.current) askCut(wall, wall.current, 'chat');
+  }
+
+  function restoreNow() {
+    if (wall.current) askRestore(wall, wall.current);
+  }
 }
 
-/** How many tiles stand beside each other right now. */
-function rowLength(tiles) {
-  const tops = [...tiles.children].map((node) => node.offsetTop);
-  return Math.max(1, tops.filter((top) => top === tops[0]).length);
+/** Runs `work` when the page has been drawn and nothing presses; resolves with what it returns. */
+function requestIdle(work) {
+  const idle = window.requestIdleCallback ?? ((then) => setTimeout(then, 200));
+  return new Promise((resolve) => { idle(() => resolve(work()), { timeout: 1000 }); });
 }

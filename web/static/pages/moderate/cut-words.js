@@ -1,0 +1,35 @@
+/** A cut in words: what was cut, when, by whom, and how long it took until nobody saw anything. */
+import * as format from '../../lib/format.js';
+import { t } from '../../lib/i18n.js';
+
+export const LEVELS = {
+  chat: 'level.chat', picture: 'level.picture', pause: 'level.pause', lesson: 'level.lesson', person: 'level.person',
+};
+
+export const levelName = (level) => t(LEVELS[level] ?? 'level.lesson');
+
+/** At least one: no time is too short to be told. */
+const ms = (value) => format.count(Math.max(1, Math.ceil(value)));
+
+/** `measured` of a cut (docs/PROTOCOL.md section 3) in words; null until it is known. */
+export function measuredWords(measured) {
+  if (!measured) return null;
+  const { viewers, flags_ms: flags, dark_ms: dark } = measured;
+  if (dark === null || dark === undefined) return t('cut.dark_unknown');
+  if (!viewers) return t('cut.dark_nobody', { n: ms(flags ?? dark) });
+  return t('cut.dark_all', { n: ms(dark), viewers: format.count(viewers) });
+}
+
+export function cutWords(lesson, mine) {
+  if (!lesson.cut) return null;
+  const { level, reason, at_ms: at, by, by_name: name, measured, restore } = lesson.cut;
+  const who = name || by;
+  return [
+    t('cut.done', { level: levelName(level), time: format.clockExact(at) }),
+    who && t('cut.by', { name: who }),
+    measuredWords(measured) ?? (mine && t('cut.dark', { n: ms(mine.dark_ms ?? mine.answer_ms) })),
+    mine && t('cut.answered', { n: ms(mine.answer_ms) }),
+    reason && t('cut.reason', { reason }),
+    restore && t('restore.waits', { name: restore.by_name || restore.by, time: format.clockExact(restore.expires_at_ms) }),
+  ].filter(Boolean).join(' ');
+}
