@@ -30,6 +30,7 @@ class Event(StrEnum):
     PROCESS_ENDED = "process.ended"
     PROCESS_RESTARTING = "process.restarting"
     PROCESS_KILLED = "process.killed"
+    PROCESS_FROZEN = "process.frozen"
     SETUP_USED = "setup.used"
     HTTP_FAILED = "http.failed"
     SOCKET_FAILED = "socket.failed"

@@ -1,7 +1,8 @@
 """The processes of a server: started in order, restarted when they end, stopped together.
 
 `liveserver serve` is this process; node and recorder are its children and die with it (PR_SET_PDEATHSIG),
-however it ends. A child that ends is started again with the ports it had, so that its clients find it.
+however it ends. A child that ends is started again with the ports it had, so that its clients find it; one that
+is stopped (SIGSTOP, a debugger left behind) is killed, so that it never wakes beside the one that took its place.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ READY_S = 60.0  # a slow disk and a migration
 BACKOFF_FIRST_S = 0.1
 BACKOFF_LAST_S = 5.0
 STEADY_S = 30.0  # a child that ran so long starts over with the first backoff
+FROZEN_S = 2.0  # stopped for so long it is replaced; with the start of another that is within 6 s (REL-R6)
+_LOOK_S = 0.5
 _RECORDER_STOP_S = 10.0
 _SOCKET_PATH_BYTES = 107  # of sockaddr_un, unix(7)
 _LINE_BYTES = 65_536
@@ -67,6 +70,7 @@ class Child:
         self._process: asyncio.subprocess.Process | None = None
         self._drained: asyncio.Task[None] | None = None
         self._kept: asyncio.Task[None] | None = None
+        self._watched: asyncio.Task[None] | None = None
 
     @property
     def pid(self) -> int | None:
@@ -76,13 +80,15 @@ class Child:
         """Start it and keep it running; returns its first line. Raises `StartError` if there is none."""
         await self._spawn()
         self._kept = asyncio.create_task(self._keep(), name=f"keeping {self.name}")
+        self._watched = asyncio.create_task(self._watch(), name=f"watching {self.name}")
         return self.line
 
     async def let_go(self) -> None:
         """Do not start it again."""
-        if self._kept is not None:
-            self._kept.cancel()
-            await asyncio.gather(self._kept, return_exceptions=True)
+        for task in (self._kept, self._watched):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
 
     async def stop(self) -> None:
         """SIGTERM, and SIGKILL after `stop_s`."""
@@ -140,6 +146,21 @@ class Child:
                     continue
                 break
 
+    async def _watch(self) -> None:
+        """Kill it when it is stopped: that cannot be waited for, and `_keep` starts another."""
+        since_s: float | None = None
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            process = self._process
+            if process is None or process.returncode is not None or not _is_stopped(process.pid):
+                since_s = None
+                continue
+            since_s = since_s or time.monotonic()
+            if time.monotonic() - since_s >= FROZEN_S - _LOOK_S:
+                _log.error(Event.PROCESS_FROZEN, child=self.name, pid=process.pid)
+                process.kill()
+                since_s = None
+
     async def _end(self) -> None:
         process = self._process
         if process is None:
@@ -163,6 +184,15 @@ def _tie_to(parent: int) -> None:
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before we asked
         os._exit(1)
+
+
+def _is_stopped(pid: int) -> bool:
+    """Whether a process is stopped by a signal (proc(5): state T; a debugger that holds it shows t)."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return False
+    return state == "T"
 
 
 async def _drain(output: asyncio.StreamReader) -> None:
