@@ -1,8 +1,8 @@
 """The processes of a server: started in order, restarted when they end, stopped together.
 
 `liveserver serve` is this process; node and recorder are its children and die with it (PR_SET_PDEATHSIG),
-however it ends. A child that ends is started again with the ports it had, so that its clients find it; one that
-is stopped (SIGSTOP, a debugger left behind) is killed, so that it never wakes beside the one that took its place.
+however it ends. A child that ends is started again with the ports it had, so that its clients find it; one
+that is stopped (SIGSTOP) is killed, so that it never wakes beside the one that took its place.
 """
 
 from __future__ import annotations
