@@ -129,6 +129,10 @@ cdef extern from "_fanout_core.h" nogil:
     void fanout_remove_row(fanout *, int64_t row)
     fanout_counters fanout_count(fanout *, int64_t row)
     void fanout_reported(fanout *, int64_t session, uint32_t ssrc, const fanout_reception *reception)
+    ctypedef struct fanout_edge:
+        int64_t session, at_ns
+        bint receives
+    size_t fanout_receptions(fanout *, int64_t now_ns, fanout_edge *edges, size_t room, size_t *start)
     void fanout_estimated(fanout *, int64_t session, uint64_t bitrate_bps)
     uint64_t fanout_bandwidth_bps(fanout *, int64_t session)
     int64_t fanout_add_stream(fanout *, int fd)
@@ -471,6 +475,19 @@ cdef class Fanout:
         reception.reported_ns, reception.lost, reception.fraction_lost = now_ns, lost, fraction_lost
         reception.highest_sequence, reception.jitter = highest, jitter
         fanout_reported(self._native, session, ssrc, &reception)
+
+    def receptions(self, int64_t now_ns):
+        """What is new about who receives: (session, whether it does, since when or until when in ns)."""
+        cdef fanout_edge edges[256]
+        cdef size_t start = 0, count, n
+        cdef list news = []
+        self._alone()
+        while True:
+            count = fanout_receptions(self._native, now_ns, edges, 256, &start)
+            for n in range(count):
+                news.append((edges[n].session, bool(edges[n].receives), edges[n].at_ns))
+            if count < 256:
+                return news
 
     def estimated(self, int64_t session, uint64_t bitrate_bps):
         """The receiver's estimate of what its path carries (REMB)."""

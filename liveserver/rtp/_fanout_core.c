@@ -48,6 +48,7 @@ int64_t fanout_add_session(fanout *self, int profile, const fanout_keys *rtp, co
         return FANOUT_NO_MEMORY;
     session->address = *address;
     session->address_size = address_size;
+    session->evidence.interval_ns = FANOUT_FIRST_INTERVAL_NS;
     int64_t number = FANOUT_NO_MEMORY;
     if (fanout_cipher_open(&session->rtp, profile, rtp->key, rtp->salt, rtp->auth_key) &&
         fanout_cipher_open(&session->rtcp, profile, rtcp->key, rtcp->salt, rtcp->auth_key))
@@ -281,8 +282,28 @@ fanout_counters fanout_count(const fanout *self, int64_t row) {
 
 void fanout_reported(fanout *self, int64_t session, uint32_t ssrc, const fanout_reception *reception) {
     fanout_row *found = fanout_row_by_ssrc(&self->registry, session, ssrc);
-    if (found != NULL)
-        found->reception = *reception;
+    if (found == NULL)
+        return;
+    bool moved = found->reception.reported_ns == 0 || found->reception.highest_sequence != reception->highest_sequence;
+    if (moved && found->packets > 0 && fanout_is_recent(found->last_sequence, reception->highest_sequence))
+        fanout_evidence_take(&found->session->evidence, reception->reported_ns);
+    found->reception = *reception;
+}
+
+size_t fanout_receptions(fanout *self, int64_t now_ns, fanout_edge *edges, size_t room, size_t *from) {
+    size_t count = 0;
+    for (; *from < self->registry.used && count < room; (*from)++) {
+        const fanout_place *place = &self->registry.places[*from];
+        if (place->kind != FANOUT_SESSION)
+            continue;
+        fanout_session *session = place->thing;
+        fanout_edge *edge = &edges[count];
+        if (fanout_evidence_edge(&session->evidence, now_ns, &edge->receives, &edge->at_ns)) {
+            edge->session = place->number;
+            count++;
+        }
+    }
+    return count;
 }
 
 void fanout_estimated(fanout *self, int64_t session, uint64_t bitrate_bps) {

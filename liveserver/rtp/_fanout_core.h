@@ -80,6 +80,12 @@ int fanout_move_row(fanout *self, int64_t row, int64_t table);
 void fanout_remove_row(fanout *self, int64_t row);
 fanout_counters fanout_count(const fanout *self, int64_t row);
 void fanout_reported(fanout *self, int64_t session, uint32_t ssrc, const fanout_reception *reception);
+/* `Fanout.receptions`: the next news from place `*from` on, until `edges` is full; how many, 0 after the last. */
+typedef struct {
+    int64_t session, at_ns;
+    bool receives;
+} fanout_edge;
+size_t fanout_receptions(fanout *self, int64_t now_ns, fanout_edge *edges, size_t room, size_t *from);
 void fanout_estimated(fanout *self, int64_t session, uint64_t bitrate_bps);
 uint64_t fanout_bandwidth_bps(const fanout *self, int64_t session);
 

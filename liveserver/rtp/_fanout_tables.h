@@ -10,6 +10,7 @@
 #define LIVESERVER_FANOUT_TABLES_H
 
 #include "_fanout_core.h"
+#include "_fanout_evidence.h"
 #include "_fanout_replay.h"
 #include "_fanout_stream.h"
 #include "_fanout_window.h"
@@ -23,6 +24,7 @@ typedef struct {
     socklen_t address_size;
     uint32_t rtcp_index;
     uint64_t bandwidth_bps;
+    fanout_evidence evidence;
     fanout_cipher rtp, rtcp;
     fanout_window *windows[FANOUT_MAX_SOURCES]; /* as long as the session: nothing it sent with is forgotten */
     size_t window_count;

@@ -29,6 +29,7 @@ from ipaddress import ip_address
 from typing import TypeVar
 
 from liveserver.rtp import header, outgoing
+from liveserver.rtp.evidence import is_recent
 from liveserver.rtp.flags import Flags
 from liveserver.rtp.history import History, Source, read
 from liveserver.rtp.replay import FAST_SPARE_BPS, Replay
@@ -336,8 +337,17 @@ class Fanout:
     ) -> None:
         """A receiver's report block about one of the session's rows, for its counters."""
         row = self._row_of(session, ssrc)
-        if row is not None:
-            row.reported = (now_ns, fraction_lost, lost, highest, jitter)
+        if row is None:
+            return
+        moved = not row.reported[0] or row.reported[3] != highest
+        if moved and row.packets and is_recent(row.last_sequence, highest):
+            row.session.evidence.take(now_ns)
+        row.reported = (now_ns, fraction_lost, lost, highest, jitter)
+
+    def receptions(self, now_ns: int) -> list[tuple[int, bool, int]]:
+        """What is new about who receives: (session, whether it does, since when or until when in ns)."""
+        edges = ((number, session.evidence.edge(now_ns)) for number, session in self._sessions.items())
+        return [(number, *edge) for number, edge in edges if edge is not None]
 
     def estimated(self, session: int, bitrate_bps: int) -> None:
         """The receiver's estimate of what its path carries (REMB)."""

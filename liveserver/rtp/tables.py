@@ -6,6 +6,7 @@ from array import array
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from liveserver.rtp.evidence import Evidence
 from liveserver.rtp.history import History
 from liveserver.rtp.replay import Replay
 from liveserver.rtp.srtp import IndexWindow, OutboundKeys
@@ -54,12 +55,13 @@ class Counters(NamedTuple):
 
 
 class Session:
-    __slots__ = ("address", "bandwidth_bps", "keys", "rows", "windows")
+    __slots__ = ("address", "bandwidth_bps", "evidence", "keys", "rows", "windows")
 
     def __init__(self, keys: OutboundKeys, address: tuple[str, int]):
         self.keys = keys
         self.address = address
         self.bandwidth_bps = 0
+        self.evidence = Evidence()
         self.rows: set[int] = set()
         self.windows: dict[int, IndexWindow] = {}
 

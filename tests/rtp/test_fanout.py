@@ -303,6 +303,35 @@ class TestCounters:
         assert (counters.reported_ns, counters.fraction_lost, counters.lost) == (77, 64, -3)
         assert (counters.highest_sequence, counters.jitter) == (70_000, 9)
 
+    def reports(self, stage, session: int, *, highest: int, at_s: float) -> list[tuple[int, bool, int]]:
+        stage.fanout.reported(session, SSRC, 0, 0, highest, 0, int(at_s * 1e9))
+        return stage.fanout.receptions(int(at_s * 1e9))
+
+    def test_who_reports_what_was_just_sent_receives(self, stage):
+        viewer, _ = stage.row()
+        session = stage.sessions[viewer]
+        assert stage.fanout.receptions(10**9) == []
+        stage.send(1, 2)
+        assert self.reports(stage, session, highest=2, at_s=1) == [(session, True, 10**9)]
+        assert self.reports(stage, session, highest=2, at_s=2) == [], "no news"
+
+    @pytest.mark.parametrize("highest", [1, 3, 2 + 4096, 70_000])
+    def test_who_reports_anything_else_is_not_believed(self, stage, highest):
+        viewer, _ = stage.row()
+        session = stage.sessions[viewer]
+        self.reports(stage, session, highest=highest, at_s=1)
+        stage.send(2) if highest == 1 else None
+        assert stage.fanout.receptions(2 * 10**9) == []
+
+    def test_a_number_that_stands_still_is_no_evidence(self, stage):
+        viewer, _ = stage.row()
+        session = stage.sessions[viewer]
+        stage.send(1)
+        for second in range(1, 9):
+            news = self.reports(stage, session, highest=1, at_s=second)
+            assert news == ([(session, True, 10**9)] if second == 1 else [])
+        assert self.reports(stage, session, highest=1, at_s=9) == [(session, False, 10**9)]
+
     def test_the_estimate_of_a_path_is_its_session_s(self, stage):
         viewer, _ = stage.row()
         stage.fanout.estimated(stage.sessions[viewer], 3_000_000_000)

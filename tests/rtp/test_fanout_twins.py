@@ -82,6 +82,7 @@ class Twins(RuleBasedStateMachine):
         self.rows: list[tuple[int, int]] = []
         self.packets: list[bytes] = []
         self.source_number = 0
+        self.heard_ns = NOW_NS
 
     def teardown(self) -> None:
         for side in self.sides:
@@ -249,6 +250,27 @@ class Twins(RuleBasedStateMachine):
     @rule(session=EARLY, ssrc=SSRCS, lost=st.integers(-(2**23), 2**23 - 1))
     def reported(self, session, ssrc, lost):
         self.same("reported", self.one_of(self.sessions, session), ssrc, lost & 0xFF, lost, 5, 6, 7)
+
+    @rule(
+        row=EARLY,
+        session=EARLY,
+        ssrc=st.sampled_from([7, 7, 7, 1]),
+        back=st.sampled_from([0, 1, 4095, 4096, -1]),
+        passed_s=st.sampled_from([0, 1, 3, 5, 30]),
+    )
+    def evidence(self, row, session, ssrc, back, passed_s):
+        """A report of what was sent of late, or nearly."""
+        self.heard_ns += passed_s * 10**9
+        sent = self.same("counters", self.one_of(self.rows, row)).last_sequence
+        highest = (sent - back) & 0xFFFFFFFF
+        self.same("reported", self.one_of(self.sessions, session), ssrc, 0, 0, highest, 0, self.heard_ns)
+
+    @rule(passed_s=st.sampled_from([0, 1, 5, 30]))
+    def receptions(self, passed_s):
+        self.heard_ns += passed_s * 10**9
+        ours, theirs = (side.fanout.receptions(self.heard_ns) for side in self.sides)
+        names = dict(self.sessions)
+        assert sorted((names[session], *rest) for session, *rest in ours) == sorted(theirs)
 
     @rule(viewer=st.integers(0, VIEWERS), data=st.binary(max_size=50))
     def post(self, viewer, data):
