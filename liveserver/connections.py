@@ -16,6 +16,7 @@ from liveserver.sfu.webrtc import DataChannel
 from liveserver.tokens import Claims
 
 _SALT_BYTES = 16
+_SILENT_MS = 1000  # media that ended so long before its connection is said to
 
 
 class Connection:
@@ -129,6 +130,10 @@ class ViewerEnd:
             self._lacking.clear()
         self._say(messages.notice_message(code))
 
+    def receiving(self, on: bool, ago_ns: int) -> None:
+        at_ms = self._clock.wall_ms() - ago_ns // 1_000_000
+        self._room.post(events.Receiving(self._connection.id, on, at_ms))
+
     def closed(self, reason: str) -> None:
         self._settled(self._connection.id)
         self._connection.gone(reason)
@@ -149,11 +154,12 @@ class ViewerEnd:
 class PublisherEnd:
     """What a WHIP peer tells the room. The instructor's control channel is the page's WebSocket."""
 
-    def __init__(self, room: Room, claims: Claims):
+    def __init__(self, room: Room, claims: Claims, clock: Clock):
         self.id = secrets.token_urlsafe(9)
         self.publisher: Publisher | None = None
         self._room = room
         self._claims = claims
+        self._clock = clock
 
     def connected(self) -> None:
         assert self.publisher is not None
@@ -173,7 +179,14 @@ class PublisherEnd:
     def notice(self, code: str) -> None:
         """Never told of a publisher."""
 
+    def receiving(self, on: bool, ago_ns: int) -> None:
+        self._room.post(events.Receiving(self.id, on, self._clock.wall_ms() - ago_ns // 1_000_000))
+
     def closed(self, reason: str) -> None:
         self._room.forget(self.id)
-        session = self.publisher.id if self.publisher is not None else ""
-        self._room.post(events.Unpublished(self.id, reason, session))
+        if self.publisher is None:
+            self._room.post(events.Unpublished(self.id, reason))
+            return
+        silent_ms = self.publisher.silent_ns(self._clock.monotonic_ns()) // 1_000_000
+        heard_ms = self._clock.wall_ms() - silent_ms if silent_ms > _SILENT_MS else None
+        self._room.post(events.Unpublished(self.id, reason, self.publisher.id, heard_ms))

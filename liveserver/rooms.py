@@ -222,7 +222,7 @@ class Rooms:
         """Begin a WHIP session. Raises PeerError lesson_cut, lesson_ended (410), sdp_…, no_common_codec."""
         room = await self._room(lesson_id)
         room.state.admit(claims.person, claims.role)
-        end = PublisherEnd(room, claims)
+        end = PublisherEnd(room, claims, self._clock)
         publisher, sdp = self._forwarder.publish(room.stage, offer, end)
         end.publisher = publisher
         return self._sessions.begin(publisher, lesson_id, claims, sdp)

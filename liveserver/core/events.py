@@ -79,6 +79,7 @@ class Member:
     transport: str
     joined_at_ms: int
     visibility: str = "foreground"
+    receives: bool = False
 
 
 # --- events -------------------------------------------------------------------------------------
@@ -158,6 +159,15 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
+class Receiving:
+    """Media arrives at a connection since `at_ms`, or did so until then; a publisher's arrives here."""
+
+    connection: str
+    on: bool
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class SourcesChanged:
     connection: str
     sources: Sources
@@ -181,11 +191,15 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Unpublished:
-    """That connection ended; `session` is its WHIP session's id, which the page knows."""
+    """That connection ended; `session` is its WHIP session's id, which the page knows.
+
+    `heard_at_ms`: when its media was last heard of, where that is long before.
+    """
 
     connection: str
     reason: str
     session: str = ""
+    heard_at_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +281,7 @@ class Tick:
 
 
 Event = (
-    Joined | Greeted | Left | Said | LineJudged | MuteAsked | IncidentSeen | Seen | SourcesChanged
+    Joined | Greeted | Left | Said | LineJudged | MuteAsked | IncidentSeen | Seen | Receiving | SourcesChanged
     | PauseAsked | Published | Unpublished | CutMade | Restored | Ended | Tick
     | ChallengeAsked | ChallengeAnswered | QuestionWanted | PhotoTaken | PhotoJudged | PhotoReviewed
 )  # fmt: skip

@@ -100,12 +100,16 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """What the lesson is worth. `days`: seconds by day in China; they add up to `credited_s`."""
+    """What the lesson is worth. `days`: seconds by day in China; they add up to `credited_s`.
+
+    `earned`: when it was earned; no other activity of the person earns then.
+    """
 
     credited_ms: int
     status: tuple[Status, ...]
     voids: tuple[Void, ...]
     days: Mapping[str, int]
+    earned: Spans = ()
 
     @property
     def credited_s(self) -> int:
@@ -167,7 +171,9 @@ def credit(facts: Facts) -> Hours:
     pieces, lost = within_days(pieces, _elsewhere(facts.other, mine), policy.daily_cap_s * 1000)
     voids += lost
     credited_ms = total(pieces)
-    return Hours(credited_ms, _status(facts, presence, earnable, credited_ms), merged(voids), _days(pieces))
+    status = _status(facts, presence, earnable, credited_ms)
+    earned = union((piece.from_ms, piece.to_ms) for piece in pieces)
+    return Hours(credited_ms, status, merged(voids), _days(pieces), earned)
 
 
 class _Sieve:

@@ -12,12 +12,11 @@ A fact (`Append`) always stands before the effects that acknowledge it, and the 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from liveserver.core import challenge_rules, messages
+from liveserver.core import challenge_rules, messages, presence_rules
 from liveserver.core.challenge import CheckState
 from liveserver.core.challenge_rules import Checks
 from liveserver.core.chat import ChatState
@@ -51,6 +50,7 @@ from liveserver.core.events import (
     PhotoTaken,
     Published,
     QuestionWanted,
+    Receiving,
     Record,
     Refresh,
     Restored,
@@ -64,11 +64,11 @@ from liveserver.core.events import (
 )
 from liveserver.core.messages import Json, Sources
 from liveserver.core.permissions import Permission, Role, allows
+from liveserver.core.presets import Frozen, frozen
 from liveserver.core.screening import Action, Kind
 
 INCIDENTS_TOLD = 50
 ROSTER_SIZE = 200
-CHANGES_A_FACT = 300  # some 30 kB; a fact holds 64 kB (core.ledger)
 
 
 CLOSE_REPLACED = 4409
@@ -96,8 +96,10 @@ class RoomState:
     chat: ChatState = field(default_factory=ChatState)
     incidents: dict[str, Json] = field(default_factory=dict)
     """The newest, by id."""
+    policy: Frozen = field(default_factory=lambda: frozen("default"))
     _learners: dict[str, dict[str, None]] = field(default_factory=dict)  # person → connections
-    _changes: list[Json] = field(default_factory=list)
+    changes: list[Json] = field(default_factory=list)
+    """Of who is here and how, since the last presence tick."""
     _told: tuple[object, ...] = ()
     _roster_told: tuple[object, ...] = ()
 
@@ -199,7 +201,7 @@ class RoomState:
             self._learners.setdefault(member.person, {})[member.connection] = None
             self.checks.arrived(member.person)
         self.members[member.connection] = member
-        self._changes.append({"joined": member.person, "connection": member.connection})
+        self.changes.append({"joined": member.person, "connection": member.connection})
         fact = {"person": member.person, "role": member.role, "connection": member.connection,
                 "transport": member.transport}  # fmt: skip
         effects.append(Append("join", fact))
@@ -234,7 +236,7 @@ class RoomState:
         connections.pop(member.connection, None)
         if not connections:
             self._learners.pop(member.person, None)
-        self._changes.append({"left": member.person, "connection": member.connection})
+        self.changes.append({"left": member.person, "connection": member.connection})
         fact = {"person": member.person, "connection": member.connection, "reason": reason}
         return [Append("leave", fact)]
 
@@ -268,14 +270,6 @@ class RoomState:
                        "at_ms": incident["at_ms"], "incident": incident["id"]}  # fmt: skip
             effects.append(Broadcast(warning, Permission.PUBLISH))
         return effects
-
-    def _seen(self, event: Seen, now_ms: int) -> list[Effect]:
-        member = self.members.get(event.connection)
-        if member is None or member.visibility == event.visibility:
-            return []
-        self.members[event.connection] = replace(member, visibility=event.visibility)
-        self._changes.append({"person": member.person, "visibility": event.visibility})
-        return []
 
     def _sources_changed(self, event: SourcesChanged, now_ms: int) -> list[Effect]:
         self.require(event.connection, Permission.PUBLISH)
@@ -313,7 +307,8 @@ class RoomState:
             self.state = LessonState.LIVE
             if self.started_at_ms is None:
                 self.started_at_ms = now_ms
-                effects += [*challenge_rules.committed(self), Append("start", {"person": event.person})]
+                effects += [Append("policy", self.policy.as_json()), *challenge_rules.committed(self)]
+                effects.append(Append("start", {"person": event.person}))
             effects.append(self._keep())
         effects += [Record(True), Broadcast({"type": "sources"} | self.sources.as_json())]
         effects.append(self._lesson_message())
@@ -332,9 +327,9 @@ class RoomState:
         if self.publisher != event.connection:
             return []
         self.publisher = None
-        effects: list[Effect] = [
-            Append("unpublish", {"connection": event.connection, "reason": event.reason})
-        ]
+        fact = {"connection": event.connection, "reason": event.reason}
+        heard = {} if event.heard_at_ms is None else {"heard_at_ms": event.heard_at_ms}
+        effects: list[Effect] = [Append("unpublish", fact | heard)]
         if self.state in (LessonState.LIVE, LessonState.PAUSED):
             effects.append(Broadcast(messages.notice_message("publisher_lost")))
         effects.append(self._lesson_message())
@@ -408,16 +403,7 @@ class RoomState:
         return [fact, self._keep(), Record(False), ClosePublisher("ended"), *effects]
 
     def _tick(self, event: Tick, now_ms: int) -> list[Effect]:
-        effects = challenge_rules.ticked(self, now_ms)
-        if self.members or self._changes:
-            changes, self._changes = self._changes, []
-            digest = hashlib.sha256("\n".join(sorted(
-                f"{m.person} {m.connection} {m.visibility}" for m in self.members.values()
-            )).encode()).hexdigest()  # fmt: skip
-            for start in range(0, max(1, len(changes)), CHANGES_A_FACT):
-                some = changes[start : start + CHANGES_A_FACT]
-                count = len(self.members)
-                effects.append(Append("presence", {"changes": some, "digest": digest, "count": count}))
+        effects = challenge_rules.ticked(self, now_ms) + presence_rules.ticked(self)
         told = (self.viewers, self.state, self.publisher is not None)
         if told != self._told:
             self._told = told
@@ -464,7 +450,8 @@ _RULES: Mapping[type[Event], Callable[[RoomState, Any, int], list[Effect]]] = {
     LineJudged: RoomState._line_judged,
     MuteAsked: RoomState._mute_asked,
     IncidentSeen: RoomState._incident_seen,
-    Seen: RoomState._seen,
+    Seen: presence_rules.seen,
+    Receiving: presence_rules.receiving,
     SourcesChanged: RoomState._sources_changed,
     PauseAsked: RoomState._pause_asked,
     Published: RoomState._published,

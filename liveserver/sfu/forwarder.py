@@ -229,8 +229,20 @@ class Forwarder:
             for stage in self.stages:
                 for uplink in stage.sources:
                     uplink.report_viewers(wall_ns, stage.cname, tick % _REPORT_PARTS, _REPORT_PARTS)
+            if tick % _TEND_PARTS == 0:
+                self._hear(now_ns)
             if self.tcp is not None:
                 self.tcp.tend(_TICK_S)
+
+    def _hear(self, now_ns: int) -> None:
+        """Once a second: at whom media arrives, and whose does not arrive here. Only what changed costs."""
+        for session, receives, at_ns in self.fanout.receptions(now_ns):
+            peer = self._transport.sessions.get(session)
+            if peer is not None:
+                peer.receiving(receives, now_ns - at_ns)
+        for stage in self.stages:
+            if stage.publisher is not None:
+                stage.publisher.listen(now_ns)
 
     def _tend(self, peer: Peer, now_ns: int) -> None:
         if peer.closed_reason is not None:

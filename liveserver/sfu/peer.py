@@ -32,6 +32,8 @@ class PeerEvents(Protocol):
 
     def notice(self, code: str) -> None: ...
 
+    def receiving(self, on: bool, ago_ns: int) -> None: ...
+
     def closed(self, reason: str) -> None: ...
 
 
@@ -43,6 +45,8 @@ class Transport:
         self.fanout: Fanout = front.fanout
         self.pacer = pacer
         self.certificate = certificate
+        self.sessions: dict[int, Peer] = {}
+        """By their number in the fan-out."""
 
 
 class Peer:
@@ -94,9 +98,14 @@ class Peer:
         self._media_closed()
         if self.session:
             self._transport.fanout.remove_session(self.session)
+            self._transport.sessions.pop(self.session, None)
             self.session = 0
         self._let_go()
         self._events.closed(reason)
+
+    def receiving(self, on: bool, ago_ns: int) -> None:
+        """Media arrives at its end since so long ago, or did so until then."""
+        self._events.receiving(on, ago_ns)
 
     async def finish(self, reason: str) -> None:
         """Close once what was said on the control channel has left, or after a second."""
@@ -132,6 +141,7 @@ class Peer:
         self.endpoint.open(
             keys.profile, keys.inbound_key, keys.inbound_salt, self.session, is_viewer=self.is_viewer
         )
+        self._transport.sessions[self.session] = self
         self.is_connected = True
         self._media_connected()
         self._events.connected()

@@ -18,6 +18,7 @@ from liveserver.sfu.uplink import Uplink
 MAX_SSRCS = 64
 # A track changes its SSRC only once the one before is silent: two encodings sent at once must not flap.
 SSRC_SILENCE_NS = 500_000_000
+SILENT_NS = 2_000_000_000  # without any packet: nothing arrives from this publisher
 VIDEO_TRACKS = ("camera", "screen")  # the order of a publisher's video m-lines
 
 
@@ -45,6 +46,8 @@ class Publisher(Peer):
         self._inbound: dict[str, Inbound] = {}
         self._by_ssrc: dict[int, tuple[Uplink, bool]] = {}  # SSRC → its track, and whether it is RTX
         self._publisher_clock = PublisherClock()
+        self._connected_ns = clock.monotonic_ns()
+        self._heard = True
 
     def agree(self, answer: Answer) -> None:
         """Make an uplink for each accepted m-line, before the peer starts."""
@@ -158,6 +161,17 @@ class Publisher(Peer):
             packets.append(rtcp.Remb(self._ssrc, bitrate_bps, ssrcs))
         self._transport.fanout.send_rtcp(self.session, rtcp.build(packets))
 
+    def silent_ns(self, now_ns: int) -> int:
+        """How long no track has been heard of."""
+        return now_ns - max([self._connected_ns, *(uplink.heard_ns for uplink in self.uplinks)])
+
+    def listen(self, now_ns: int) -> None:
+        """Every second: tell the owner when no media arrives any more, or again."""
+        silent_ns = self.silent_ns(now_ns)
+        if self._heard is (silent_ns > SILENT_NS):
+            self._heard = not self._heard
+            self.receiving(self._heard, silent_ns)
+
     def _identify(self, packet: Packet) -> tuple[Uplink, bool] | None:
         """A first packet of an SSRC the offer did not name: by its mid, else by its payload type."""
         if len(self._by_ssrc) >= MAX_SSRCS:
@@ -182,6 +196,7 @@ class Publisher(Peer):
         return mid is None or mid == inbound.mid.encode()
 
     def _media_connected(self) -> None:
+        self._connected_ns = self._clock.monotonic_ns()
         # Only now: an attempt that never connects must not end the broadcast that it would replace.
         self._on_ready(self)
 

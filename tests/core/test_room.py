@@ -143,7 +143,7 @@ class TestPublishing:
     def test_the_first_publisher_starts_the_lesson_and_its_recording(self):
         state = lesson()
         effects = state.apply(Published("pub", "teacher", "Ms Li", ("audio", "camera")), NOW)
-        assert facts(effects) == ["publish", "start"]
+        assert facts(effects) == ["publish", "policy", "start"]
         assert Record(True) in effects
         assert Keep(LessonState.LIVE, NOW, None, "Ms Li") in effects
 
@@ -334,8 +334,26 @@ class TestPresence:
         assert tick.data["count"] == 1
         assert tick.data["changes"] == [
             {"joined": "wang", "connection": "c-wang"},
-            {"person": "wang", "visibility": "hidden"},
+            {"person": "wang", "connection": "c-wang", "visibility": "hidden", "at_ms": NOW},
         ]
+
+    def test_who_receives_is_said_with_the_moment_it_began(self):
+        state = joined(live(), member("wang"))
+        state.apply(Tick(), NOW)
+        for on in (True, True, False):
+            state.apply(events.Receiving("c-wang", on, NOW - 3000), NOW)
+        state.apply(events.Receiving("c-nobody", True, NOW), NOW)
+        tick = of(Append, state.apply(Tick(), NOW))[0]
+        assert tick.data["changes"] == [
+            {"person": "wang", "connection": "c-wang", "media": on, "at_ms": NOW - 3000}
+            for on in (True, False)
+        ]
+
+    def test_a_publisher_that_fell_silent_is_said_to(self):
+        state = live()
+        state.apply(events.Receiving("pub", False, NOW - 3000), NOW)
+        tick = of(Append, state.apply(Tick(), NOW))[0]
+        assert tick.data["changes"] == [{"publisher": "pub", "media": False, "at_ms": NOW - 3000}]
 
     def test_the_digest_follows_who_is_there_and_not_the_order_they_came(self):
         one = joined(lesson(), member("wang"), member("zhao"))
@@ -370,6 +388,7 @@ def test_every_event_in_every_state_is_answered_or_refused_by_name():
         Left("c-wang", "left"),
         said("c-wang"),
         Seen("c-wang", "hidden"),
+        events.Receiving("c-wang", True, NOW),
         SourcesChanged("c-wang", messages.Sources()),
         PauseAsked("c-wang", True),
         Published("pub", "teacher", "Ms Li", ("audio",)),

@@ -28,6 +28,7 @@ class Told:
         self.unsupported_codecs: list[str] = []
         self.notices: list[str] = []
         self.closed_reasons: list[str] = []
+        self.received: list[bool] = []
 
     def connected(self) -> None: ...
 
@@ -37,6 +38,9 @@ class Told:
 
     def unsupported(self, kind: str) -> None:
         self.unsupported_codecs.append(kind)
+
+    def receiving(self, on: bool, ago_ns: int) -> None:
+        self.received.append(on)
 
     def notice(self, code: str) -> None:
         self.notices.append(code)
