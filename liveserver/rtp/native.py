@@ -29,8 +29,11 @@ else:
     except ImportError as error:
         REASON = str(error)
     else:
-        IMPLEMENTATION, REASON = "native", _fanout.VERSION
-        _Fanout, _Receiver = _fanout.Fanout, _fanout.Receiver
+        if all(hasattr(_fanout.Fanout, name) for name in vars(fanout.Fanout) if not name.startswith("_")):
+            IMPLEMENTATION, REASON = "native", _fanout.VERSION
+            _Fanout, _Receiver = _fanout.Fanout, _fanout.Receiver
+        else:
+            REASON = "the native one was built before this version: make install builds it anew"
 
 
 def make_fanout(fd: int, flags: Flags) -> fanout.Fanout:
