@@ -136,6 +136,10 @@ class Incidents:
     def close(self, lesson: str) -> None:
         self._waiting.pop(lesson, None)
 
+    def waiting(self, lesson: str) -> int:
+        """How many of an open lesson's incidents wait for a decision."""
+        return self._waiting.get(lesson, 0)
+
     # --- what people make of it ---
 
     async def case(self, incident: str) -> Case:

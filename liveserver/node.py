@@ -167,7 +167,6 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
     wall.start()
     stack.push_async_callback(wall.stop)
     metrics.watch("wall", wall.numbers)
-    screening.incidents.listen(wall.hit)
     metrics.watch("front", lambda: _totals(front.counters))
     metrics.watch("fanout", lambda: _totals(_fields(forwarder.fanout.stats)))
 

@@ -166,11 +166,10 @@ class Rooms:
 
     def on_wall(self) -> list[Json]:
         """The lessons that are open here and not over, as the moderators' wall shows them."""
-        states = [room.state for room in self._rooms.values()]
         return [
-            shapes.tile(state, is_cut=Level.LESSON in self._guard.kill_of(state.lesson).cuts)
-            for state in states
-            if state.state is not LessonState.ENDED
+            self._tile(room.state)
+            for room in self._rooms.values()
+            if room.state.state is not LessonState.ENDED
         ]
 
     async def end(self, lesson_id: str, claims: Claims) -> Json:
@@ -456,6 +455,11 @@ class Rooms:
             carrier.send(messages.dumps(messages.cut_message(True, cut.level, cut.reason, cut.at_ms)))
         else:
             carrier.send(messages.dumps({"type": "lesson"} | state.summary()))
+
+    def _tile(self, state: RoomState) -> Json:
+        waiting = self._screening.incidents.waiting(state.lesson) if self._screening else 0
+        is_cut = Level.LESSON in self._guard.kill_of(state.lesson).cuts
+        return shapes.tile(state, is_cut=is_cut, waiting=waiting)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run `work`, keep it, and wait for it at the end."""

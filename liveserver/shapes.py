@@ -39,8 +39,8 @@ def lesson(stored: Lesson, state: RoomState, *, is_cut: bool) -> Json:
     }
 
 
-def tile(state: RoomState, *, is_cut: bool) -> Json:
-    """One lesson on the moderators' wall; times are milliseconds."""
+def tile(state: RoomState, *, is_cut: bool, waiting: int) -> Json:
+    """One lesson on the moderators' wall; times are milliseconds. `waiting`: incidents without a decision."""
     cut = state.cut
     return {
         "id": state.lesson,
@@ -52,6 +52,8 @@ def tile(state: RoomState, *, is_cut: bool) -> Json:
         "sources": state.sources.as_json(),
         "started_at_ms": state.started_at_ms,
         "chat_on": Level.CHAT not in state.cuts,
+        "hit": next(reversed(state.incidents.values()), None),
+        "open": waiting,
         "held": len(state.chat.held),
         "cut": {"level": cut.level, "reason": cut.reason, "at_ms": cut.at_ms, "by": cut.by} if cut else None,
     }

@@ -60,10 +60,6 @@ class Wall:
         """How well screening sees the lesson has changed."""
         self._state.saw(lesson, sight)
 
-    def hit(self, lesson: str, incident: Json, waiting: int) -> None:
-        """An incident was opened or decided (its REST shape); `waiting` of the lesson's are open now."""
-        self._state.hit(lesson, incident, waiting)
-
     # --- who looks ---
 
     def stand(self, claims: Claims) -> Spectator:

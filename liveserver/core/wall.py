@@ -1,8 +1,8 @@
 """What the moderators' wall shows of each lesson, and what changed since it was last told. Pure.
 
-A lesson has a *tile*: its newest thumbnail per track, the scores of the last minute (one point a second),
-how well screening sees it, its last hit, and what waits for a person. Once a second `tick` closes the points
-and works out the difference; `delta` and `snapshot` are that as messages (docs/PROTOCOL.md section 4).
+A lesson has a *tile*: its newest thumbnail per track, the scores of the last minute (one point a second), and
+how well screening sees it. Once a second `tick` closes the points and works out the difference; `delta` and
+`snapshot` are that as messages (docs/PROTOCOL.md section 4).
 """
 
 from __future__ import annotations
@@ -36,8 +36,6 @@ class Tile:
     sight: Sight = field(default_factory=Sight)
     points: deque[Point | None] = field(default_factory=lambda: deque(maxlen=POINTS))
     pictures: dict[str, bytes] = field(default_factory=dict)
-    hit: Json | None = None
-    open: int = 0
     _now: Point | None = None
 
     def look(self, scores: Mapping[str, float]) -> None:
@@ -53,23 +51,19 @@ class Tile:
         self.points.append(point)
         return point
 
-    def facts(self) -> Json:
+    def shown_sight(self) -> Json:
         sight = self.sight
         return {
-            "sight": {
-                "seeing": sight.seeing,
-                "since_ms": sight.since_ms,
-                "mode": sight.mode,
-                "delay_ms": sight.delay_ms,
-                "held_back": sight.held_back,
-            },
-            "hit": self.hit,
-            "open": self.open,
+            "seeing": sight.seeing,
+            "since_ms": sight.since_ms,
+            "mode": sight.mode,
+            "delay_ms": sight.delay_ms,
+            "held_back": sight.held_back,
         }
 
 
 class WallState:
-    """Tiles by lesson. What else is shown of a lesson (title, state, viewers …) is given to `tick`."""
+    """Tiles by lesson. What else is shown of a lesson (title, state, incidents …) is given to `tick`."""
 
     def __init__(self) -> None:
         self._tiles: dict[str, Tile] = {}
@@ -97,18 +91,9 @@ class WallState:
 
     def saw(self, lesson: str, sight: Sight) -> None:
         """How well the lesson is seen has changed."""
-        self._change(lesson, lambda tile: setattr(tile, "sight", sight))
-
-    def hit(self, lesson: str, incident: Json, waiting: int) -> None:
-        """An incident was opened or decided; `waiting` of the lesson's are open now."""
-
-        def change(tile: Tile) -> None:
-            # A decision on an older incident does not make it the last hit again.
-            if tile.hit is None or incident["at_ms"] >= tile.hit["at_ms"]:
-                tile.hit = incident
-            tile.open = waiting
-
-        self._change(lesson, change)
+        tile = self._tile(lesson)
+        if tile is not None:
+            tile.sight = sight
 
     def met(self, person: str, name: str) -> None:
         """Whose name belongs to a person who may cut."""
@@ -166,11 +151,6 @@ class WallState:
             tile = self._tiles[lesson] = Tile()
         return tile
 
-    def _change(self, lesson: str, change: Callable[[Tile], None]) -> None:
-        tile = self._tile(lesson)
-        if tile is not None:
-            change(tile)
-
     def _facts(self, lesson: Json) -> Json:
         tile = self._tiles.get(lesson["id"]) or Tile()
         cut = lesson.get("cut")
@@ -178,7 +158,7 @@ class WallState:
             cut = {**cut, "by_name": self._names.get(cut["by"], "")}
         if lesson["state"] in ("cut", "ended"):
             tile.pictures.clear()  # after a cut not even the last picture stays
-        return {**lesson, "cut": cut, **tile.facts()}
+        return {**lesson, "cut": cut, "sight": tile.shown_sight()}
 
 
 def thumbnail(lesson: str, track: str, at_ms: int, jpeg: bytes) -> bytes:

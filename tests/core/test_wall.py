@@ -82,24 +82,15 @@ class TestChanges:
         state.tick([lesson("a")], 2000)
         assert state.delta("a".__eq__) is None
 
-    def test_sight_hits_and_held_lines_are_facts_of_the_tile(self) -> None:
+    def test_how_well_it_is_seen_is_one_of_its_facts(self) -> None:
         state = WallState()
         state.saw("a", Sight(Seeing.BLIND, 7, Mode.SCREENED, 1500, held_back=True))
-        state.hit("a", {"id": "i2", "at_ms": 20, "state": "open"}, 2)
-        state.hit("a", {"id": "i1", "at_ms": 10, "state": "dismissed"}, 1)
-        state.tick([lesson("a", held=3)], 1000)
+        state.tick([lesson("a", open=2)], 1000)
         (facts,) = delta(state)["lessons"]
         assert facts["sight"] == {
             "seeing": "blind", "since_ms": 7, "mode": "screened", "delay_ms": 1500, "held_back": True,
         }  # fmt: skip
-        assert (facts["hit"]["id"], facts["open"], facts["held"]) == ("i2", 1, 3)
-
-    def test_the_last_hit_shows_what_was_decided_of_it(self) -> None:
-        state = WallState()
-        state.hit("a", {"id": "i", "at_ms": 10, "state": "open"}, 1)
-        state.hit("a", {"id": "i", "at_ms": 10, "state": "confirmed"}, 0)
-        state.tick([lesson("a")], 1000)
-        assert delta(state)["lessons"][0]["hit"]["state"] == "confirmed"
+        assert facts["open"] == 2
 
 
 class TestACut:
@@ -149,7 +140,7 @@ class TestBounds:
     def test_of_tiles_and_of_names(self) -> None:
         state = WallState()
         for number in range(MOST_TILES + 5):
-            state.hit(f"l{number}", {"id": "i", "at_ms": 1}, 1)
+            state.saw(f"l{number}", Sight())
         assert len(state) == MOST_TILES
         assert state.looked("one more", "camera", 1, {}, JPEG) is None
         for number in range(MOST_NAMES + 1):
