@@ -167,6 +167,7 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
     wall.start()
     stack.push_async_callback(wall.stop)
     metrics.watch("wall", wall.numbers)
+    screening.tell(wall.saw)
     metrics.watch("front", lambda: _totals(front.counters))
     metrics.watch("fanout", lambda: _totals(_fields(forwarder.fanout.stats)))
 

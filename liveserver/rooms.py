@@ -25,6 +25,7 @@ from liveserver.core.messages import Json
 from liveserver.core.permissions import Permission, Role
 from liveserver.core.retention import Programme, programmes_text
 from liveserver.core.room import INCIDENTS_TOLD, RoomState
+from liveserver.core.screening import Sight
 from liveserver.guard import CUT_TOPIC, RESTORE_TOPIC, Guard
 from liveserver.kills import cut_from_json, cut_to_json
 from liveserver.log import Event, get_logger
@@ -84,6 +85,7 @@ class Rooms:
         recordings.listener = self
         if screening is not None:
             screening.incidents.listen(self._incident_seen)
+            screening.tell(self._sight_changed)
 
     # --- life ---
 
@@ -466,6 +468,12 @@ class Rooms:
         task = asyncio.create_task(work)
         self._spawned.add(task)
         task.add_done_callback(self._spawned.discard)
+
+    def _sight_changed(self, lesson: str, sight: Sight) -> None:
+        """How well screening sees a lesson: those who watch are told what it means to them."""
+        room = self._rooms.get(lesson)
+        if room is not None:
+            room.post(events.SightChanged(sight.delay_ms, sight.held_back))
 
     def _incident_seen(self, lesson: str, message: Json, waiting: int) -> None:
         """Screening found something, or a person decided on it: show it to those who are there."""

@@ -50,6 +50,8 @@ _ID_BYTES = 9
 _SALT_BYTES = 16
 _log = get_logger()
 
+Onlooker = Callable[[str, Sight], None]
+"""Told how well a lesson is seen, each time that changes."""
 Cut = Callable[[str, Level, str], Coroutine[Any, Any, object]]
 """Cuts a lesson: its id, how much, and why. Raises PeerError."""
 
@@ -95,6 +97,7 @@ class Screening:
         self._screen = screen
         self._excused = excused
         self._names: dict[tuple[str, str, int], bool] = {}  # name, policy, version → may be shown
+        self._onlookers: list[Onlooker] = []
         self._blind: dict[str, str] = {}  # lesson → the incident of its present blindness
         self._acting: set[asyncio.Task[None]] = set()
         self._counts = dict.fromkeys(("texts", "findings", "acted", "act_failures", "text_failures"), 0)
@@ -124,8 +127,14 @@ class Screening:
             self.incidents.record(_seen(lesson, receipt), finding.jpeg)
         return decision
 
+    def tell(self, onlooker: Onlooker) -> None:
+        """From now on `onlooker` is told how well lessons are seen."""
+        self._onlookers.append(onlooker)
+
     def sight(self, lesson: str, sight: Sight) -> None:
         """How well the lesson is seen has changed; time in which nobody looked is an incident."""
+        for onlooker in self._onlookers:
+            onlooker(lesson, sight)
         if sight.seeing is not Seeing.BLIND:
             self._sees(lesson)
         elif lesson not in self._blind:

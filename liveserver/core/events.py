@@ -151,6 +151,14 @@ class IncidentSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class SightChanged:
+    """How far behind live viewers are, and whether they get the slate instead of the picture."""
+
+    delay_ms: int
+    held_back: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
     """A visibility message."""
 
@@ -281,8 +289,8 @@ class Tick:
 
 
 Event = (
-    Joined | Greeted | Left | Said | LineJudged | MuteAsked | IncidentSeen | Seen | Receiving | SourcesChanged
-    | PauseAsked | Published | Unpublished | CutMade | Restored | Ended | Tick
+    Joined | Greeted | Left | Said | LineJudged | MuteAsked | IncidentSeen | SightChanged | Seen | Receiving
+    | SourcesChanged | PauseAsked | Published | Unpublished | CutMade | Restored | Ended | Tick
     | ChallengeAsked | ChallengeAnswered | QuestionWanted | PhotoTaken | PhotoJudged | PhotoReviewed
 )  # fmt: skip
 

@@ -58,6 +58,7 @@ from liveserver.core.events import (
     Seen,
     Send,
     ShareScreen,
+    SightChanged,
     SourcesChanged,
     Tick,
     Unpublished,
@@ -96,6 +97,7 @@ class RoomState:
     chat: ChatState = field(default_factory=ChatState)
     incidents: dict[str, Json] = field(default_factory=dict)
     """The newest, by id."""
+    screening: Json = field(default_factory=lambda: {"delay_ms": 0, "held_back": False})
     policy: Frozen = field(default_factory=lambda: frozen("default"))
     _learners: dict[str, dict[str, None]] = field(default_factory=dict)  # person → connections
     changes: list[Json] = field(default_factory=list)
@@ -170,6 +172,7 @@ class RoomState:
             "sources": self.sources.as_json(),
             "chat": list(self.chat.history),
             "chat_on": Level.CHAT not in self.cuts,
+            "screening": self.screening,
             "cut": messages.cut_message(True, cut.level, cut.reason, cut.at_ms) if cut else None,
             "server_time_ms": now_ms,
         } | self._for_watchers(member)
@@ -270,6 +273,14 @@ class RoomState:
                        "at_ms": incident["at_ms"], "incident": incident["id"]}  # fmt: skip
             effects.append(Broadcast(warning, Permission.PUBLISH))
         return effects
+
+    def _sight_changed(self, event: SightChanged, now_ms: int) -> list[Effect]:
+        """What viewers are told of screening: how late they see, and why they may see nothing."""
+        told = {"delay_ms": event.delay_ms, "held_back": event.held_back}
+        if told == self.screening:
+            return []
+        self.screening = told
+        return [Broadcast({"type": "screening"} | told)]
 
     def _sources_changed(self, event: SourcesChanged, now_ms: int) -> list[Effect]:
         self.require(event.connection, Permission.PUBLISH)
@@ -452,6 +463,7 @@ _RULES: Mapping[type[Event], Callable[[RoomState, Any, int], list[Effect]]] = {
     IncidentSeen: RoomState._incident_seen,
     Seen: presence_rules.seen,
     Receiving: presence_rules.receiving,
+    SightChanged: RoomState._sight_changed,
     SourcesChanged: RoomState._sources_changed,
     PauseAsked: RoomState._pause_asked,
     Published: RoomState._published,

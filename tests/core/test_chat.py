@@ -22,6 +22,7 @@ from liveserver.core.events import (
     Report,
     Said,
     Send,
+    SightChanged,
 )
 from liveserver.core.permissions import Permission, Role
 from liveserver.core.room import RoomState
@@ -326,3 +327,14 @@ class TestIncidents:
         ]
         told = of(Send, state.apply(Joined(member("ms-li", Role.INSTRUCTOR)), NOW))[0].message
         assert "text" not in told["incidents"][0] and "held" not in told
+
+
+class TestHowWellItIsSeen:
+    def test_everybody_is_told_how_late_they_see_and_when_the_picture_is_held_back(self) -> None:
+        state = joined(lesson(), member("wang"))
+        effects = state.apply(SightChanged(1500, held_back=True), NOW)
+        told = {"delay_ms": 1500, "held_back": True}
+        assert effects == [Broadcast({"type": "screening"} | told)]
+        assert state.apply(SightChanged(1500, held_back=True), NOW) == []
+        greeting = of(Send, state.apply(Joined(member("zhao")), NOW))[0].message
+        assert greeting["screening"] == told
