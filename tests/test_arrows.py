@@ -23,6 +23,7 @@ FORBIDDEN = {
     "liveserver.guard": ["liveserver.http", "liveserver.rooms", "liveserver.sfu", "liveserver.store"],
     "liveserver.confined": ["liveserver"],
     "liveserver.transcode": ["liveserver"],
+    "liveserver.screen": ["liveserver"],
     "recorder": ["liveserver", "models", "web", "loadtest", "tests"],
     "models": ["liveserver", "recorder", "web", "loadtest", "tests"],
     "web": list(PROJECT),
@@ -35,6 +36,7 @@ ALLOWED = {
     "liveserver.store": ["liveserver.core", "liveserver.clock"],
     "liveserver.bus": ["liveserver.core"],
     "liveserver.transcode": ["liveserver.confined", "liveserver.rtp.packetize"],
+    "liveserver.screen": ["liveserver.confined", "liveserver.core.screening", "liveserver.rtp.packetize"],
 }
 # The composition root puts everything together, so nothing else may import it.
 ROOT_MODULES = ["liveserver.__main__", "liveserver.cli", "liveserver.node", "liveserver.supervisor"]

@@ -1,0 +1,89 @@
+"""The text of a picture, read step by step, and when the next picture is worth reading."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import av
+
+from liveserver.core.screening import Category, Kind, Line
+from liveserver.screen import images
+from liveserver.screen.judge import Judge, Judged
+from liveserver.screen.wire import MAX_WHY, Found
+from models.phash import SAME_SLIDE, distance, perceptual_hash
+
+WIDTH = 1280  # pixels; letters of a slide are legible there
+LEAST_GAP_MS = 1_000
+SHARE = 3  # after a reading that took t there is none for 2 t more: at most a third of the time
+
+
+class Reading:
+    """One picture being read; `number` is its frame."""
+
+    def __init__(self, judge: Judge, image: av.VideoFrame, number: int, began_ms: int):
+        self.number = number
+        self.began_ms = began_ms
+        self._judge = judge
+        self._image = image
+        rgb = images.rgb(image, WIDTH)
+        width, _ = images.fitted(image.width, image.height, images.EVIDENCE)
+        self._scale = width / rgb.shape[1]  # from what is read to the evidence
+        self._steps: Iterator[Judged] = judge.text(rgb)
+        self._read: list[Judged] = []
+
+    def step(self) -> bool:
+        """Read a line; False when there is none left."""
+        judged = next(self._steps, None)
+        if judged is not None:
+            self._read.append(judged)
+        return judged is not None
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """The highest of the lines by category."""
+        scores: dict[str, float] = {}
+        for judged in self._read:
+            label, score = judged.line.label, judged.line.score
+            if label is not Category.BENIGN:
+                scores[label] = max(score, scores.get(label, 0.0))
+        return scores
+
+    def found(self, lane: int) -> Found:
+        """What there was to find, with the picture."""
+        lines = tuple(
+            Line(one.line.text, _scaled(one.line.box, self._scale), one.line.label, one.line.score)
+            for one in self._read
+        )
+        why = dict.fromkeys(
+            reason for one in self._read if one.line.label is not Category.BENIGN for reason in one.why
+        )
+        jpeg = images.evidence(self._image)
+        models = self._judge.text_hashes
+        return Found(lane, self.number, Kind.TEXT, self.scores, models, lines, tuple(why)[:MAX_WHY], jpeg)
+
+
+class Slides:
+    """Which pictures of a track are read: those that are another slide, within a share of the time."""
+
+    def __init__(self) -> None:
+        self._hash: int | None = None
+        self._next_ms = 0
+
+    def is_new(self, luma: images.Pixels, now_ms: int) -> bool:
+        """Whether to read this picture. What is read once is not read again."""
+        if now_ms < self._next_ms:
+            return False
+        found = perceptual_hash(luma)
+        if self._hash is not None and distance(found, self._hash) <= SAME_SLIDE:
+            return False
+        self._hash = found
+        return True
+
+    def read(self, took_ms: int, now_ms: int) -> None:
+        """A reading has ended that took so long."""
+        self._next_ms = now_ms + max(LEAST_GAP_MS - took_ms, (SHARE - 1) * took_ms)
+
+
+def _scaled(box: tuple[int, int, int, int], scale: float) -> tuple[int, int, int, int]:
+    left, top, right, bottom = (max(0, round(edge * scale)) for edge in box)
+    return left, top, right, bottom
