@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import gc
 import os
-import select
 import socket
+import struct
 import sys
 import time
 from collections import deque
@@ -25,12 +25,13 @@ from liveserver.confined.sandbox import confine
 from liveserver.screen.judge import Judge
 from liveserver.screen.track import SETTLE_MS, Track
 from liveserver.screen.warm import warm_up
-from liveserver.screen.wire import Close, Decoder, Done, Frame, Message, Open, Ready, ToNode, encode
+from liveserver.screen.wire import Close, Decoder, Done, Frame, List, Message, Open, Ready, ToNode, encode
 from models.errors import ModelError
 
 MEMORY_BYTES = 3 << 30  # of addresses; libraries and models are 700 MB of it, a 4K source another 300
 MAX_LANES = 128
 _READ_BYTES = 262_144
+_TIMEVAL = struct.Struct("@ll")
 _READ_AHEAD = 8  # messages taken early; the rest waits at the node's
 
 
@@ -44,11 +45,9 @@ class Worker:
         self._decoder = Decoder()
         self._tracks: dict[int, Track] = {}
         self._waiting: deque[Message] = deque()
-        self._poll = select.poll()
-        self._poll.register(link, select.POLLIN)
 
     def run(self) -> None:
-        """Until the other end is closed. Raises `WireError`, OSError."""
+        """Until the other end is closed. Raises `WireError`, ConnectionError."""
         self._send([Ready(self._judge.hashes)])
         while self._take():
             if self._waiting:
@@ -59,19 +58,15 @@ class Worker:
         """What has come; waits when there is nothing else to do. False: nothing will come any more."""
         if len(self._waiting) >= _READ_AHEAD:
             return True
-        if self._poll.poll(self._patience_ms()):
-            data = self._link.recv(_READ_BYTES)
-            self._waiting += self._decoder.feed(data)
-            return bool(data)
-        if not self._waiting:
-            self._settle()
-        return True
-
-    def _patience_ms(self) -> int | None:
-        """How long to wait for more."""
-        if self._waiting or any(track.is_reading for track in self._tracks.values()):
-            return 0
-        return SETTLE_MS if any(track.unsettled for track in self._tracks.values()) else None
+        is_busy = bool(self._waiting) or any(track.is_reading for track in self._tracks.values())
+        try:
+            data = self._link.recv(_READ_BYTES, socket.MSG_DONTWAIT if is_busy else 0)
+        except BlockingIOError:
+            if not self._waiting:
+                self._settle()
+            return True
+        self._waiting += self._decoder.feed(data)
+        return bool(data)
 
     def _handle(self, message: Message) -> None:
         match message:
@@ -89,6 +84,8 @@ class Worker:
                 self._send([Done(lane, number, (time.process_time_ns() - began_ns) // 1_000)])
             case Close(lane):
                 self._tracks.pop(lane, None)
+            case List(name, rows):
+                self._judge.use_list(name, rows)
             case _:
                 raise WireError("a message that nodes do not send")
 
@@ -124,12 +121,14 @@ def main(arguments: list[str]) -> int:
         return 3
     gc.freeze()
     link = socket.socket(fileno=0)
+    # The kernel's own timeout: poll(2) wants a limit of open files, and confined there is none.
+    link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEVAL.pack(0, SETTLE_MS * 1_000))
     confine(memory_bytes=MEMORY_BYTES)
     try:
         Worker(link, judge, int(arguments[1])).run()
     except WireError:
         return 2
-    except OSError:
+    except ConnectionError:
         return 0  # the node has gone
     return 0
 

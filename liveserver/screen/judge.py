@@ -11,7 +11,12 @@ from typing import Protocol
 from liveserver.core.screening import Category, Line
 from liveserver.screen.images import Pixels
 from liveserver.screen.wire import MAX_LINES
+from models.chat.lexicon import Lexicon, parse
+from models.chat.screen import ChatScreen
 from models.frames import FrameModels
+from models.text import TextReader
+
+LABELLED_FROM = 0.25  # a score below names no line
 
 
 class Read(Protocol):
@@ -33,13 +38,28 @@ class Reader(Protocol):
     def lines(self, rgb: Pixels) -> Iterator[Read]: ...
 
 
-class Censor(Protocol):
-    """Says what a line of text is: a category, how surely (0 to 1), and why, for a person."""
+class Words(Protocol):
+    """What a line's words are: category → 0 to 1; why, for a person; by which models and lists (SHA-256)."""
 
     @property
-    def hashes(self) -> Mapping[str, str]: ...
+    def scores(self) -> Mapping[str, float]: ...
 
-    def words(self, text: str) -> tuple[Category, float, tuple[str, ...]]: ...
+    @property
+    def why(self) -> tuple[str, ...]: ...
+
+    @property
+    def models(self) -> Mapping[str, str]: ...
+
+    @property
+    def lists(self) -> Mapping[str, str]: ...
+
+
+class Censor(Protocol):
+    """Says what a line of text is."""
+
+    def screen(self, text: str) -> Words: ...
+
+    def replace_list(self, name: str, lexicon: Lexicon) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +67,7 @@ class Judged:
     """A line with what its words are."""
 
     line: Line
-    why: tuple[str, ...]
+    words: Words
 
 
 class Judge:
@@ -61,7 +81,7 @@ class Judge:
     @classmethod
     def load(cls, folder: Path | None) -> Judge:
         """The project's models and those of the cards in the operator's `folder`. Raises `ModelError`."""
-        return cls(FrameModels.load(folder))
+        return cls(FrameModels.load(folder), TextReader.load(), ChatScreen.load())
 
     @property
     def hashes(self) -> Mapping[str, str]:
@@ -69,15 +89,20 @@ class Judge:
         return self._frames.hashes
 
     @property
-    def text_hashes(self) -> Mapping[str, str]:
-        """The same of those that read text and judge it."""
-        parts = (part.hashes for part in (self._reader, self._censor) if part is not None)
-        return {name: digest for hashes in parts for name, digest in hashes.items()}
-
-    @property
     def reads(self) -> bool:
         """Whether there is anything that reads text."""
         return self._reader is not None and self._censor is not None
+
+    @property
+    def reader_hashes(self) -> Mapping[str, str]:
+        """Name → SHA-256 of the models that read."""
+        return self._reader.hashes if self._reader is not None else {}
+
+    def use_list(self, name: str, data: bytes) -> None:
+        """From the next line on, these rows are the list of that name; wrong rows are left out."""
+        if self._censor is not None:
+            entries, _ = parse(data)
+            self._censor.replace_list(name, Lexicon(name, entries))
 
     def picture(self, rgb: Pixels) -> dict[str, float]:
         """Category → 0 to 1 for uint8 (H, W, 3)."""
@@ -87,5 +112,14 @@ class Judge:
         """Line after line: each step takes some milliseconds, the first up to half a second."""
         assert self._reader is not None and self._censor is not None
         for read in islice(self._reader.lines(rgb), MAX_LINES):
-            label, score, why = self._censor.words(read.text)
-            yield Judged(Line(read.text, read.box, label, score), why)
+            words = self._censor.screen(read.text)
+            label, score = _named(words.scores)
+            yield Judged(Line(read.text, read.box, label, score), words)
+
+
+def _named(scores: Mapping[str, float]) -> tuple[Category, float]:
+    """The category that a line is marked with."""
+    harmful = {name: score for name, score in scores.items() if name != Category.BENIGN}
+    name = max(harmful, key=lambda one: harmful[one], default=Category.BENIGN)
+    score = scores.get(name, 0.0)
+    return (Category(name), score) if score >= LABELLED_FROM else (Category.BENIGN, score)

@@ -43,9 +43,9 @@ class Reading:
         """The highest of the lines by category."""
         scores: dict[str, float] = {}
         for judged in self._read:
-            label, score = judged.line.label, judged.line.score
-            if label is not Category.BENIGN:
-                scores[label] = max(score, scores.get(label, 0.0))
+            for category, score in judged.words.scores.items():
+                if category != Category.BENIGN:
+                    scores[category] = max(score, scores.get(category, 0.0))
         return scores
 
     def found(self, lane: int) -> Found:
@@ -54,11 +54,13 @@ class Reading:
             Line(one.line.text, _scaled(one.line.box, self._scale), one.line.label, one.line.score)
             for one in self._read
         )
-        why = dict.fromkeys(
-            reason for one in self._read if one.line.label is not Category.BENIGN for reason in one.why
-        )
+        flagged = [one.words for one in self._read if one.line.label is not Category.BENIGN]
+        why = dict.fromkeys(reason for words in flagged for reason in words.why)
+        models = dict(self._judge.reader_hashes)
+        for words in flagged:
+            models |= words.models
+            models |= {f"list:{name}": version for name, version in words.lists.items()}
         jpeg = images.evidence(self._image)
-        models = self._judge.text_hashes
         return Found(lane, self.number, Kind.TEXT, self.scores, models, lines, tuple(why)[:MAX_WHY], jpeg)
 
 

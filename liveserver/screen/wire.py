@@ -5,6 +5,7 @@ node → process
     1 open   lane u32 | track u8 | mode u8 | rules…    look at this track so; again: so from now on
     2 frame  lane u32 | number u32 | timestamp u32 | at u64 | flags u8 | codec u8 | encoded frame
     3 close  lane u32                                  the track is over
+    4 list   name | rows                               words to look for, instead of those before (TSV)
 
 process → node
 
@@ -42,6 +43,7 @@ MAX_MODELS = 32
 MAX_LINES = 64
 MAX_TEXT_BYTES = 1_000
 MAX_WHY = 16
+MAX_LIST_BYTES = 1 << 20
 
 _KINDS, _CATEGORIES, _ACTIONS, _MODES = tuple(Kind), tuple(Category), tuple(Action), tuple(Mode)
 _OPEN = struct.Struct("!IBBH")
@@ -85,6 +87,14 @@ class Frame:
 @dataclass(frozen=True, slots=True)
 class Close:
     lane: int
+
+
+@dataclass(frozen=True, slots=True)
+class List:
+    """From the next line of text on, `rows` (TSV, UTF-8) are the list `name`."""
+
+    name: str
+    rows: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +154,7 @@ class Alive:
     pass
 
 
-ToProcess: TypeAlias = Open | Frame | Close
+ToProcess: TypeAlias = Open | Frame | Close | List
 ToNode: TypeAlias = Ready | Passed | Looked | Found | Lost | Done | Alive
 Message: TypeAlias = ToProcess | ToNode
 
@@ -161,6 +171,8 @@ def encode(message: Message) -> bytes:
             return framed(2, head + data)
         case Close(lane):
             return framed(3, _LANE.pack(lane))
+        case List(name, rows):
+            return framed(4, sized(clipped(name)) + sized(rows))
         case Ready(models):
             return framed(16, _models_bytes(models))
         case Passed(lane, first, last):
@@ -213,6 +225,8 @@ def _message(kind: int, read: Body) -> Message:
             return Frame(lane, number, timestamp, at_ms, bool(flags & _KEYFRAME), name, data, hurry)
         case 3:
             return Close(*read.unpack(_LANE))
+        case 4:
+            return List(read.text(MAX_TEXT_BYTES), read.sized(MAX_LIST_BYTES))
         case 16:
             return Ready(_models(read))
         case 17:
