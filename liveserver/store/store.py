@@ -21,6 +21,7 @@ from liveserver.core import merkle
 from liveserver.core.errors import PeerError
 from liveserver.core.ledger import Entry, Fact, canonical_json, storable
 from liveserver.store import database, ledger
+from liveserver.store.challenges import Challenges
 from liveserver.store.incidents import Incidents
 from liveserver.store.kept import Kept
 from liveserver.store.lists import LESSONS_BY_AGE, RECORDINGS_BY_AGE, Listing, lesson_of, recording_of
@@ -75,6 +76,8 @@ class Store:
         """Stored objects, and recordings whose date has come."""
         self.incidents = Incidents(self)
         """What screening found, and what people made of it."""
+        self.challenges = Challenges(self)
+        """Seeds and questions of random checks, and consents."""
         self.rules = Rules(self)
         """Policies and lists of words, each with all its versions."""
 

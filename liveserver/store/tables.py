@@ -161,6 +161,41 @@ def _versions(name: str) -> sa.Table:
 POLICIES = _versions("policies")
 LEXICONS = _versions("lexicons")
 
+# What random checks of a lesson are drawn from; `seed` is sealed with the installation's key.
+LESSON_CHECKS = sa.Table(
+    "lesson_checks",
+    METADATA,
+    sa.Column("lesson", sa.Text, primary_key=True),
+    sa.Column("seed", sa.LargeBinary, nullable=False),
+    sa.Column("policy", sa.Text, nullable=False),  # JSON
+)
+
+# A bank of questions for each course; "" is everybody's.
+QUESTIONS = sa.Table(
+    "questions",
+    METADATA,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("course", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),  # JSON
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("at_ms", WHOLE, nullable=False),
+    sa.Column("retired_at_ms", WHOLE),
+    sa.Index("questions_of_course", "course", "at_ms", "id"),
+)
+
+# Separate consents (PIPL 14, 29): each row one that was given, and when it was taken back.
+CONSENTS = sa.Table(
+    "consents",
+    METADATA,
+    sa.Column("position", WHOLE, primary_key=True),
+    sa.Column("person", sa.Text, nullable=False),
+    sa.Column("purpose", sa.Text, nullable=False),
+    sa.Column("text_sha256", sa.Text, nullable=False),
+    sa.Column("given_at_ms", WHOLE, nullable=False),
+    sa.Column("withdrawn_at_ms", WHOLE),
+    sa.Index("consents_of_person", "person", "purpose", "position"),
+)
+
 USED_TOKENS = sa.Table(
     "used_tokens",
     METADATA,
