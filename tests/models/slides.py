@@ -19,10 +19,9 @@ from pathlib import Path
 import av
 import numpy as np
 
+from models.jpeg import decode, encode
 from models.resize import resize
 from models.text import TextLine, TextReader
-
-from .pictures import decoded, jpeg
 
 SIZE = (1280, 720)
 LINES = (
@@ -128,7 +127,7 @@ def _edits(one: str, other: str) -> int:
 
 def video(rgb: np.ndarray) -> np.ndarray:
     """As a lesson at 640 by 360 shows it, compressed hard."""
-    return decoded(jpeg(resize(rgb, 640, 360).transpose(1, 2, 0).round().astype(np.uint8), 10))
+    return decode(encode(resize(rgb, 640, 360).transpose(1, 2, 0).round().astype(np.uint8), scale=10))
 
 
 def measure() -> None:

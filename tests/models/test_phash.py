@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from models.jpeg import decode, encode
 from models.phash import NEW_TEXT, SAME_SLIDE, change, distance, perceptual_hash, shrunk
 
-from .pictures import decoded, jpeg, photo
+from .pictures import photo
 
 
 def luma(rgb: np.ndarray) -> np.ndarray:
@@ -34,7 +35,7 @@ class TestTheSameSlide:
     @pytest.mark.parametrize("number", range(len(SLIDES)))
     @pytest.mark.parametrize("quality", [2, 15, 31])
     def test_compressed(self, number, quality):
-        again = decoded(jpeg(SLIDES[number], quality))
+        again = decode(encode(SLIDES[number], scale=quality))
         assert distance(*map(perceptual_hash, (luma(SLIDES[number]), luma(again)))) <= SAME_SLIDE
 
     @pytest.mark.parametrize("number", range(len(SLIDES)))
