@@ -26,6 +26,9 @@ export function elapsed(ms) {
   return h ? `${h}:${two(m)}:${two(seconds % 60)}` : `${m}:${two(seconds % 60)}`;
 }
 
+/** Milliseconds as seconds with at most one digit after the point: 1500 → "1.5". */
+export const seconds = (ms) => String(Math.round(ms / 100) / 10);
+
 /** Bytes in the decimal units that file managers show. */
 export function size(bytes) {
   if (bytes === null || bytes === undefined) return '–';

@@ -7,6 +7,7 @@ import { explain } from '../../lib/problems.js';
 import { count } from '../../lib/format.js';
 import { t } from '../../lib/i18n.js';
 import { cutOf, isDark } from '../../lib/lesson.js';
+import { ScreeningNews } from '../../lib/screening.js';
 
 const STOPPED = {
   denied: ['learn.denied', 'learn.denied_hint'],
@@ -37,6 +38,8 @@ export class Story extends Emitter {
 
   constructor(viewer) {
     super();
+    this.screening = new ScreeningNews(viewer);
+    this.screening.on('change', () => this.emit('change'));
     // The session may have got somewhere before this page's own parts were there.
     this.#linked(viewer.link.state);
     viewer.link.on('state', (state) => this.#linked(state));
@@ -75,11 +78,13 @@ export class Story extends Emitter {
     if (this.ended) return [t('learn.ended'), t('learn.ended_hint')];
     if (link.name === 'stopped' && link.why in STOPPED) return STOPPED[link.why].map((key) => t(key));
     if (link.name === 'stopped') return [explain(link.problem), t('learn.refused_hint')];
+    if (this.cut?.level === 'picture' && lesson.state !== 'cut') return [t('learn.picture_cut'), t('learn.picture_cut_hint')];
     if (this.dark || link.name === 'gone') return [t('learn.cut'), t('learn.cut_hint')];
     if (link.name === 'retrying') return this.#retryWords();
     if (link.name === 'connecting') {
       return link.attempt > 0 ? [t('learn.reconnecting'), t('learn.reconnecting_now')] : [t('stage.connecting'), ''];
     }
+    if (this.screening.heldBack) return [t('learn.held_back'), t('learn.held_back_hint')];
     if (lesson.state === 'paused') return [t('learn.paused'), t('learn.paused_hint')];
     const away = this.publisherLost || (lesson.state === 'live' && this.publishing === false);
     if (away) return [t('learn.publisher_lost'), t('learn.publisher_lost_hint')];

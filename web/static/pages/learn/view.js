@@ -1,5 +1,6 @@
 /** The learner's page as nodes; phone first: the stage on top, the class below it, the chat under that. */
 import { button, relabel } from '../../components/button.js';
+import { askAppeal } from '../../components/appeal.js';
 import { stateBadge } from '../../components/badge.js';
 import { chat } from '../../components/chat.js';
 import { icon } from '../../components/icon.js';
@@ -9,8 +10,8 @@ import { topbar } from '../../components/topbar.js';
 import { el, mount, setText } from '../../lib/dom.js';
 import * as format from '../../lib/format.js';
 import { t } from '../../lib/i18n.js';
-import { explain } from '../../lib/problems.js';
 import { DownloadMeter } from '../../lib/quality.js';
+import { cutByScreening } from '../../lib/screening.js';
 import { taps } from './taps.js';
 
 const SAMPLE_MS = 2000;
@@ -29,12 +30,13 @@ export function drawLearn(viewer, story) {
   const elapsed = el('span', { class: 'figure' });
   const teacher = el('p', { class: 'teacher' });
   const quality = el('span', { class: 'quality' }, t('quality.unknown'));
+  const delay = el('p', { class: 'hint', testid: 'delay', hidden: true });
   const notes = notices();
   const again = button(t('learn.take_over'), { kind: 'primary', press: () => location.reload(), hidden: true });
   const audioOnly = button(t('learn.audio_only_on'), { symbol: 'sound', 'aria-pressed': 'false', press: switchAudio });
   const fullScreen = button(t('stage.full_screen'), { symbol: 'full', press: stage.fullScreen });
   const fit = button(t('stage.fit'), { symbol: 'fit', press: stage.fit });
-  const talk = chat({ send: (message) => viewer.send({ type: 'chat', ...message }) });
+  const talk = chat({ send: (message) => viewer.send({ type: 'chat', ...message }), object: askAppeal });
   stage.overlay.append(again);
 
   const transport = el('p', { class: 'hint connection' }, t('learn.connection'), ' ',
@@ -43,17 +45,14 @@ export function drawLearn(viewer, story) {
     el('div', { class: 'learn-stage' }, stage.node),
     el('section', { class: 'learn-about', 'aria-label': t('learn.about') }, notes.node,
       el('div', { class: 'facts' }, state, el('span', { class: 'fact' }, icon('people'), t('learn.watching'), ' ', people), elapsed),
-      teacher, transport,
+      teacher, transport, delay,
       el('div', { class: 'learn-actions' }, fullScreen, fit, audioOnly)),
     el('section', { class: 'learn-chat panel' }, el('h2', {}, t('chat.label')), talk.node)));
 
   taps(stage.node, { once: stage.fullScreen, twice: stage.fit });
   if (new URLSearchParams(location.search).get('transport') === 'hls') notes.set('hls', t('learn.no_hls'));
 
-  viewer.on('joined', (message) => talk.history(message.chat ?? []));
-  viewer.on('chat', talk.add);
-  viewer.on('chat_removed', ({ id }) => talk.remove(id));
-  viewer.on('error', (problem) => talk.refuse(problem.ref, explain(problem)));
+  talk.follow(viewer);
 
   function switchAudio() {
     story.set({ audioOnly: !story.audioOnly, frames: false, starved: false });
@@ -72,7 +71,11 @@ export function drawLearn(viewer, story) {
       state.replaceChildren(stateBadge(shown));
     }
     setText(people, lesson.viewers === null || story.ended ? '–' : format.count(lesson.viewers));
-    const why = cut?.reason ? t('cut.reason', { reason: cut.reason }) : t('cut.no_reason');
+    const { delayMs, muted } = story.screening;
+    delay.hidden = !delayMs || story.ended;
+    setText(delay, delayMs ? t('learn.delay', { n: format.seconds(delayMs) }) : '');
+    const why = cutByScreening(cut?.reason) ? t('cut.reason_screening')
+      : cut?.reason ? t('cut.reason', { reason: cut.reason }) : t('cut.no_reason');
     const seen = cut || lesson.state === 'cut' ? `${t(LEVELS[cut?.level] ?? 'cut.seen.lesson')} ${why}` : null;
     notes.set('cut', story.ended ? null : seen, { tone: 'danger', testid: 'cut-notice' });
     notes.set('codec', story.codecMissing ? t('learn.codec_notice') : null);
@@ -81,8 +84,10 @@ export function drawLearn(viewer, story) {
     relabel(again, story.link.why === 'replaced' ? t('learn.take_over') : t('action.retry'));
     audioOnly.setAttribute('aria-pressed', String(story.audioOnly));
     relabel(audioOnly, story.audioOnly ? t('learn.audio_only_off') : t('learn.audio_only_on'));
-    const chatOpen = story.link.name === 'open' && story.chatOn && !(cut && cut.level !== 'picture');
-    talk.enable(chatOpen, story.ended ? t('chat.closed') : cut || !story.chatOn ? t('chat.off') : t('chat.offline'));
+    notes.set('muted', muted && !story.ended ? t('learn.muted') : null, { testid: 'muted-notice' });
+    const chatOff = !story.chatOn || (cut && cut.level !== 'picture');
+    talk.enable(story.link.name === 'open' && !chatOff && !muted,
+      story.ended ? t('chat.closed') : chatOff ? t('chat.off') : muted ? t('chat.muted') : t('chat.offline'));
   }
 
   watchPicture(stage.video, story);

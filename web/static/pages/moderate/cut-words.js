@@ -1,10 +1,15 @@
 /** A cut in words: what was cut, when, by whom, and how long it took until nobody saw anything. */
+import { categoryName } from '../../components/category.js';
 import * as format from '../../lib/format.js';
 import { t } from '../../lib/i18n.js';
+import { cutByScreening } from '../../lib/screening.js';
 
 export const LEVELS = {
   chat: 'level.chat', picture: 'level.picture', pause: 'level.pause', lesson: 'level.lesson', person: 'level.person',
 };
+
+/** Who cuts when no person does. */
+const SCREENING = 'screening';
 
 export const levelName = (level) => t(LEVELS[level] ?? 'level.lesson');
 
@@ -23,13 +28,14 @@ export function measuredWords(measured) {
 export function cutWords(lesson, mine) {
   if (!lesson.cut) return null;
   const { level, reason, at_ms: at, by, by_name: name, measured, restore } = lesson.cut;
-  const who = name || by;
+  const found = cutByScreening(reason);
+  const who = by === SCREENING ? t('cut.by_screening') : name || by;
   return [
     t('cut.done', { level: levelName(level), time: format.clockExact(at) }),
     who && t('cut.by', { name: who }),
     measuredWords(measured) ?? (mine && t('cut.dark', { n: ms(mine.dark_ms ?? mine.answer_ms) })),
     mine && t('cut.answered', { n: ms(mine.answer_ms) }),
-    reason && t('cut.reason', { reason }),
+    found ? t('cut.reason_screening_of', { category: categoryName(found) }) : reason && t('cut.reason', { reason }),
     restore && t('restore.waits', { name: restore.by_name || restore.by, time: format.clockExact(restore.expires_at_ms) }),
   ].filter(Boolean).join(' ');
 }

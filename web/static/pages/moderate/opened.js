@@ -67,8 +67,8 @@ function openSession(wall, id, remove) {
     el('div', { class: 'facts' }, el('span', { class: 'fact' }, t('teach.watching'), ' ', people), ran, sources, sight), side.node);
   let newest = { people: [], viewers: 0 };
 
+  talk.follow(socket);
   socket.on('joined', (message) => {
-    talk.history(message.chat ?? []);
     held.set(message.held ?? []);
     muted.clear();
     for (const one of message.muted ?? []) muted.set(one.person, one);
@@ -79,14 +79,8 @@ function openSession(wall, id, remove) {
     talk.enable(true);
   });
   socket.on('down', () => talk.enable(false, t('chat.offline')));
-  socket.on('chat', (message) => {
-    held.remove(message.id);
-    talk.add(message);
-  });
-  socket.on('chat_removed', ({ id: line }) => {
-    held.remove(line);
-    talk.remove(line);
-  });
+  socket.on('chat', ({ id: line }) => held.remove(line));
+  socket.on('chat_removed', ({ id: line }) => held.remove(line));
   socket.on('held', held.add);
   socket.on('incident', heard);
   socket.on('muted', (message) => {
@@ -94,7 +88,6 @@ function openSession(wall, id, remove) {
     else muted.delete(message.person);
     list.set(newest);
   });
-  socket.on('error', (problem) => talk.refuse(problem.ref, explain(problem)));
   socket.on('roster', (message) => {
     newest = message;
     list.set(message);

@@ -6,6 +6,7 @@ import { get, post } from '../../lib/api.js';
 import { pickScreen } from '../../lib/devices.js';
 import { Emitter } from '../../lib/emitter.js';
 import { cutOf } from '../../lib/lesson.js';
+import { ScreeningNews } from '../../lib/screening.js';
 import { CUT_OR_ENDED } from '../../lib/socket.js';
 import { followRecordings } from './sealing.js';
 
@@ -32,6 +33,8 @@ export class Broadcast extends Emitter {
   constructor({ lesson, socket, devices, publisher }) {
     super();
     Object.assign(this, { id: lesson, socket, devices, publisher });
+    this.screening = new ScreeningNews(socket);
+    this.screening.on('change', () => this.emit('change'));
     devices.on('change', () => this.#devicesChanged());
     publisher.link.on('state', (state) => this.#linked(state));
     publisher.on('outage', ({ ms }) => this.set({ outageMs: ms }));

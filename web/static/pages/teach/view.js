@@ -1,4 +1,5 @@
 /** The instructor's page as nodes: stage left, checks or chat and learners right, the bar below. */
+import { askAppeal } from '../../components/appeal.js';
 import { stateBadge, badge } from '../../components/badge.js';
 import { chat } from '../../components/chat.js';
 import { notices } from '../../components/notices.js';
@@ -10,10 +11,10 @@ import { el, mount, setText } from '../../lib/dom.js';
 import * as format from '../../lib/format.js';
 import { t } from '../../lib/i18n.js';
 import { isDark } from '../../lib/lesson.js';
-import { explain } from '../../lib/problems.js';
 import { controlBar } from './bar.js';
 import { setupCard } from './setup.js';
 import { farewell } from './farewell.js';
+import { findings } from './findings.js';
 import { teachNotices } from './warnings.js';
 import { uploadWords } from './upload.js';
 
@@ -28,28 +29,29 @@ export function drawTeach(broadcast) {
     el('span', { class: 'fact' }, t('teach.watching'), ' ', people), recording, upload.node);
 
   const stage = makeStage({ label: t('stage.preview') });
+  const delay = el('p', { class: 'hint', testid: 'delay', hidden: true });
   stage.video.muted = true;
   const notes = notices();
   const talk = chat({
     send: (message) => socket.send({ type: 'chat', ...message }),
+    object: askAppeal,
     unseen: () => side.mark('chat', ' •'),
   });
   const people200 = roster();
+  const seen = findings(broadcast.screening, notes, (n) => side.mark('findings', n ? ` ${format.count(n)}` : ''));
   const side = tabs(t('teach.side'), [
     { name: 'chat', text: t('chat.label'), panel: el('div', {}, talk.node) },
     { name: 'learners', text: t('teach.learners'), panel: el('div', {}, people200.node) },
+    { name: 'findings', text: t('finding.title'), panel: el('div', {}, seen.node) },
   ], { changed: (name) => name === 'chat' && side.mark('chat', '') });
   const setup = setupCard(broadcast);
   const sideBox = el('aside', { class: 'teach-side panel', 'aria-label': t('teach.side') });
   const controls = controlBar(broadcast);
   const last = farewell(broadcast);
   mount(bar.node, el('main', { class: 'teach', tabindex: '-1' },
-    el('div', { class: 'teach-main' }, notes.node, stage.node, controls.node), sideBox));
+    el('div', { class: 'teach-main' }, notes.node, stage.node, delay, controls.node), sideBox));
 
-  socket.on('joined', (message) => talk.history(message.chat ?? []));
-  socket.on('chat', talk.add);
-  socket.on('chat_removed', ({ id }) => talk.remove(id));
-  socket.on('error', (problem) => talk.refuse(problem.ref, explain(problem)));
+  talk.follow(socket);
   socket.on('roster', (message) => {
     people200.set(message);
     side.mark('learners', ` ${format.count(message.viewers)}`);
@@ -71,8 +73,12 @@ export function drawTeach(broadcast) {
     const inside = phase === 'setup' ? setup.node : phase === 'live' ? side.node : last.node;
     if (sideBox.firstChild !== inside) sideBox.replaceChildren(inside);
     controls.node.hidden = phase !== 'live';
-    talk.enable(broadcast.online && broadcast.chatOn, broadcast.chatOn ? t('chat.offline') : t('chat.off'));
+    const { muted } = broadcast.screening;
+    talk.enable(broadcast.online && broadcast.chatOn && !muted, !broadcast.chatOn ? t('chat.off') : muted ? t('chat.muted') : t('chat.offline'));
     showStage(screen);
+    const { delayMs } = broadcast.screening;
+    delay.hidden = phase !== 'live' || !delayMs;
+    setText(delay, t('teach.delay', { n: format.seconds(delayMs) }));
     setup.render();
     controls.render();
     last.render();

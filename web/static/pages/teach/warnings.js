@@ -1,7 +1,9 @@
 /** Everything the instructor must notice, each under its own name so that it goes when it is over. */
 import { button } from '../../components/button.js';
+import { categoryName } from '../../components/category.js';
 import { t } from '../../lib/i18n.js';
 import { explain } from '../../lib/problems.js';
+import { cutByScreening } from '../../lib/screening.js';
 
 const MICROPHONE = {
   refused: 'device.microphone_refused', missing: 'device.microphone_missing', busy: 'device.microphone_busy',
@@ -33,9 +35,12 @@ export function teachNotices(broadcast, notes) {
     const live = phase === 'live';
     const link = publisher.link.state;
     const cutOff = phase !== 'ended' && (cut || lesson.state === 'cut');
-    const reason = cut?.reason ? t('cut.reason', { reason: cut.reason }) : '';
+    const found = cutByScreening(cut?.reason);
+    const reason = found ? t('cut.reason_screening_of', { category: categoryName(found) }) : cut?.reason ? t('cut.reason', { reason: cut.reason }) : '';
     notes.set('cut', cutOff ? `${t(LEVELS[cut?.level] ?? 'cut.told.lesson')} ${reason}` : null, { tone: 'danger', testid: 'cut-notice' });
     notes.set('back', phase === 'setup' && lesson.state === 'live' ? t('teach.still_live') : null);
+    notes.set('held_back', live && broadcast.screening.heldBack && !cutOff ? t('teach.held_back') : null, { testid: 'held-back' });
+    notes.set('muted', broadcast.screening.muted ? t('teach.muted_chat') : null);
     const retry = live && link.name === 'retrying';
     notes.set('link', retry ? t('teach.republishing', { why: explain(link.problem), n: Math.max(1, Math.round(link.in_ms / 1000)) }) : null);
     notes.set('outage', retry ? null : outageWords(), { tone: 'good' });
