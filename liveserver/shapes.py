@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from liveserver.core.events import LessonState, Level, Mute
 from liveserver.core.messages import Json
 from liveserver.core.room import RoomState
+from liveserver.core.screening import Kind
 from liveserver.store import Case, ChatLine, Lesson, Muted, Recording, Tally, Version
 
 
@@ -42,6 +43,9 @@ def lesson(stored: Lesson, state: RoomState, *, is_cut: bool) -> Json:
 def tile(state: RoomState, *, is_cut: bool, waiting: int) -> Json:
     """One lesson on the moderators' wall; times are milliseconds. `waiting`: incidents without a decision."""
     cut = state.cut
+    # What was typed waits by itself; what is seen and heard goes on meanwhile.
+    urgent = [one for one in state.incidents.values() if one["state"] == "open" and one["kind"] != Kind.CHAT]
+    newest = urgent or list(state.incidents.values())
     return {
         "id": state.lesson,
         "title": state.title,
@@ -52,8 +56,9 @@ def tile(state: RoomState, *, is_cut: bool, waiting: int) -> Json:
         "sources": state.sources.as_json(),
         "started_at_ms": state.started_at_ms,
         "chat_on": Level.CHAT not in state.cuts,
-        "hit": next(reversed(state.incidents.values()), None),
+        "hit": newest[-1] if newest else None,
         "open": waiting,
+        "urgent": len(urgent),
         "held": len(state.chat.held),
         "cut": {"level": cut.level, "reason": cut.reason, "at_ms": cut.at_ms, "by": cut.by} if cut else None,
     }

@@ -19,7 +19,7 @@ import { scoreChart } from './scores.js';
 import { ranFor, sourceList } from './tile.js';
 
 const MOST_INCIDENTS = 200;
-const MODES = { off: 'mode.off', keyframes: 'mode.keyframes', watch: 'mode.watch', screened: 'mode.screened' };
+const MODES = { keyframes: 'mode.keyframes', watch: 'mode.watch', screened: 'mode.screened' };
 
 /** `node` is filled with the class that `wall.opened` names; `remove(person)` takes a person out of it. */
 export function openedClass(wall, { node, remove }) {
@@ -138,7 +138,7 @@ function openSession(wall, id, remove) {
     setText(people, format.count(lesson.viewers ?? 0));
     setText(ran, ranFor(lesson));
     redraw(sources, lesson.sources, () => sourceList(lesson));
-    redraw(sight, lesson.sight, () => (lesson.sight ? [sightBadge(lesson.sight), el('span', { class: 'hint' }, modeWords(lesson.sight))] : []));
+    redraw(sight, lesson.sight, () => (lesson.sight ? [sightBadge(lesson.sight), lesson.sight.mode !== 'off' && el('span', { class: 'hint' }, modeWords(lesson.sight))].filter(Boolean) : []));
     scores.set(lesson.points, [...incidents.values()]);
   }
 
@@ -165,7 +165,7 @@ function redraw(box, value, draw) {
 }
 
 function modeWords({ mode, delay_ms: delay }) {
-  return t(MODES[mode] ?? 'mode.off', { n: (delay / 1000).toFixed(1) });
+  return t(MODES[mode] ?? 'mode.watch', { n: format.seconds(delay) });
 }
 
 async function quietly(work) {

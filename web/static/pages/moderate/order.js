@@ -1,6 +1,6 @@
 /**
- * In which order classes stand on the wall, as plain functions. First those that need a person now, then by the
- * highest score of the last minute in steps, then by state; equals keep the places they have.
+ * In which order classes stand on the wall, as plain functions. First those that need a person now, then those where
+ * something waits, then by the highest score of the last minute in steps, then by state; equals keep their places.
  */
 import { summary } from '../../components/sparkline.js';
 
@@ -16,7 +16,7 @@ const watched = ({ state }) => state === 'live' || state === 'paused';
 /** Why a class needs a person: 'incident' | 'risk' | 'blind' | null. */
 export function need(lesson) {
   if (!watched(lesson)) return null;
-  if (lesson.open > 0) return 'incident';
+  if (lesson.urgent > 0) return 'incident';
   if ((lesson.risk ?? 0) >= URGENT) return 'risk';
   return lesson.sight?.seeing === 'blind' ? 'blind' : null;
 }
@@ -32,7 +32,7 @@ export function step(score, before) {
 /** `lessons` as they should stand; `places` (id → index) is how they stand, and settles ties. */
 export function wanted(lessons, places) {
   const last = lessons.length;
-  const rank = (lesson) => [need(lesson) ? 0 : 1, -(watched(lesson) ? lesson.step : 0), STATES[lesson.state] ?? 9,
+  const rank = (lesson) => [need(lesson) ? 0 : lesson.open + lesson.held > 0 ? 1 : 2, -(watched(lesson) ? lesson.step : 0), STATES[lesson.state] ?? 9,
     places.get(lesson.id) ?? last];
   const keys = new Map(lessons.map((lesson) => [lesson.id, rank(lesson)]));
   return [...lessons].sort((a, b) => compare(keys.get(a.id), keys.get(b.id)));

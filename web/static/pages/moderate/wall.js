@@ -16,7 +16,7 @@ const OPEN_STATES = ['live', 'paused', 'cut', 'waiting'];
 /** So long after the last movement or key the order stays as it is. */
 const HOLD_MS = 3000;
 /** Until a class is told of, it is not known to be screened. */
-const UNSEEN = { sight: null, hit: null, open: 0, held: 0 };
+const UNSEEN = { sight: null, hit: null, open: 0, urgent: 0, held: 0 };
 
 /** Emits `change`; `order` when tiles move. */
 export class Wall extends Emitter {

@@ -3,7 +3,7 @@ import { askAppeal } from '../../components/appeal.js';
 import { badge } from '../../components/badge.js';
 import { button } from '../../components/button.js';
 import { kindName, subject } from '../../components/category.js';
-import { el, setText } from '../../lib/dom.js';
+import { el } from '../../lib/dom.js';
 import * as format from '../../lib/format.js';
 import { t } from '../../lib/i18n.js';
 
@@ -68,8 +68,6 @@ export function findings(news, notes, count) {
   const objectButton = ({ id }) => button(t('appeal.open'), { kind: 'quiet', symbol: 'hand', testid: 'object', press: () => askAppeal(id) });
 
   news.on('change', render);
-  render();
-  setText(none, t('finding.none'));
   return { node };
 }
 
