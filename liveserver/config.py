@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from liveserver.core.challenge import CheckKind
+
 ENV_PREFIX = "LIVESERVER_"
 ENV_FILE = "LIVESERVER_CONFIG"
 TURN_TTL_MS = (60_000, 86_400_000)  # a credential that leaks is of no use on the next day
@@ -217,6 +219,15 @@ class RetentionConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ChallengesConfig:
+    """How learners are checked at random in lessons made from now on (core/challenge_rules.py)."""
+
+    kind: CheckKind = CheckKind.QUIZ
+    slot: Duration = Duration(900_000)
+    answer: Duration = Duration(60_000)
+
+
+@dataclass(frozen=True, slots=True)
 class ScreeningConfig:
     """What is looked at, by which policy, and how long what was found is kept."""
 
@@ -260,6 +271,7 @@ class Config:
     recorder: RecorderConfig = RecorderConfig()
     objects: ObjectsConfig = ObjectsConfig()
     retention: RetentionConfig = RetentionConfig()
+    challenges: ChallengesConfig = ChallengesConfig()
     screening: ScreeningConfig = ScreeningConfig()
     transcode: TranscodeConfig = TranscodeConfig()
     tokens: TokensConfig = TokensConfig()
@@ -281,6 +293,11 @@ class Config:
     def key_file(self) -> Path:
         """The key that signs tokens and links."""
         return self.data_dir / "keys" / "tokens.key"
+
+    @property
+    def checks_key_file(self) -> Path:
+        """What seals the seeds of random checks: 32 bytes, made at the first start."""
+        return self.data_dir / "keys" / "checks.key"
 
     @property
     def evidence_key_file(self) -> Path:
@@ -483,11 +500,14 @@ def _turn_urls(value: object) -> TurnUrls:
     return items
 
 
-def _level(value: object) -> LogLevel:
-    try:
-        return LogLevel(_string(value))
-    except ValueError:
-        raise ValueError(f"one of {', '.join(LogLevel)} is expected") from None
+def _one_of(options: type[StrEnum]) -> Callable[[object], StrEnum]:
+    def convert(value: object) -> StrEnum:
+        try:
+            return options(_string(value))
+        except ValueError:
+            raise ValueError(f"one of {', '.join(options)} is expected") from None
+
+    return convert
 
 
 _CONVERTERS: Mapping[str, Callable[[object], object]] = {
@@ -497,7 +517,8 @@ _CONVERTERS: Mapping[str, Callable[[object], object]] = {
     "Path": lambda value: Path(_string(value)),
     "Duration": lambda value: Duration.parse(_string(value)),
     "Size": lambda value: Size.parse(_string(value)),
-    "LogLevel": _level,
+    "LogLevel": _one_of(LogLevel),
+    "CheckKind": _one_of(CheckKind),
     "tuple[str, ...]": _addresses,
     "TurnUrls": _turn_urls,
     "Versions": _versions,
@@ -522,6 +543,10 @@ def _check(config: Config, names: Mapping[str, str]) -> None:
     _check_objects(config.objects)
     if re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", config.screening.policy) is None:
         raise ConfigError(f"{names.get('screening.policy', 'screening.policy')}: a policy's name is expected")
+    if config.challenges.slot.ms and not 600_000 <= config.challenges.slot.ms <= 7_200_000:
+        raise ConfigError("challenges.slot: 0s, or a duration from 10m to 2h is expected")
+    if not 10_000 <= config.challenges.answer.ms <= 300_000:
+        raise ConfigError("challenges.answer: a duration from 10s to 5m is expected")
     if not 86_400_000 <= config.screening.evidence_kept.ms <= 3_660 * 86_400_000:
         raise ConfigError("screening.evidence_kept: a duration from 1d to 3660d is expected")
     for key in ("http.host", "rtc.host", "control.host"):

@@ -79,6 +79,7 @@ class Event(StrEnum):
     POLICY_CHANGED = "policy.changed"
     LEXICON_CHANGED = "lexicon.changed"
     LEXICON_FAILED = "lexicon.failed"
+    CHECKS_UNREADABLE = "checks.unreadable"
     SCREENING_BLIND = "screening.blind"
     SCREENING_SEES = "screening.sees"
     SCREENING_ACTED = "screening.acted"

@@ -20,8 +20,10 @@ import uvloop
 from liveserver.addresses import own_addresses
 from liveserver.bucket import bucket_of
 from liveserver.bus import MemoryBus
+from liveserver.challenges import Challenges
 from liveserver.clock import Clock
 from liveserver.config import Config, ConfigError, RetentionConfig, load
+from liveserver.core.challenge_rules import CheckPolicy
 from liveserver.core.chat import SCREENING
 from liveserver.core.events import Level
 from liveserver.core.retention import Programme, Retention
@@ -147,6 +149,7 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
     stack.push_async_callback(transcodes.stop)
     metrics.watch("transcode", transcodes.numbers)
     screening = await _screening(config, store, guard, clock, metrics, stack)
+    challenges = await _challenges(config, store, clock)
     rooms = Rooms(
         store,
         bus,
@@ -155,6 +158,7 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
         recordings,
         clock,
         transcodes=transcodes,
+        challenges=challenges,
         screening=screening,
         max_lessons=config.rooms.max_lessons,
         max_viewers=config.rooms.max_viewers,
@@ -229,6 +233,14 @@ async def _recordings(
     recordings.start()
     stack.push_async_callback(recordings.stop)
     return recordings
+
+
+async def _challenges(config: Config, store: Store, clock: Clock) -> Challenges:
+    chosen = config.challenges
+    policy = CheckPolicy(chosen.kind, chosen.slot.ms, chosen.answer.ms)
+    challenges = Challenges(store, clock, load_or_create(config.checks_key_file), policy)
+    await challenges.start()
+    return challenges
 
 
 async def _screening(

@@ -14,15 +14,18 @@ from typing import Any
 from liveserver import shapes
 from liveserver.arrivals import Arrivals
 from liveserver.bus import Bus
+from liveserver.challenges import Challenges
 from liveserver.clock import Clock
 from liveserver.connections import Connection, PublisherEnd, ViewerEnd
 from liveserver.core import events, messages
+from liveserver.core.challenge import CheckKind
 from liveserver.core.chat import HELD_MAX, HISTORY, Held
 from liveserver.core.errors import PeerError
 from liveserver.core.events import LessonState, Level, LineState
 from liveserver.core.ledger import Fact
 from liveserver.core.messages import Json
 from liveserver.core.permissions import Permission, Role
+from liveserver.core.quiz import Question
 from liveserver.core.retention import Programme, programmes_text
 from liveserver.core.room import INCIDENTS_TOLD, RoomState
 from liveserver.core.screening import Sight
@@ -59,6 +62,7 @@ class Rooms:
         clock: Clock,
         *,
         transcodes: Transcodes | None = None,
+        challenges: Challenges | None = None,
         screening: Screening | None = None,
         max_lessons: int = 256,
         max_viewers: int = 1_000,
@@ -70,6 +74,7 @@ class Rooms:
         self._forwarder = forwarder
         self._recordings = recordings
         self._transcodes = transcodes
+        self._challenges = challenges
         self._screening = screening
         self._clock = clock
         self._max_lessons = max_lessons
@@ -279,6 +284,24 @@ class Rooms:
         if room is not None:
             room.tell(message, Permission.SEE_ROSTER)
 
+    # --- random checks ---
+
+    async def challenge(
+        self, lesson_id: str, claims: Claims, kind: CheckKind, person: str | None, question: Question | None
+    ) -> Json:
+        """Check one learner now, or all. Raises PeerError not_live (409), unknown_person (404)."""
+        if self._challenges is None:
+            raise PeerError("not_available", "this server has no challenges", status=404)
+        room = await self._room(lesson_id)
+        return await self._challenges.ask(room, kind, claims.person, person, question)
+
+    async def challenges(self, lesson_id: str, after: int, limit: int) -> Json:
+        """The checks of a lesson, in the order of issue."""
+        await self._stored(lesson_id)
+        if self._challenges is None:
+            return {"items": [], "next": None}
+        return await self._challenges.listed(lesson_id, after, limit)
+
     # --- moderation ---
 
     async def judge_line(
@@ -380,6 +403,8 @@ class Rooms:
         self._guard.open(lesson.id, row)
         state = self._restored_state(lesson, history)
         await self._reconcile(lesson, state)
+        if self._challenges is not None:
+            state.checks = await self._challenges.open(lesson)
         if self._screening is not None:
             await self._restore_moderation(lesson, state, self._screening)
         stage.hold(state.state is LessonState.PAUSED, self._clock.monotonic_ns())

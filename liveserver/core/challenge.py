@@ -156,6 +156,19 @@ class Challenges:
         """What is open for this person."""
         return self._open.get(person)
 
+    def asked(self, check_id: str) -> int:
+        """How many were given this check and have not closed it."""
+        return sum(check.id == check_id for check in self._open.values())
+
+    def resume(self, check: Check) -> None:
+        """Take up a check of before a restart, as it stood."""
+        self._issued[check.person] = max(self._issued[check.person], check.number)
+        if check.state.is_open:
+            self._open[check.person] = check
+        else:
+            self._open.pop(check.person, None)
+            self._last[check.person] = check
+
     def waiting(self) -> list[str]:
         """Who has not answered yet."""
         return [person for person, check in self._open.items() if check.state is CheckState.ISSUED]
@@ -213,10 +226,10 @@ class Challenges:
         state = CheckState.PASSED if passed else CheckState.FAILED
         return self._close(check, state, check.answered_at_ms or now_ms, "reviewed")
 
-    def excuse(self, person: str, detail: str, now_ms: int) -> Check | None:
+    def excuse(self, person: str, detail: str) -> Check | None:
         """The server could not deliver or judge it: as if it had not been issued (DOM section 9.4)."""
         check = self._open.get(person)
-        return self._close(check, CheckState.EXCUSED, now_ms, detail) if check is not None else None
+        return self._close(check, CheckState.EXCUSED, None, detail) if check is not None else None
 
     def overdue(self, now_ms: int) -> Iterator[Check]:
         """Close what nobody answered in time; hand photos that no model judged to a person."""
@@ -247,7 +260,7 @@ class Challenges:
             raise PeerError(code, f"the check is {last.state}", status=409)
         raise PeerError("unknown_challenge", "there is no such check for you", status=404)
 
-    def _close(self, check: Check, state: CheckState, at_ms: int, detail: str = "") -> Check:
+    def _close(self, check: Check, state: CheckState, at_ms: int | None, detail: str = "") -> Check:
         check.move(state)
         check.answered_at_ms, check.detail = at_ms, detail
         return self._over(check)

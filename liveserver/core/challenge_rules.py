@@ -15,9 +15,9 @@ from __future__ import annotations
 import hashlib
 import heapq
 import hmac
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from liveserver.core import quiz, schedule
 from liveserver.core.challenge import Cause, Challenges, Check, CheckKind, CheckState
@@ -64,7 +64,7 @@ class Checks:
     seed: bytes = b""
     policy: CheckPolicy = CheckPolicy()
     bank: Sequence[quiz.Question] = ()
-    consents: set[str] = field(default_factory=set)
+    consents: Collection[str] = ()
     book: Challenges = field(default_factory=Challenges)
     _due: list[tuple[int, str]] = field(default_factory=list)
     _next: dict[str, int] = field(default_factory=dict)
@@ -102,6 +102,36 @@ class Checks:
         """He has been asked; his next moment is a new one."""
         self._asked_ms[person] = now_ms
         self.arrived(person)
+
+    def replay(self, kind: str, data: Mapping[str, Any]) -> None:
+        """Take in a fact of before a restart, in the ledger's order."""
+        if kind == "challenge_issued":
+            for one in data["checks"]:
+                kind_of, cause = CheckKind(data["kind"]), Cause(data["cause"])
+                issued_ms, deadline_ms = data["issued_at_ms"], data["deadline_ms"]
+                check = Check(
+                    data["id"], one["number"], one["person"], kind_of, cause, issued_ms, deadline_ms, None
+                )
+                self.book.resume(check)
+                self._asked_ms[check.person] = check.issued_at_ms
+            return
+        known = self.book.of(data.get("person", ""))
+        if known is None or known.id != data["id"]:
+            return
+        if kind == "challenge_review":
+            known.state, known.detail = CheckState.REVIEW, data["detail"]
+        elif kind == "challenge_resolved":
+            known.state, known.answered_at_ms = CheckState(data["result"]), data["answered_at_ms"]
+            self.book.resume(known)
+
+    def interrupted(self) -> list[Append]:
+        """After `replay`: what nobody could answer because the server had ended is excused."""
+        facts = []
+        for person in self.book.waiting():
+            check = self.book.excuse(person, "interrupted")
+            if check is not None:
+                facts.append(_resolved(check))
+        return facts
 
     def question(self, person: str, now_ms: int) -> quiz.Question:
         """The next question for `person`: from the bank, its options in his own order, or a sum."""
@@ -230,11 +260,11 @@ def committed(state: RoomState) -> list[Effect]:
                                         "policy": asdict(checks.policy)})]  # fmt: skip
 
 
-def revealed(state: RoomState, now_ms: int) -> list[Effect]:
+def revealed(state: RoomState) -> list[Effect]:
     """The lesson is over: what is open is excused, and anybody may compute the moments again."""
     effects: list[Effect] = []
     for person in state.checks.book.waiting():
-        check = state.checks.book.excuse(person, "lesson_ended", now_ms)
+        check = state.checks.book.excuse(person, "lesson_ended")
         effects += _told(state, check) if check is not None else []
     if state.checks.seed:
         effects.append(Append("checks_revealed", {"seed": state.checks.seed.hex()}))
@@ -279,12 +309,14 @@ def _issued(state: RoomState, new: Sequence[Check], by: str) -> list[Effect]:
 def _told(state: RoomState, check: Check, by: str = "") -> list[Effect]:
     """The fact of a check that is over, and its result to the learner."""
     said = _say(state, check)
-    if check.state.is_open:
-        return said
+    return said if check.state.is_open else [_resolved(check, by), *said]
+
+
+def _resolved(check: Check, by: str = "") -> Append:
     fact = {"id": check.id, "person": check.person, "number": check.number, "kind": check.kind,
             "cause": check.cause, "issued_at_ms": check.issued_at_ms, "result": check.state,
             "answered_at_ms": check.answered_at_ms, "detail": check.detail}  # fmt: skip
-    return [Append("challenge_resolved", fact | ({"by": by} if by else {})), *said]
+    return Append("challenge_resolved", fact | ({"by": by} if by else {}))
 
 
 def _say(state: RoomState, check: Check) -> list[Effect]:

@@ -406,7 +406,7 @@ class RoomState:
         self.state = LessonState.ENDED
         self.ended_at_ms = now_ms
         self.publisher = None
-        checks = challenge_rules.revealed(self, now_ms)
+        checks = challenge_rules.revealed(self)
         leaving = list(self.members.values())
         told = self._lesson_message().message
         effects = checks + self._send_away(leaving, told, "ended", "lesson_ended")

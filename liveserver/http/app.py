@@ -10,7 +10,7 @@ from aiohttp.typedefs import Middleware
 
 from liveserver.core.errors import PeerError
 from liveserver.http import diagnostics, fields, health, openapi, pages, playback, wall, watch, whep, whip, ws
-from liveserver.http.api import ledger, lessons, recordings, setup, storage
+from liveserver.http.api import challenges, ledger, lessons, recordings, setup, storage
 from liveserver.http.auth import authorise
 from liveserver.http.connections import CONNECTIONS
 from liveserver.http.context import EDGE, Call, Edge, Services
@@ -22,7 +22,14 @@ from liveserver.http.routes import Next, Route
 
 def public_routes(*, test_hooks: bool) -> tuple[Route, ...]:
     """Every route of the public port."""
-    api = (*lessons.ROUTES, *recordings.ROUTES, *storage.ROUTES, *ledger.ROUTES, *setup.ROUTES)
+    api = (
+        *lessons.ROUTES,
+        *recordings.ROUTES,
+        *storage.ROUTES,
+        *ledger.ROUTES,
+        *setup.ROUTES,
+        *challenges.ROUTES,
+    )
     media = (*whip.ROUTES, *whep.ROUTES, *wall.ROUTES, *ws.ROUTES, *playback.ROUTES, *watch.ROUTES)
     known = (*api, *media, *health.ROUTES, *diagnostics.routes(test_hooks=test_hooks), *pages.routes())
     return (*known, openapi.route(known))

@@ -82,6 +82,17 @@ def several(most: int, length: int, options: type[StrEnum] | None = None, *, def
     return _field(check, {"type": "array", "items": item, "maxItems": most, "uniqueItems": True}, default)
 
 
+def record(read: Callable[[Mapping[str, Any]], Any], known: Mapping[str, object], *, default: Any) -> Any:
+    """A JSON object that `read` makes something of, or refuses with PeerError; `known` is its schema."""
+
+    def check(value: object) -> Any:
+        if not isinstance(value, dict):
+            raise ValueError("a JSON object is expected")
+        return read(value)
+
+    return _field(check, {"type": "object", **known}, default)
+
+
 def _field(check: Callable[[object], object], schema: dict[str, object], default: Any) -> Any:
     if default is not _REQUIRED and default is not None:
         schema = {**schema, "default": default}

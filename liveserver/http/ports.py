@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Sequence
 from typing import Any, Protocol
 
+from liveserver.core.challenge import CheckKind
 from liveserver.core.events import Level
 from liveserver.core.ledger import Entry, Fact
+from liveserver.core.quiz import Question
 from liveserver.core.retention import Programme
 from liveserver.tokens import Claims
 
@@ -100,6 +102,12 @@ class Rooms(Protocol):
     async def recordings(self, lesson_id: str | None, after: str | None, limit: int) -> Object: ...
 
     async def recording(self, recording_id: str) -> Object: ...
+
+    async def challenge(
+        self, lesson_id: str, claims: Claims, kind: CheckKind, person: str | None, question: Question | None
+    ) -> Object: ...
+
+    async def challenges(self, lesson_id: str, after: int, limit: int) -> Object: ...
 
     def debug(self) -> Object: ...
 

@@ -37,11 +37,29 @@ def _list(name: str) -> Schema:
     return _object({"items": {"type": "array", "items": _ref(name)}, "next": _or_null(_TEXT)})
 
 
+_CHECK_KIND: Schema = {"type": "string", "enum": ["quiz", "face"]}
 _MAP: Schema = {"type": "object", "additionalProperties": _TEXT}
 _OBJECT: Schema = {"type": "object"}
 _PROGRAMMES: Schema = {"type": "array", "items": {"type": "string", "enum": [str(p) for p in Programme]}}
 
 SCHEMAS: dict[str, Schema] = {
+    "ChallengeAsked": _object({"id": _TEXT, "kind": _CHECK_KIND, "asked": _COUNT, "deadline_at": _TIME}),
+    "Challenge": _object(
+        {
+            "id": _TEXT,
+            "person": _TEXT,
+            "number": _COUNT,
+            "kind": _CHECK_KIND,
+            "cause": {"type": "string", "enum": ["random", "asked"]},
+            "by": _TEXT,
+            "issued_at": _TIME,
+            "deadline_at": _TIME,
+            "answered_at": _or_null(_TIME),
+            "result": _or_null(_TEXT),
+            "detail": _TEXT,
+        }
+    ),
+    "ChallengeList": _list("Challenge"),
     "Problem": {
         **_object(
             {"type": _TEXT, "title": _TEXT, "status": {"type": "integer"}, "detail": _TEXT, "code": _TEXT}

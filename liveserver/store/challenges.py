@@ -116,6 +116,14 @@ class Challenges:
         done = await self._access.write(lambda w: w.execute(statement.values(withdrawn_at_ms=at_ms)))
         return bool(done.rowcount)
 
+    async def consenting(self, purpose: str) -> set[str]:
+        """Everybody who agrees to `purpose` now."""
+        storable(purpose)
+        c = CONSENTS.c
+        query = sa.select(c.person).where(c.purpose == purpose, c.withdrawn_at_ms.is_(None)).distinct()
+        async with self._access.reading() as connection:
+            return set((await connection.execute(query)).scalars())
+
     async def consents(self, person: str) -> dict[str, int]:
         """What `person` agrees to now: purpose → when it was given."""
         storable(person)

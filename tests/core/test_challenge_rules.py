@@ -229,7 +229,7 @@ class TestAnswer:
 class TestPhoto:
     def lesson(self) -> Lesson:
         lesson = Lesson(CheckKind.FACE).start("p")
-        lesson.state.checks.consents.add("p")
+        lesson.state.checks.consents = {"p"}
         lesson.apply(ask(kind=CheckKind.FACE))
         return lesson
 
