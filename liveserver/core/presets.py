@@ -118,7 +118,7 @@ class Frozen:
     clauses: Mapping[Reason, str]
 
     def as_json(self) -> dict[str, Any]:
-        """The `policy` fact of the ledger: whole numbers and texts."""
+        """The `hours_policy` fact of the ledger: whole numbers and texts."""
         return {
             "preset": self.preset,
             "policy": facts.policy_json(self.policy),

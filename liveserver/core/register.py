@@ -168,7 +168,7 @@ class Register:
 
 
 _RULES: Mapping[str, Callable[[Register, int, Data], None]] = {
-    "policy": Register._policy,
+    "hours_policy": Register._policy,
     "start": Register._start,
     "end": Register._end,
     "interrupted": Register._interrupted,

@@ -98,7 +98,7 @@ class RoomState:
     incidents: dict[str, Json] = field(default_factory=dict)
     """The newest, by id."""
     screening: Json = field(default_factory=lambda: {"delay_ms": 0, "held_back": False})
-    policy: Frozen = field(default_factory=lambda: frozen("default"))
+    hours_policy: Frozen = field(default_factory=lambda: frozen("default"))
     _learners: dict[str, dict[str, None]] = field(default_factory=dict)  # person → connections
     changes: list[Json] = field(default_factory=list)
     """Of who is here and how, since the last presence tick."""
@@ -318,7 +318,8 @@ class RoomState:
             self.state = LessonState.LIVE
             if self.started_at_ms is None:
                 self.started_at_ms = now_ms
-                effects += [Append("policy", self.policy.as_json()), *challenge_rules.committed(self)]
+                effects += [Append("hours_policy", self.hours_policy.as_json())]
+                effects += challenge_rules.committed(self)
                 effects.append(Append("start", {"person": event.person}))
             effects.append(self._keep())
         effects += [Record(True), Broadcast({"type": "sources"} | self.sources.as_json())]

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from liveserver.core.ledger import Entry, Fact
 from liveserver.store.model import (
+    Adjustment,
     Appeal,
+    Attended,
     Case,
     ChatLine,
+    DayHours,
     Decided,
     Incident,
     Lesson,
     Muted,
     Recording,
+    Settlement,
     StoredObject,
     StoreError,
     Tally,
@@ -21,9 +25,12 @@ from liveserver.store.store import Store, open_store
 from liveserver.store.verify import Fault, Verification, verify_ledger
 
 __all__ = [
+    "Adjustment",
     "Appeal",
+    "Attended",
     "Case",
     "ChatLine",
+    "DayHours",
     "Decided",
     "Entry",
     "Fact",
@@ -32,6 +39,7 @@ __all__ = [
     "Lesson",
     "Muted",
     "Recording",
+    "Settlement",
     "Store",
     "StoreError",
     "StoredObject",

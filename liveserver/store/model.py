@@ -29,6 +29,12 @@ class Lesson:
     policy: str = ""
     """The name of the policy it is screened by, with its version; empty in lessons older than policies."""
     policy_version: int = 0
+    preset: str = "default"
+    """`core.presets.Name`: where its policy of lesson hours comes from."""
+    planned_s: int | None = None
+    """Planned teaching time; None where nothing was planned."""
+    course: str = ""
+    """The course it belongs to; lessons without one are told apart by their title."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,3 +212,70 @@ class Version:
     entries: int
     at_ms: int
     by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attended:
+    """One learner's part of a settled lesson, as its newest revision has it.
+
+    `result`: `core.attendance.Record.as_json`, canonical. `days`: credited seconds by day in China, counted
+    from 1970-01-01.
+    """
+
+    lesson: str
+    person: str
+    revision: int
+    course: str
+    started_at_ms: int
+    session_s: int
+    credited_s: int
+    result: str
+    days: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """One revision of a lesson's attendance: reckoned from the first `ledger_size` entries of the ledger.
+
+    `result_sha256`: `core.attendance.digest`. `reason`: why there is this revision.
+    """
+
+    lesson: str
+    revision: int
+    at_ms: int
+    ledger_size: int
+    result_sha256: str
+    people: int
+    credited_s: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustment:
+    """A change of one learner's hours, asked for by one person and decided by another.
+
+    `state`: requested, approved or refused.
+    """
+
+    id: str
+    lesson: str
+    person: str
+    delta_s: int
+    reason: str
+    state: str
+    requested_by: str
+    requested_at_ms: int
+    decided_by: str = ""
+    decided_at_ms: int | None = None
+    decision: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DayHours:
+    """What one learner was credited in one lesson on one day in China."""
+
+    person: str
+    lesson: str
+    course: str
+    day: int
+    credited_s: int

@@ -21,6 +21,7 @@ from liveserver.core import merkle
 from liveserver.core.errors import PeerError
 from liveserver.core.ledger import Entry, Fact, canonical_json, storable
 from liveserver.store import database, ledger
+from liveserver.store.attended import AttendanceBook
 from liveserver.store.challenges import Challenges
 from liveserver.store.incidents import Incidents
 from liveserver.store.kept import Kept
@@ -80,6 +81,9 @@ class Store:
         """Seeds and questions of random checks, and consents."""
         self.rules = Rules(self)
         """Policies and lists of words, each with all its versions."""
+
+        self.attendance = AttendanceBook(self)
+        """Who came to settled lessons, and what that was worth."""
 
     async def close(self) -> None:
         """Commit what was handed in, then let go of the database."""

@@ -31,7 +31,7 @@ class Told:
         self.facts: list[tuple[str, int, dict[str, Any]]] = []
         policy = frozen("default", 45 * MIN if planned else None)
         self.fact("publish", 0, connection="pub", person="teacher", tracks=["audio"])
-        self.fact("policy", 0, **policy.as_json())
+        self.fact("hours_policy", 0, **policy.as_json())
         self.fact("start", 0, person="teacher")
 
     def fact(self, kind: str, second: float, /, **data: Any) -> Told:

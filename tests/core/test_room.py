@@ -143,7 +143,7 @@ class TestPublishing:
     def test_the_first_publisher_starts_the_lesson_and_its_recording(self):
         state = lesson()
         effects = state.apply(Published("pub", "teacher", "Ms Li", ("audio", "camera")), NOW)
-        assert facts(effects) == ["publish", "policy", "start"]
+        assert facts(effects) == ["publish", "hours_policy", "start"]
         assert Record(True) in effects
         assert Keep(LessonState.LIVE, NOW, None, "Ms Li") in effects
 

@@ -1,0 +1,219 @@
+"""Settled attendance: names, results by learner and day, revisions, adjustments."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import asdict
+from functools import partial
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from liveserver.core.ledger import storable
+from liveserver.store.lists import lesson_of
+from liveserver.store.model import Adjustment, Attended, DayHours, Lesson, Settlement
+from liveserver.store.tables import (
+    ADJUSTMENTS,
+    ATTENDANCE,
+    ATTENDANCE_DAYS,
+    ATTENDEES,
+    LESSONS,
+    SETTLEMENTS,
+)
+
+ROWS_AT_ONCE = 500
+"""Rows of one transaction: a class of ten thousand is settled without holding up those who write facts."""
+
+
+class _Access(Protocol):
+    """The store's two ways to its database."""
+
+    def reading(self) -> AbstractAsyncContextManager[AsyncConnection]: ...
+
+    def write(self, work: Callable[[AsyncConnection], Awaitable[Any]]) -> Awaitable[Any]: ...
+
+    def insert(self, table: sa.Table) -> Any: ...
+
+
+class AttendanceBook:
+    """Part of the store; raises as it does."""
+
+    def __init__(self, access: _Access):
+        self._access = access
+
+    # Names
+
+    async def note_names(self, lesson: str, names: Mapping[str, str]) -> None:
+        """Whom the ids of a lesson's learners mean; the newest name counts."""
+        rows = [
+            {"lesson": storable(lesson), "person": storable(person), "name": storable(name)}
+            for person, name in names.items()
+        ]
+        insert = self._access.insert(ATTENDEES)
+        upsert = insert.on_conflict_do_update(
+            index_elements=["lesson", "person"], set_={"name": insert.excluded.name}
+        )
+        for part in _parts(rows):
+            await self._access.write(partial(_execute, statement=upsert, rows=part))
+
+    async def names(self, lesson: str) -> dict[str, str]:
+        """By person."""
+        query = sa.select(ATTENDEES.c.person, ATTENDEES.c.name).where(ATTENDEES.c.lesson == storable(lesson))
+        async with self._access.reading() as connection:
+            return {row.person: row.name for row in await connection.execute(query)}
+
+    # Results
+
+    async def save(self, settlement: Settlement, rows: Sequence[Attended]) -> None:
+        """A new revision: its rows take the place of the last one's, then it counts as settled."""
+        for part in _parts(rows):
+            await self._access.write(partial(self._save_part, rows=part))
+        settled = sa.insert(SETTLEMENTS).values(asdict(settlement))
+        await self._access.write(lambda connection: connection.execute(settled))
+
+    async def _save_part(self, connection: AsyncConnection, rows: Sequence[Attended]) -> None:
+        insert = self._access.insert(ATTENDANCE)
+        keys = ("lesson", "person")
+        changed = {c.name: insert.excluded[c.name] for c in ATTENDANCE.c if c.name not in keys}
+        upsert = insert.on_conflict_do_update(index_elements=keys, set_=changed)
+        await connection.execute(upsert, [_row(row) for row in rows])
+        c = ATTENDANCE_DAYS.c
+        old = c.lesson == rows[0].lesson, c.person.in_([row.person for row in rows])
+        await connection.execute(sa.delete(ATTENDANCE_DAYS).where(*old))
+        days = [
+            {"lesson": row.lesson, "person": row.person, "day": day, "course": row.course,
+             "credited_s": seconds}
+            for row in rows
+            for day, seconds in row.days.items()
+        ]  # fmt: skip
+        if days:
+            await connection.execute(sa.insert(ATTENDANCE_DAYS), days)
+
+    async def settlements(self, lesson: str) -> list[Settlement]:
+        """Every revision, the first first."""
+        query = sa.select(SETTLEMENTS).where(SETTLEMENTS.c.lesson == storable(lesson))
+        async with self._access.reading() as connection:
+            rows = (await connection.execute(query.order_by(SETTLEMENTS.c.revision))).mappings()
+            return [Settlement(**row) for row in rows]
+
+    async def rows(self, lesson: str, after: str = "", limit: int | None = None) -> list[Attended]:
+        """A settled lesson's, by person; without their days."""
+        query = (
+            sa.select(ATTENDANCE)
+            .where(ATTENDANCE.c.lesson == storable(lesson), ATTENDANCE.c.person > storable(after))
+            .order_by(ATTENDANCE.c.person)
+            .limit(limit)
+        )
+        return await self._rows(query)
+
+    async def of_person(
+        self, person: str, *, from_ms: int = 0, until_ms: int | None = None, limit: int = 1000
+    ) -> list[Attended]:
+        """One person's settled lessons that began in a period, the newest first; without their days."""
+        c = ATTENDANCE.c
+        query = sa.select(ATTENDANCE).where(c.person == storable(person), c.started_at_ms >= from_ms)
+        if until_ms is not None:
+            query = query.where(c.started_at_ms < until_ms)
+        return await self._rows(query.order_by(c.started_at_ms.desc(), c.lesson).limit(limit))
+
+    async def elsewhere(
+        self, lesson: str, people: Iterable[str], from_ms: int, until_ms: int
+    ) -> list[Attended]:
+        """What these people attended in other lessons that began in a period; without their days."""
+        c = ATTENDANCE.c
+        found: list[Attended] = []
+        for part in _parts(sorted(people)):
+            query = sa.select(ATTENDANCE).where(
+                c.person.in_(part), c.lesson != lesson, c.started_at_ms >= from_ms, c.started_at_ms < until_ms
+            )
+            found += await self._rows(query)
+        return found
+
+    async def days(
+        self, *, person: str | None = None, course: str | None = None, from_day: int, until_day: int
+    ) -> list[DayHours]:
+        """What was credited on the days of a period, `until_day` not included."""
+        c = ATTENDANCE_DAYS.c
+        query = sa.select(c.person, c.lesson, c.course, c.day, c.credited_s)
+        query = query.where(c.day >= from_day, c.day < until_day)
+        if person is not None:
+            query = query.where(c.person == storable(person))
+        if course is not None:
+            query = query.where(c.course == storable(course))
+        async with self._access.reading() as connection:
+            rows = (await connection.execute(query.order_by(c.day, c.lesson, c.person))).mappings()
+            return [DayHours(**row) for row in rows]
+
+    async def of_course(self, course: str, limit: int = 100_000) -> list[Attended]:
+        """Every learner's settled lessons of a course, the oldest first; without their days."""
+        c = ATTENDANCE.c
+        query = sa.select(ATTENDANCE).where(c.course == storable(course))
+        return await self._rows(query.order_by(c.started_at_ms, c.lesson, c.person).limit(limit))
+
+    async def unsettled(self, before_ms: int, limit: int = 100) -> list[Lesson]:
+        """Lessons that were held and ended before, and have no revision yet."""
+        c = LESSONS.c
+        settled = sa.select(SETTLEMENTS.c.lesson)
+        query = (
+            sa.select(LESSONS)
+            .where(c.state == "ended", c.started_at_ms.is_not(None), c.ended_at_ms < before_ms)
+            .where(c.id.not_in(settled))
+            .order_by(c.ended_at_ms)
+            .limit(limit)
+        )
+        async with self._access.reading() as connection:
+            return [lesson_of(row) for row in (await connection.execute(query)).mappings()]
+
+    # Adjustments
+
+    async def request(self, adjustment: Adjustment) -> None:
+        for text in (adjustment.lesson, adjustment.person, adjustment.reason, adjustment.requested_by):
+            storable(text)
+        insert = sa.insert(ADJUSTMENTS).values(asdict(adjustment))
+        await self._access.write(lambda connection: connection.execute(insert))
+
+    async def decide(self, adjustment: str, state: str, by: str, at_ms: int, words: str) -> bool:
+        """Approve or refuse what is requested; False when it is decided already."""
+        c = ADJUSTMENTS.c
+        change = sa.update(ADJUSTMENTS).where(c.id == storable(adjustment), c.state == "requested")
+        change = change.values(
+            state=state, decided_by=storable(by), decided_at_ms=at_ms, decision=storable(words)
+        )
+
+        async def work(connection: AsyncConnection) -> bool:
+            return bool((await connection.execute(change)).rowcount)
+
+        done: bool = await self._access.write(work)
+        return done
+
+    async def adjustment(self, adjustment: str) -> Adjustment | None:
+        query = sa.select(ADJUSTMENTS).where(ADJUSTMENTS.c.id == storable(adjustment))
+        async with self._access.reading() as connection:
+            row = (await connection.execute(query)).mappings().first()
+        return Adjustment(**row) if row else None
+
+    async def adjustments(self, lesson: str) -> list[Adjustment]:
+        """One lesson's, in the order they were asked for; at most 1,000."""
+        c = ADJUSTMENTS.c
+        query = sa.select(ADJUSTMENTS).where(c.lesson == storable(lesson))
+        query = query.order_by(c.requested_at_ms, c.id).limit(1000)
+        async with self._access.reading() as connection:
+            return [Adjustment(**row) for row in (await connection.execute(query)).mappings()]
+
+    async def _rows(self, query: sa.Select[Any]) -> list[Attended]:
+        async with self._access.reading() as connection:
+            return [Attended(**row, days={}) for row in (await connection.execute(query)).mappings()]
+
+
+async def _execute(connection: AsyncConnection, statement: Any, rows: Sequence[Any]) -> None:
+    await connection.execute(statement, rows)
+
+
+def _row(attended: Attended) -> dict[str, Any]:
+    return {column.name: getattr(attended, column.name) for column in ATTENDANCE.c}
+
+
+def _parts(items: Sequence[Any]) -> Iterable[list[Any]]:
+    return [list(items[start : start + ROWS_AT_ONCE]) for start in range(0, len(items), ROWS_AT_ONCE)]
