@@ -228,6 +228,14 @@ class ChallengesConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class HoursConfig:
+    """How often learners are told what they were credited, and how long after its end a lesson is settled."""
+
+    tell_every: Duration = Duration(30_000)
+    settle_after: Duration = Duration(120_000)
+
+
+@dataclass(frozen=True, slots=True)
 class ScreeningConfig:
     """What is looked at, by which policy, and how long what was found is kept."""
 
@@ -272,6 +280,7 @@ class Config:
     objects: ObjectsConfig = ObjectsConfig()
     retention: RetentionConfig = RetentionConfig()
     challenges: ChallengesConfig = ChallengesConfig()
+    hours: HoursConfig = HoursConfig()
     screening: ScreeningConfig = ScreeningConfig()
     transcode: TranscodeConfig = TranscodeConfig()
     tokens: TokensConfig = TokensConfig()

@@ -131,7 +131,7 @@ class ViewerEnd:
         self._say(messages.notice_message(code))
 
     def receiving(self, on: bool, ago_ns: int) -> None:
-        at_ms = self._clock.wall_ms() - ago_ns // 1_000_000
+        at_ms = self._room.now_ms() - ago_ns // 1_000_000
         self._room.post(events.Receiving(self._connection.id, on, at_ms))
 
     def closed(self, reason: str) -> None:
@@ -180,7 +180,7 @@ class PublisherEnd:
         """Never told of a publisher."""
 
     def receiving(self, on: bool, ago_ns: int) -> None:
-        self._room.post(events.Receiving(self.id, on, self._clock.wall_ms() - ago_ns // 1_000_000))
+        self._room.post(events.Receiving(self.id, on, self._room.now_ms() - ago_ns // 1_000_000))
 
     def closed(self, reason: str) -> None:
         self._room.forget(self.id)
@@ -188,5 +188,5 @@ class PublisherEnd:
             self._room.post(events.Unpublished(self.id, reason))
             return
         silent_ms = self.publisher.silent_ns(self._clock.monotonic_ns()) // 1_000_000
-        heard_ms = self._clock.wall_ms() - silent_ms if silent_ms > _SILENT_MS else None
+        heard_ms = self._room.now_ms() - silent_ms if silent_ms > _SILENT_MS else None
         self._room.post(events.Unpublished(self.id, reason, self.publisher.id, heard_ms))

@@ -18,6 +18,7 @@ from typing import Any
 import uvloop
 
 from liveserver.addresses import own_addresses
+from liveserver.attendance import Attendance
 from liveserver.bucket import bucket_of
 from liveserver.bus import MemoryBus
 from liveserver.challenges import Challenges
@@ -29,6 +30,7 @@ from liveserver.core.events import Level
 from liveserver.core.retention import Programme, Retention
 from liveserver.evidence import Evidence
 from liveserver.guard import Guard
+from liveserver.hours import Hours
 from liveserver.http.app import public_app
 from liveserver.http.context import Edge, Services
 from liveserver.http.control import control_app
@@ -163,10 +165,12 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
         max_lessons=config.rooms.max_lessons,
         max_viewers=config.rooms.max_viewers,
         max_joining=config.rooms.max_joining,
+        tell_every_s=max(1, int(config.hours.tell_every.s)),
     )
     await rooms.start()
     stack.push_async_callback(rooms.stop)
     metrics.watch("rooms", rooms.numbers)
+    hours = _hours(config, store, clock, rooms, metrics, stack)
     wall = Wall(rooms.on_wall, clock)
     wall.start()
     stack.push_async_callback(wall.stop)
@@ -183,8 +187,9 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
         }
 
     services = Services(
-        config, tokens, metrics, clock, rooms, store, wall, control.listener.url, checks, turn, keeper
-    )
+        config, tokens, metrics, clock, rooms, store, wall, control.listener.url, checks, turn,
+        hours, keeper,
+    )  # fmt: skip
     http = config.http
     public = await listen(public_app(services), http.host, http.port, http, metrics)
     stack.push_async_callback(public.close)
@@ -196,6 +201,17 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
         control.listener.url,
         empty,
     )
+
+
+def _hours(
+    config: Config, store: Store, clock: Clock, rooms: Rooms, metrics: Metrics, stack: AsyncExitStack
+) -> Hours:
+    """Attendance of what goes on in the rooms, settled after each lesson."""
+    attendance = Attendance(store, clock, rooms.register, config.hours.settle_after.s)
+    attendance.start()
+    stack.push_async_callback(attendance.stop)
+    metrics.watch("hours", attendance.numbers)
+    return Hours(store, attendance, clock)
 
 
 class _ControlPort:

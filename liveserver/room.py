@@ -12,12 +12,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
+from liveserver.attending import Attending
 from liveserver.clock import Clock
 from liveserver.core import events
 from liveserver.core.errors import PeerError
 from liveserver.core.ledger import Fact
 from liveserver.core.messages import Json, dumps
-from liveserver.core.permissions import Permission, allows
+from liveserver.core.permissions import Permission, Role, allows
 from liveserver.core.room import RoomState
 from liveserver.core.screening import Verdict
 from liveserver.log import Event, get_logger
@@ -31,6 +32,7 @@ MAX_WAITING = 20_000  # events; a class of 10,000 may join at once
 _BATCH = 512
 _FACTS_AT_ONCE = 500  # the store takes no more than 1,000
 _LAST_WORDS_S = 2.0  # for the facts that wait when a room stops
+_STEP_MS = 1000  # the wall clock may drift from the monotonic one by so much
 _SLICE_S = 0.005  # for one message to many, before others are let in
 _URGENT = (events.CutMade, events.Restored, events.IncidentSeen)
 _BREATH_S = 0.05  # between commits of what nobody waits for: a class that joins at once shares a few
@@ -62,13 +64,17 @@ class Room:
         recordings: Recordings,
         clock: Clock,
         screening: Screening | None = None,
+        attending: Attending | None = None,
     ):
         self.state = state
         self.stage = stage
+        self.attending = attending if attending is not None else Attending(state.lesson)
         self.dropped_events = 0
         self._store = store
         self._recordings = recordings
         self._clock = clock
+        self._epoch_ms = clock.wall_ms() - clock.monotonic_ns() // 1_000_000
+        self._step_ms = 0  # what the wall clock jumped since, as far as the ledger was told
         self._screening = screening
         self._carriers: dict[str, Carrier] = {}
         self._greeted: set[str] = set()  # who has had `joined`; no broadcast comes before it
@@ -81,6 +87,10 @@ class Room:
         self._hurry = asyncio.Event()  # somebody waits, or a cut
         self._log = get_logger(lesson=state.lesson)
         self._task = asyncio.create_task(self._run(), name=f"room {state.lesson}")
+
+    def now_ms(self) -> int:
+        """The lesson's time: the wall clock's when the room was opened, going on without its jumps."""
+        return self._epoch_ms + self._clock.monotonic_ns() // 1_000_000
 
     def post(self, event: events.Event) -> None:
         """Something happened; nobody waits for what follows."""
@@ -186,9 +196,10 @@ class Room:
         self._hurry.clear()
 
     async def _handle(self, batch: list[_Waiting]) -> None:
-        now_ms = self._clock.wall_ms()
-        facts: list[Fact] = []
+        now_ms = self.now_ms()
+        facts = self._clock_steps(now_ms)
         chat: list[ChatLine] = []
+        came: dict[str, str] = {}
         work: list[tuple[Sequence[events.Effect], asyncio.Future[None] | None]] = []
         for event, future in batch:
             try:
@@ -196,6 +207,8 @@ class Room:
             except PeerError as error:
                 self._refuse(event, future, error)
                 continue
+            if isinstance(event, events.Joined) and event.member.role is Role.LEARNER:
+                came[event.member.person] = event.member.name
             for effect in effects:
                 if isinstance(effect, events.Append):
                     self._note(effect, now_ms, facts, chat)
@@ -206,11 +219,13 @@ class Room:
                 await self._carry_out([effect for effect in rest if not isinstance(effect, events.Keep)])
                 rest = [effect for effect in rest if isinstance(effect, events.Keep)]
             work.append((rest, future))
-        await self._commit(facts, chat)
+        await asyncio.gather(self._commit(facts, chat), self._note_names(came))
         for following, future in work:
             await self._carry_out(following)
             if future is not None and not future.done():
                 future.set_result(None)
+        if any(isinstance(event, events.Tick) for event, _ in batch):
+            await self._tell_credit(now_ms)
 
     def _refuse(self, event: events.Event, future: asyncio.Future[None] | None, error: PeerError) -> None:
         if future is not None and not future.done():
@@ -241,6 +256,37 @@ class Room:
             ids = {fact.data.get("id") for fact in part if fact.type == "chat"}
             lines = [line for line in chat if line.id in ids]
             await self._until_stored(partial(self._store.append, part, lines))
+            for fact in part:
+                self.attending.take(fact)
+
+    async def _note_names(self, came: dict[str, str]) -> None:
+        """Names stand beside the ledger, where they can be erased."""
+        news = self.attending.names(came)
+        if news:
+            await self._until_stored(partial(self._store.attendance.note_names, self.state.lesson, news))
+            self.attending.noted(news)
+
+    def _clock_steps(self, now_ms: int) -> list[Fact]:
+        """The wall clock jumped: the ledger is told, lengths go on as before (DOMAIN 9.8)."""
+        step_ms = self._clock.wall_ms() - now_ms
+        if abs(step_ms - self._step_ms) <= _STEP_MS:
+            return []
+        self._step_ms = step_ms
+        self._log.warning(Event.CLOCK_STEP, ms=step_ms)
+        return [Fact("clock_step", self.state.lesson, now_ms, {"ms": step_ms})]
+
+    async def _tell_credit(self, now_ms: int) -> None:
+        """Whose turn it is learns what the lesson is worth so far, in slices of the loop's time."""
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        learners = self.state.learners
+        for person, message in self.attending.tell(learners, now_ms):
+            for connection in learners.get(person, ()):
+                if connection in self._greeted:
+                    self.send(connection, message)
+            if loop.time() - began_s > _SLICE_S:
+                await asyncio.sleep(0)
+                began_s = loop.time()
 
     async def _until_stored(self, write: Callable[[], Awaitable[T]]) -> T:
         """`write`, again and again while the database is away."""

@@ -13,6 +13,8 @@ from typing import Any
 
 from liveserver import shapes
 from liveserver.arrivals import Arrivals
+from liveserver.attendance import read_register
+from liveserver.attending import EVERY_S, Attending
 from liveserver.bus import Bus
 from liveserver.challenges import Challenges
 from liveserver.clock import Clock
@@ -25,7 +27,9 @@ from liveserver.core.events import LessonState, Level, LineState
 from liveserver.core.ledger import Fact
 from liveserver.core.messages import Json
 from liveserver.core.permissions import Permission, Role
+from liveserver.core.presets import frozen
 from liveserver.core.quiz import Question
+from liveserver.core.register import Register
 from liveserver.core.retention import Programme, programmes_text
 from liveserver.core.room import INCIDENTS_TOLD, RoomState
 from liveserver.core.screening import Sight
@@ -67,6 +71,7 @@ class Rooms:
         max_lessons: int = 256,
         max_viewers: int = 1_000,
         max_joining: int = 500,
+        tell_every_s: int = EVERY_S,
     ):
         self._store = store
         self._bus = bus
@@ -79,6 +84,7 @@ class Rooms:
         self._clock = clock
         self._max_lessons = max_lessons
         self._max_viewers = max_viewers
+        self._tell_every_s = tell_every_s
         self._rooms: dict[str, Room] = {}
         self._opening: dict[str, asyncio.Task[Room]] = {}
         self._free_rows = list(range(forwarder.flags.rooms - 1, -1, -1))
@@ -131,9 +137,18 @@ class Rooms:
     # --- lessons ---
 
     async def create_lesson(
-        self, title: str, by: Claims, programmes: frozenset[Programme] = frozenset()
+        self,
+        title: str,
+        by: Claims,
+        programmes: frozenset[Programme] = frozenset(),
+        *,
+        preset: str = "default",
+        planned_s: int | None = None,
+        course: str = "",
     ) -> Lesson:
         """A new lesson in state waiting; a fact in the ledger before it is returned.
+
+        `preset`: `core.presets.Name`. `planned_s`: teaching time that counts at most.
 
         Raises PeerError `text_refused` (422) for a title that screening refuses.
         """
@@ -153,11 +168,14 @@ class Rooms:
             programmes=taught_under,
             policy=policy.name if policy else "",
             policy_version=policy.version if policy else 0,
+            preset=preset,
+            planned_s=planned_s,
+            course=course,
         )
         await self._store.create_lesson(lesson)
-        await self._store.append(
-            [Fact("create", name, now_ms, {"by": by.person, "title": title, "programmes": taught_under})]
-        )
+        said = {"by": by.person, "title": title, "programmes": taught_under, "preset": preset,
+                "planned_s": planned_s, "course": course}  # fmt: skip
+        await self._store.append([Fact("create", name, now_ms, said)])
         self._guard.know(name)
         _log.info(Event.LESSON_CREATED, lesson=name)
         return lesson
@@ -325,6 +343,11 @@ class Rooms:
             "name": "", "reason": reason, "at_ms": self._clock.wall_ms()}  # fmt: skip
         return {"person": person, "active": on} | stands
 
+    def register(self, lesson_id: str) -> tuple[Register, int] | None:
+        """What an open room knows of attendance, for reading, and its time; None where none is open."""
+        room = self._rooms.get(lesson_id)
+        return (room.attending.register, room.now_ms()) if room is not None else None
+
     # --- for operators ---
 
     def debug(self) -> Json:
@@ -408,10 +431,21 @@ class Rooms:
         if self._screening is not None:
             await self._restore_moderation(lesson, state, self._screening)
         stage.hold(state.state is LessonState.PAUSED, self._clock.monotonic_ns())
-        room = Room(state, stage, self._store, self._recordings, self._clock, self._screening)
+        attending = await self._attending(lesson, state)
+        room = Room(state, stage, self._store, self._recordings, self._clock, self._screening, attending)
         self._forwarder.stages.add(stage)
         self._rooms[lesson.id] = room
         return room
+
+    async def _attending(self, lesson: Lesson, state: RoomState) -> Attending:
+        """The register as the ledger has it. What a crash left open ends with the last fact before it."""
+        state.hours_policy = frozen(lesson.preset, lesson.planned_s and lesson.planned_s * 1000)
+        register = await read_register(self._store, lesson.id)
+        if register.is_open:
+            late = Fact("interrupted", lesson.id, self._clock.wall_ms(), {"until_ms": register.last_ms})
+            await self._store.append([late])
+            register.take(late.type, late.at_ms, late.data)
+        return Attending(lesson.id, register, self._tell_every_s)
 
     async def _restore_moderation(self, lesson: Lesson, state: RoomState, screening: Screening) -> None:
         """Lines that wait, who is muted, the newest incidents, and what the lesson is screened by."""

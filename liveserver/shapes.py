@@ -34,6 +34,9 @@ def lesson(stored: Lesson, state: RoomState, *, is_cut: bool) -> Json:
         "started_at": time(state.started_at_ms),
         "ended_at": time(state.ended_at_ms),
         "programmes": [name for name in stored.programmes.split(",") if name],
+        "preset": stored.preset,
+        "planned_s": stored.planned_s,
+        "course": stored.course,
         "cut": {"level": cut.level, "reason": cut.reason, "at": time(cut.at_ms), "by": cut.by}
         if cut
         else None,

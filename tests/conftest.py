@@ -52,7 +52,12 @@ def network() -> str:
 @pytest.fixture(scope="session")
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One demo server for every test that does not harm it; it must end in good order."""
-    server = Server(tmp_path_factory.mktemp("server"), LIVESERVER_TEST_HOOKS="true")
+    server = Server(
+        tmp_path_factory.mktemp("server"),
+        LIVESERVER_TEST_HOOKS="true",
+        LIVESERVER_HOURS_SETTLE_AFTER="1s",
+        LIVESERVER_HOURS_TELL_EVERY="2s",
+    )
     server.start()
     yield server
     code = server.stop()

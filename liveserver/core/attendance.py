@@ -16,9 +16,11 @@ from liveserver.core.earning import Reason
 from liveserver.core.hours import Facts, Hours, Other, credit, shown
 from liveserver.core.ledger import canonical_json
 from liveserver.core.presence import READING_GAP_MS
+from liveserver.core.presets import Frozen
 from liveserver.core.register import Frame, Register
 from liveserver.core.spans import Spans, bridged, intersect, length, union
 
+VOIDS_TOLD = 20
 _MISSED = (CheckResult.FAILED, CheckResult.TIMEOUT)
 
 
@@ -47,8 +49,13 @@ class Record:
     def lesson_hours(self) -> str:
         return shown(self.credited_s)
 
+    @property
+    def text(self) -> str:
+        """What is hashed and stored: canonical JSON (RFC 8785)."""
+        return canonical_json(self.as_json())
+
     def as_json(self) -> dict[str, Any]:
-        """Whole numbers, texts and lists: what is hashed, stored and shown."""
+        """Whole numbers, texts and lists."""
         return {
             "person": self.person,
             "first_online_ms": self.first_online_ms,
@@ -64,6 +71,49 @@ class Record:
             "void": [list(void) for void in self.hours.voids],
             "days": dict(self.hours.days),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """The lesson itself: what everybody's hours were reckoned from."""
+
+    policy: Frozen
+    started_ms: int | None
+    ended_ms: int | None
+    teaching: Spans
+    lecturer: Spans
+
+    @classmethod
+    def of(cls, register: Register, frame: Frame) -> About:
+        return cls(register.policy, register.started_ms, register.ended_ms, frame.teaching, frame.lecturer)
+
+    @property
+    def teaching_s(self) -> int:
+        return length(self.teaching) // 1000
+
+    @property
+    def lecturer_s(self) -> int:
+        """Teaching time with a lecturer: what he taught (DOMAIN 9.12)."""
+        return length(intersect(self.teaching, self.lecturer)) // 1000
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "policy": self.policy.as_json(),
+            "started_ms": self.started_ms,
+            "ended_ms": self.ended_ms,
+            "teaching": [list(span) for span in self.teaching],
+            "lecturer": [list(span) for span in self.lecturer],
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> About:
+        return cls(
+            Frozen.from_json(data["policy"]),
+            data["started_ms"],
+            data["ended_ms"],
+            union((start, end) for start, end in data["teaching"]),
+            union((start, end) for start, end in data["lecturer"]),
+        )
 
 
 def facts_of(
@@ -125,17 +175,26 @@ def records(
         )
 
 
-def digest(results: Iterable[Mapping[str, Any]]) -> str:
-    """SHA-256, hex, over the records' canonical JSON (RFC 8785), a line each, by person."""
+def digest(texts: Iterable[str]) -> str:
+    """SHA-256, hex, over the records' texts, a line each, by person."""
     hasher = hashlib.sha256()
-    for result in results:
-        hasher.update(canonical_json(result).encode() + b"\n")
+    for text in texts:
+        hasher.update(text.encode() + b"\n")
     return hasher.hexdigest()
 
 
-def lecturer_ms(frame: Frame) -> int:
-    """Teaching time with a lecturer (DOMAIN 9.12)."""
-    return length(intersect(frame.teaching, frame.lecturer))
+def told(found: Record, frame: Frame, policy: Frozen) -> dict[str, Any]:
+    """The `attendance` message to a learner: how things stand, with the newest reasons why not more."""
+    voids = [void_json(void, policy.clauses) for void in found.hours.voids[-VOIDS_TOLD:]]
+    return {
+        "type": "attendance",
+        "as_of_ms": frame.now_ms,
+        "session_s": found.session_ms // 1000,
+        "credited_s": found.credited_s,
+        "lesson_hours": found.lesson_hours,
+        "teaching_s": length(frame.teaching) // 1000,
+        "void": voids,
+    }
 
 
 def void_json(void: Sequence[Any], clauses: Mapping[Reason, str]) -> dict[str, Any]:

@@ -50,6 +50,13 @@ class Permission(StrEnum):
     ISSUE_CHALLENGES = "issue_challenges"
     SEE_CHALLENGES = "see_challenges"
     SEE_ATTENDANCE = "see_attendance"
+    SEE_OWN_HOURS = "see_own_hours"
+    ASK_ADJUSTMENT = "ask_adjustment"
+    """Ask that somebody's hours be changed."""
+    DECIDE_ADJUSTMENT = "decide_adjustment"
+    """Approve or refuse what another person asked for."""
+    SEE_STATISTICS = "see_statistics"
+    """Hours over all lessons, by learner and course."""
     SEE_RECORDINGS = "see_recordings"
     """Recordings of the lessons the token covers."""
     LIST_RECORDINGS = "list_recordings"
@@ -86,11 +93,12 @@ TABLE: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 _P.ISSUE_CHALLENGES,
                 _P.SEE_CHALLENGES,
                 _P.SEE_ATTENDANCE,
+                _P.ASK_ADJUSTMENT,
                 _P.SEE_RECORDINGS,
                 _P.APPEAL,
             }
         ),
-        Role.LEARNER: frozenset({_P.SEE_LESSON, _P.WATCH, _P.ATTEND, _P.CHAT, _P.APPEAL}),
+        Role.LEARNER: frozenset({_P.SEE_LESSON, _P.WATCH, _P.ATTEND, _P.CHAT, _P.APPEAL, _P.SEE_OWN_HOURS}),
         Role.MODERATOR: frozenset(
             {
                 _P.SEE_LESSON,
@@ -121,6 +129,9 @@ TABLE: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 _P.ISSUE_CHALLENGES,
                 _P.SEE_CHALLENGES,
                 _P.SEE_ATTENDANCE,
+                _P.ASK_ADJUSTMENT,
+                _P.DECIDE_ADJUSTMENT,
+                _P.SEE_STATISTICS,
                 _P.SEE_RECORDINGS,
                 _P.LIST_RECORDINGS,
                 _P.MANAGE_RETENTION,
@@ -140,6 +151,7 @@ TABLE: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 _P.LIST_LESSONS,
                 _P.SEE_CHALLENGES,
                 _P.SEE_ATTENDANCE,
+                _P.SEE_STATISTICS,
                 _P.SEE_RECORDINGS,
                 _P.LIST_RECORDINGS,
                 _P.SEE_POLICIES,

@@ -10,7 +10,7 @@ from aiohttp.typedefs import Middleware
 
 from liveserver.core.errors import PeerError
 from liveserver.http import diagnostics, fields, health, openapi, pages, playback, wall, watch, whep, whip, ws
-from liveserver.http.api import challenges, ledger, lessons, recordings, setup, storage
+from liveserver.http.api import attendance, challenges, ledger, lessons, recordings, setup, storage
 from liveserver.http.auth import authorise
 from liveserver.http.connections import CONNECTIONS
 from liveserver.http.context import EDGE, Call, Edge, Services
@@ -24,6 +24,7 @@ def public_routes(*, test_hooks: bool) -> tuple[Route, ...]:
     """Every route of the public port."""
     api = (
         *lessons.ROUTES,
+        *attendance.ROUTES,
         *recordings.ROUTES,
         *storage.ROUTES,
         *ledger.ROUTES,

@@ -12,7 +12,7 @@ from aiohttp import web
 from liveserver.clock import Clock
 from liveserver.config import Config
 from liveserver.core.errors import PeerError
-from liveserver.http.ports import Keeper, Rooms, Store, Wall
+from liveserver.http.ports import Hours, Keeper, Rooms, Store, Wall
 from liveserver.metrics import Metrics
 from liveserver.tokens import Claims, Tokens
 from liveserver.turn import Turn
@@ -48,6 +48,8 @@ class Services(Edge):
     """Each part's readiness by name, for /readyz."""
     turn: Turn | None = None
     """Signs credentials for the configured relays."""
+    hours: Hours | None = None
+    """Attendance and lesson hours; none in a node without a store of its own."""
     keeper: Keeper | None = None
     """Where recordings are kept, and how long; none in a node that keeps none."""
 

@@ -72,7 +72,14 @@ class Rooms(Protocol):
     """The lessons of this node. Everything raises `PeerError` for what is refused."""
 
     async def create_lesson(
-        self, title: str, by: Claims, programmes: frozenset[Programme] = frozenset()
+        self,
+        title: str,
+        by: Claims,
+        programmes: frozenset[Programme] = frozenset(),
+        *,
+        preset: str = "default",
+        planned_s: int | None = None,
+        course: str = "",
     ) -> Lesson: ...
 
     async def lesson(self, lesson_id: str) -> Object: ...
@@ -171,6 +178,26 @@ class Keeper(Protocol):
     async def hold(self, recording: str, by: str, reason: str) -> object: ...
 
     async def delete(self, wanted: Sequence[str], by: str) -> Object: ...
+
+
+class Hours(Protocol):
+    """Attendance and lesson hours."""
+
+    async def attendance(self, lesson_id: str, after: str, limit: int) -> Object: ...
+
+    async def explained(self, lesson_id: str, person: str) -> Object: ...
+
+    async def own(self, person: str, lesson_id: str) -> Object: ...
+
+    async def settlements(self, lesson_id: str) -> Object: ...
+
+    async def adjustments(self, lesson_id: str) -> Object: ...
+
+    async def ask_adjustment(
+        self, lesson_id: str, person: str, delta_s: int, reason: str, by: str
+    ) -> Object: ...
+
+    async def decide_adjustment(self, adjustment: str, *, approve: bool, words: str, by: str) -> Object: ...
 
 
 class Spectator(Protocol):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from liveserver.core.earning import Reason
 from liveserver.core.events import LessonState, Level
+from liveserver.core.hours import Status
 from liveserver.core.retention import Programme
 
 Schema = dict[str, Any]
@@ -41,6 +43,35 @@ _CHECK_KIND: Schema = {"type": "string", "enum": ["quiz", "face"]}
 _MAP: Schema = {"type": "object", "additionalProperties": _TEXT}
 _OBJECT: Schema = {"type": "object"}
 _PROGRAMMES: Schema = {"type": "array", "items": {"type": "string", "enum": [str(p) for p in Programme]}}
+
+_HOURS: Schema = {
+    "type": "string",
+    "pattern": r"^\d+\.\d\d$",
+    "description": "Lesson hours of 45 minutes, rounded down",
+}
+_STATUS: Schema = {"type": "array", "items": {"type": "string", "enum": [str(status) for status in Status]}}
+_REASON: Schema = {"type": "string", "enum": [str(reason) for reason in Reason]}
+_SPANS: Schema = {"type": "array", "items": _object({"from": _TIME, "to": _TIME})}
+_ATTENDANCE = _object(
+    {
+        "person": _TEXT,
+        "name": _TEXT,
+        "first_online_at": _TIME,
+        "last_offline_at": _or_null(_TIME),
+        "spans": {**_SPANS, "description": "Presence, with gaps of at most a minute left out"},
+        "session_s": _COUNT,
+        "cumulative_s": {**_COUNT, "description": "With earlier lessons of the course"},
+        "credited_s": _COUNT,
+        "adjusted_s": {"type": "integer"},
+        "lesson_hours": _HOURS,
+        "status": _STATUS,
+        "checks": _ref("CheckCount"),
+        "void": {
+            "type": "array",
+            "items": _object({"from": _TIME, "to": _TIME, "reason": _REASON, "clause": _TEXT}),
+        },
+    }
+)
 
 SCHEMAS: dict[str, Schema] = {
     "ChallengeAsked": _object({"id": _TEXT, "kind": _CHECK_KIND, "asked": _COUNT, "deadline_at": _TIME}),
@@ -83,6 +114,9 @@ SCHEMAS: dict[str, Schema] = {
             "ended_at": _or_null(_TIME),
             "cut": _or_null(_ref("Cut")),
             "programmes": _PROGRAMMES,
+            "preset": _TEXT,
+            "planned_s": _or_null(_COUNT),
+            "course": _TEXT,
         }
     ),
     "LessonList": _list("Lesson"),
@@ -175,6 +209,87 @@ SCHEMAS: dict[str, Schema] = {
         }
     ),
     "Hold": _object({"recording": _TEXT, "hold": _TEXT}),
+    "Attendance": _ATTENDANCE,
+    "AttendanceList": {
+        **_object(
+            {
+                "items": {"type": "array", "items": _ref("Attendance")},
+                "next": _or_null(_TEXT),
+                "teaching_s": _COUNT,
+                "lecturer_s": {**_COUNT, "description": "Teaching time with a lecturer"},
+                "preset": _TEXT,
+                "settlement": _or_null(_ref("Settlement")),
+            }
+        ),
+        "description": "`settlement` is null while the rows are provisional",
+    },
+    "ExplainedHours": {
+        "allOf": [
+            _ref("Attendance"),
+            _object(
+                {
+                    "lesson": _TEXT,
+                    "title": _TEXT,
+                    "teaching_s": _COUNT,
+                    "lecturer_s": _COUNT,
+                    "teaching": _SPANS,
+                    "lecturer": _SPANS,
+                    "reckoned_s": {**_COUNT, "description": "Before adjustments"},
+                    "lost": {
+                        "type": "array",
+                        "items": _object({"reason": _REASON, "seconds": _COUNT, "clause": _TEXT}),
+                    },
+                    "days": {"type": "object", "additionalProperties": _COUNT},
+                    "policy": _OBJECT,
+                    "settlement": _or_null(_ref("Settlement")),
+                    "adjustments": {"type": "array", "items": _ref("Adjustment")},
+                }
+            ),
+        ]
+    },
+    "Settlement": _object(
+        {"revision": _COUNT, "at": _TIME, "reason": _TEXT, "ledger_size": _COUNT, "sha256": _HASH}
+    ),
+    "SettlementList": _list("Settlement"),
+    "Adjustment": _object(
+        {
+            "id": _TEXT,
+            "lesson": _TEXT,
+            "person": _TEXT,
+            "delta_s": {"type": "integer"},
+            "reason": _TEXT,
+            "state": {"type": "string", "enum": ["requested", "approved", "refused"]},
+            "requested_by": _TEXT,
+            "requested_at": _TIME,
+            "decided_by": _TEXT,
+            "decided_at": _or_null(_TIME),
+            "decision": _TEXT,
+        }
+    ),
+    "AdjustmentList": _list("Adjustment"),
+    "OwnLesson": _object(
+        {
+            "lesson": _TEXT,
+            "title": _TEXT,
+            "course": _TEXT,
+            "started_at": _or_null(_TIME),
+            "session_s": _COUNT,
+            "credited_s": _COUNT,
+            "lesson_hours": _HOURS,
+            "status": _STATUS,
+            "checks": _ref("CheckCount"),
+            "revision": _or_null(_COUNT),
+        }
+    ),
+    "OwnHours": _object(
+        {
+            "items": {"type": "array", "items": _ref("OwnLesson")},
+            "next": _or_null(_TEXT),
+            "credited_s": _COUNT,
+            "lesson_hours": _HOURS,
+        }
+    ),
+    "CheckCount": _object({"issued": _COUNT, "passed": _COUNT, "missed": _COUNT}),
     "LedgerHead": _object({"size": _COUNT, "root": _HASH}),
     "Entry": _object(
         {

@@ -98,6 +98,13 @@ class AttendanceBook:
             rows = (await connection.execute(query.order_by(SETTLEMENTS.c.revision))).mappings()
             return [Settlement(**row) for row in rows]
 
+    async def row(self, lesson: str, person: str) -> Attended | None:
+        """One learner's in a settled lesson; without its days."""
+        c = ATTENDANCE.c
+        query = sa.select(ATTENDANCE).where(c.lesson == storable(lesson), c.person == storable(person))
+        found = await self._rows(query)
+        return found[0] if found else None
+
     async def rows(self, lesson: str, after: str = "", limit: int | None = None) -> list[Attended]:
         """A settled lesson's, by person; without their days."""
         query = (
@@ -129,6 +136,20 @@ class AttendanceBook:
                 c.person.in_(part), c.lesson != lesson, c.started_at_ms >= from_ms, c.started_at_ms < until_ms
             )
             found += await self._rows(query)
+        return found
+
+    async def cumulative(self, course: str, before_ms: int, people: Iterable[str]) -> dict[str, int]:
+        """Seconds by person in the settled lessons of a course that began before."""
+        c = ATTENDANCE.c
+        found: dict[str, int] = {}
+        async with self._access.reading() as connection:
+            for part in _parts(sorted(people)):
+                query = (
+                    sa.select(c.person, sa.func.sum(c.session_s))
+                    .where(c.person.in_(part), c.course == course, c.started_at_ms < before_ms)
+                    .group_by(c.person)
+                )
+                found |= {person: int(seconds) for person, seconds in await connection.execute(query)}
         return found
 
     async def days(

@@ -237,7 +237,8 @@ class Attended:
 class Settlement:
     """One revision of a lesson's attendance: reckoned from the first `ledger_size` entries of the ledger.
 
-    `result_sha256`: `core.attendance.digest`. `reason`: why there is this revision.
+    `result_sha256`: `core.attendance.digest`. `reason`: why there is this revision. `about`: the lesson
+    itself as JSON, `core.attendance.About.as_json`.
     """
 
     lesson: str
@@ -248,6 +249,7 @@ class Settlement:
     people: int
     credited_s: int
     reason: str
+    about: str = "{}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -280,6 +280,7 @@ SETTLEMENTS = sa.Table(
     sa.Column("people", WHOLE, nullable=False),
     sa.Column("credited_s", WHOLE, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("about", sa.Text, nullable=False),
 )
 
 ADJUSTMENTS = sa.Table(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liveserver.core.attendance import Record, digest, lecturer_ms, record, records
+from liveserver.core.attendance import About, Record, digest, record, records
 from liveserver.core.earning import Reason
 from liveserver.core.ledger import canonical_json
 from liveserver.core.presets import frozen
@@ -163,7 +163,10 @@ class TestTeaching:
         told.fact("publish", 1200, connection="pub2", person="teacher", tracks=[])
         found = told.wang()
         assert lost(found) == [("lecturer_absent", 600)]
-        assert lecturer_ms(told.register().frame(END)) == 2_100_000
+        register = told.register()
+        about = About.of(register, register.frame(END))
+        assert (about.teaching_s, about.lecturer_s) == (2700, 2100)
+        assert About.from_json(json.loads(canonical_json(about.as_json()))) == about
 
     def test_before_the_start_there_is_nothing(self) -> None:
         register = Register()
@@ -237,7 +240,7 @@ class TestRecords:
     def test_the_same_facts_have_the_same_digest_and_others_another(self) -> None:
         def of(last: float) -> str:
             register = Told().attends(0, last).register()
-            return digest(r.as_json() for r in records(register, END, "lesson"))
+            return digest(r.text for r in records(register, END, "lesson"))
 
         assert of(1350) == of(1350)
         assert of(1350) != of(1351)

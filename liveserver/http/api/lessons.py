@@ -11,6 +11,7 @@ from aiohttp import web
 
 from liveserver.core.events import LessonState
 from liveserver.core.permissions import Permission, Role
+from liveserver.core.presets import Name
 from liveserver.core.retention import Programme
 from liveserver.http import links
 from liveserver.http.answers import json_answer
@@ -29,6 +30,9 @@ _LESSON_ROLES = (Role.INSTRUCTOR, Role.LEARNER, Role.MODERATOR, Role.INSPECTOR)
 class NewLesson:
     title: str = text(1, 200)
     programmes: tuple[str, ...] = several(len(Programme), 20, Programme, default=())
+    preset: Name = choice(Name, default=Name.DEFAULT)  # noqa: RUF009 - it makes a dataclass field
+    planned_minutes: int | None = whole(1, 1440, default=None)
+    course: str = text(0, 200, default="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,15 @@ class LessonsQuery:
 
 async def create(call: Call[NewLesson, None]) -> web.Response:
     programmes = frozenset(map(Programme, call.body.programmes))
-    lesson = await call.services.rooms.create_lesson(call.body.title, call.bearer, programmes)
+    minutes = call.body.planned_minutes
+    lesson = await call.services.rooms.create_lesson(
+        call.body.title,
+        call.bearer,
+        programmes,
+        preset=call.body.preset,
+        planned_s=None if minutes is None else minutes * 60,
+        course=call.body.course,
+    )
     tokens = {
         role: _token(call.services, role, role.value, person=f"{role.value}-{lesson.id}", lesson=lesson.id)
         for role in _LESSON_ROLES

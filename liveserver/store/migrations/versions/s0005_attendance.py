@@ -60,6 +60,7 @@ def _create_settlements() -> None:
         sa.Column("people", _WHOLE, nullable=False),
         sa.Column("credited_s", _WHOLE, nullable=False),
         sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("about", sa.Text, nullable=False),
     )
     op.create_table(
         "adjustments",
