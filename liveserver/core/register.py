@@ -66,10 +66,12 @@ class Register:
         return bool(self._lines) or any(spans[-1][1] == EVER for spans in self._publishing.values())
 
     def frame(self, now_ms: int) -> Frame:
-        """The lesson up to `now_ms`, or to its end."""
+        """The lesson up to `now_ms`; one that is over, to its end, whenever it is asked."""
+        if self.ended_ms is not None:
+            now_ms = self.ended_ms
         if self.started_ms is None:
             return Frame(now_ms, (), (), ())
-        lesson = union([(self.started_ms, min(self.ended_ms or EVER, now_ms))])
+        lesson = union([(self.started_ms, now_ms)])
         teaching = subtract(subtract(lesson, union(self._breaks)), union(self._dark))
         publishing = union(span for spans in self._publishing.values() for span in spans)
         silent = union(span for spans in self._silent.values() for span in spans)
