@@ -21,11 +21,9 @@ GUARDED = [row for row in ROUTES if row.scope is not Scope.OPEN and row.method !
 def address(row: Route, lesson: str = "nolesson") -> str:
     """A path that leads to `row`."""
     path = row.path
-    for name in ("lesson", "session", "recording"):
-        start = path.find("{" + name)
-        if start >= 0:
-            # A parameter ends with the brace that closes its quantifier and its own.
-            path = path[:start] + lesson + path[path.index("}}", start) + 2 :]
+    while (start := path.find("{")) >= 0:
+        # A parameter ends with the brace that closes its quantifier and its own.
+        path = path[:start] + lesson + path[path.index("}}", start) + 2 :]
     return path
 
 
