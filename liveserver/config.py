@@ -161,6 +161,8 @@ class ControlConfig:
     port: int = field(default=0, metadata=_PORT)
     base_url: str = ""
     lease: Duration = Duration(5_000)
+    two_person_restore: bool = False
+    restore_within: Duration = Duration(600_000)
 
 
 @dataclass(frozen=True, slots=True)

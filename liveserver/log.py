@@ -91,6 +91,7 @@ class Event(StrEnum):
     GUARD_STARTED = "guard.started"
     GUARD_FAILED = "guard.failed"
     GUARD_LEASE_LOST = "guard.lease_lost"
+    GUARD_LEASE_BACK = "guard.lease_back"
     STORE_OPENED = "store.opened"
     STORE_FAILED = "store.failed"
     FRONT_STARTED = "front.started"

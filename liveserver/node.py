@@ -122,7 +122,16 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
     flags = Flags(max(config.rooms.max_lessons, 1))
     edge = Edge(config, tokens, metrics, clock)
     control = _ControlPort(edge)
-    guard = Guard(flags, KillFiles(config.kills_dir), bus, clock, config.control.lease.ns, control.serve)
+    guard = Guard(
+        flags,
+        KillFiles(config.kills_dir),
+        bus,
+        clock,
+        config.control.lease.ns,
+        control.serve,
+        two_persons=config.control.two_person_restore,
+        within_ms=config.control.restore_within.ms,
+    )
     await asyncio.to_thread(guard.start)
     stack.push_async_callback(asyncio.to_thread, guard.stop)
 
@@ -279,6 +288,8 @@ async def _screening(
     async def cut(lesson: str, level: Level, reason: str) -> object:
         return await guard.call(guard.cut(lesson, level, reason, None, SCREENING))
 
+    # A policy can ask for a second person; that it does not says nothing against the server's own rule.
+    policies.listener = lambda lesson, policy: guard.two_persons(lesson, policy.two_person_restore or None)
     screening = Screening(policies, incidents, cut, clock, chat)
     stack.push_async_callback(screening.stop)
     metrics.watch("screening", screening.numbers)

@@ -7,6 +7,7 @@ with the next thing screening sees. `of` never waits: it is asked on the way fro
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from liveserver import shapes
@@ -33,6 +34,8 @@ class Policies:
         self._standard_name = standard
         self._standard = PRESETS.get(standard, DEFAULT)
         self._open: dict[str, Policy] = {}
+        self.listener: Callable[[str, Policy], None] | None = None
+        """Told what an open lesson is screened by, when it opens and when that changes."""
 
     async def start(self) -> None:
         """Keep the policies that ship. One that an administrator has changed stays as he left it.
@@ -62,7 +65,7 @@ class Policies:
 
     async def open(self, lesson: Lesson) -> None:
         """The lesson's room opens: `of` knows its policy from now on."""
-        self._open[lesson.id] = await self._of_stored(lesson)
+        self._hold(lesson.id, await self._of_stored(lesson))
 
     def close(self, lesson: str) -> None:
         self._open.pop(lesson, None)
@@ -87,7 +90,7 @@ class Policies:
         await self._store.append([Fact("lesson_policy", lesson.id, now_ms, change)])
         await self._store.update_lesson(lesson.id, policy=policy.name, policy_version=policy.version)
         if lesson.id in self._open:
-            self._open[lesson.id] = policy
+            self._hold(lesson.id, policy)
         return policy
 
     # --- by name ---
@@ -123,6 +126,11 @@ class Policies:
         ]
 
     # --- inside ---
+
+    def _hold(self, lesson: str, policy: Policy) -> None:
+        self._open[lesson] = policy
+        if self.listener is not None:
+            self.listener(lesson, policy)
 
     async def _named(self, document: dict[str, Any]) -> Policy:
         name, version = document["name"], document.get("version")

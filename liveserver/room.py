@@ -1,13 +1,15 @@
 """One lesson's task: it waits for events, lets the rules decide, commits the facts, acts.
 
 The rules are `core.room.RoomState`; only this task touches it. Events that wait together share one
-commit. A cut's effects do not wait for the database: the guard has already darkened the room.
+commit. A cut waits for nothing: the guard has already darkened the room, and while a commit is under way or
+the database is away, its effects are carried out in between; its facts follow.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -26,15 +28,17 @@ from liveserver.patience import until_stored
 from liveserver.recording import RecorderSink, Recordings
 from liveserver.screening import Screening
 from liveserver.sfu.stage import Stage
-from liveserver.store import ChatLine, Muted, Store
+from liveserver.store import ChatLine, CutRow, Muted, Store
 
 MAX_WAITING = 20_000  # events; a class of 10,000 may join at once
 _BATCH = 512
+_MAX_OWED = 500  # what is beyond stays in the guard's files and comes again
 _FACTS_AT_ONCE = 500  # the store takes no more than 1,000
 _LAST_WORDS_S = 2.0  # for the facts that wait when a room stops
 _STEP_MS = 1000  # the wall clock may drift from the monotonic one by so much
 _SLICE_S = 0.005  # for one message to many, before others are let in
-_URGENT = (events.CutMade, events.Restored, events.IncidentSeen)
+_URGENT = (events.CutMade, events.CutMeasured, events.RestoreAsked, events.Restored, events.IncidentSeen)
+_AFTERWARDS = (events.Keep, events.NoteCut, events.NoteRestored, events.Recorded)  # what the database is for
 _BREATH_S = 0.05  # between commits of what nobody waits for: a class that joins at once shares a few
 T = TypeVar("T")
 
@@ -50,7 +54,16 @@ class Carrier(Protocol):
     def close(self, code: int, reason: str) -> None: ...
 
 
+class Guard(Protocol):
+    """Who is told what became of a cut. From any thread; neither blocks."""
+
+    def told(self, cut: str, at_ns: int) -> None: ...
+
+    def recorded(self, lesson: str, act: str) -> None: ...
+
+
 _Waiting = tuple[events.Event, asyncio.Future[None] | None]
+_WAKE: _Waiting = (events.Tick(), None)  # something urgent waits elsewhere; never looked at itself
 
 
 class Room:
@@ -63,6 +76,7 @@ class Room:
         store: Store,
         recordings: Recordings,
         clock: Clock,
+        guard: Guard,
         screening: Screening | None = None,
         attending: Attending | None = None,
     ):
@@ -76,6 +90,7 @@ class Room:
         self._epoch_ms = clock.wall_ms() - clock.monotonic_ns() // 1_000_000
         self._step_ms = 0  # what the wall clock jumped since, as far as the ledger was told
         self._screening = screening
+        self._guard = guard
         self._carriers: dict[str, Carrier] = {}
         self._greeted: set[str] = set()  # who has had `joined`; no broadcast comes before it
         self._closers: dict[str, Callable[[str], None]] = {}
@@ -84,7 +99,10 @@ class Room:
         self._queue: asyncio.Queue[tuple[events.Event, asyncio.Future[None] | None]] = asyncio.Queue(
             MAX_WAITING
         )
-        self._hurry = asyncio.Event()  # somebody waits, or a cut
+        self._urgent: deque[events.Event] = deque()
+        self._alarm = asyncio.Event()  # there is something urgent
+        self._owed: list[tuple[list[Fact], list[events.Effect]]] = []  # of what was urgent: for the database
+        self._hurry = asyncio.Event()  # somebody waits
         self._log = get_logger(lesson=state.lesson)
         self._task = asyncio.create_task(self._run(), name=f"room {state.lesson}")
 
@@ -93,13 +111,18 @@ class Room:
         return self._epoch_ms + self._clock.monotonic_ns() // 1_000_000
 
     def post(self, event: events.Event) -> None:
-        """Something happened; nobody waits for what follows."""
+        """Something happened; nobody waits for what follows. What a cut brings comes before all else."""
+        if isinstance(event, _URGENT):
+            self._urgent.append(event)
+            self._alarm.set()
+            self._hurry.set()
+            with contextlib.suppress(asyncio.QueueFull):
+                self._queue.put_nowait(_WAKE)
+            return
         try:
             self._queue.put_nowait((event, None))
         except asyncio.QueueFull:
             self.dropped_events += 1
-        if isinstance(event, _URGENT):
-            self._hurry.set()
 
     def ask(self, event: events.Event) -> Awaitable[None]:
         """As `post`; done when its facts are committed and its effects carried out.
@@ -162,8 +185,8 @@ class Room:
 
     @property
     def waiting(self) -> int:
-        """Events not yet looked at."""
-        return self._queue.qsize()
+        """Events not yet looked at, or not yet in the database."""
+        return self._queue.qsize() + len(self._urgent) + len(self._owed)
 
     @property
     def recording(self) -> str | None:
@@ -180,7 +203,10 @@ class Room:
             while not self._queue.empty() and len(batch) < _BATCH:
                 batch.append(self._queue.get_nowait())
             try:
-                await self._handle(batch)
+                await self._attend()
+                await self._pay()
+                await self._handle([waiting for waiting in batch if waiting is not _WAKE])
+                await self._pay()
             except Exception:  # the room's boundary: one failure must not end the lesson
                 self._log.exception(Event.LESSON_FAILED)
                 for _, future in batch:
@@ -215,9 +241,6 @@ class Room:
             rest: list[events.Effect] = [
                 effect for effect in effects if not isinstance(effect, events.Append)
             ]
-            if isinstance(event, _URGENT):
-                await self._carry_out([effect for effect in rest if not isinstance(effect, events.Keep)])
-                rest = [effect for effect in rest if isinstance(effect, events.Keep)]
             work.append((rest, future))
         await asyncio.gather(self._commit(facts, chat), self._note_names(came))
         for following, future in work:
@@ -226,6 +249,35 @@ class Room:
                 future.set_result(None)
         if any(isinstance(event, events.Tick) for event, _ in batch):
             await self._tell_credit(now_ms)
+
+    async def _attend(self) -> None:
+        """Carry out what is urgent; what the database has to know of it is owed."""
+        self._alarm.clear()
+        while self._urgent:
+            try:
+                await self._take(self._urgent.popleft())
+            except Exception:  # as in `_run`; what waits for its commit must not be lost with it
+                self._log.exception(Event.LESSON_FAILED)
+
+    async def _take(self, event: events.Event) -> None:
+        now_ms = self._clock.wall_ms()
+        effects = self.state.apply(event, now_ms)
+        facts: list[Fact] = []
+        for effect in effects:
+            if isinstance(effect, events.Append):
+                self._note(effect, now_ms, facts, [])
+        if len(self._owed) < _MAX_OWED:
+            self._owed.append((facts, [effect for effect in effects if isinstance(effect, _AFTERWARDS)]))
+        at_once = [effect for effect in effects if not isinstance(effect, (events.Append, *_AFTERWARDS))]
+        await self._carry_out(at_once)
+
+    async def _pay(self) -> None:
+        """Put into the database what is owed."""
+        while self._owed:
+            facts, afterwards = self._owed[0]
+            await self._commit(facts, [])
+            self._owed.pop(0)
+            await self._carry_out(afterwards)
 
     def _refuse(self, event: events.Event, future: asyncio.Future[None] | None, error: PeerError) -> None:
         if future is not None and not future.done():
@@ -290,7 +342,20 @@ class Room:
 
     async def _until_stored(self, write: Callable[[], Awaitable[T]]) -> T:
         """`write`, again and again while the database is away."""
-        return await until_stored(write, self._log)
+        return await self._attending(until_stored(write, self._log))
+
+    async def _attending(self, work: Awaitable[T]) -> T:
+        """Wait for `work`, and carry out meanwhile what is urgent."""
+        task = asyncio.ensure_future(work)
+        try:
+            while not task.done():
+                alarm = asyncio.ensure_future(self._alarm.wait())
+                await asyncio.wait((task, alarm), return_when=asyncio.FIRST_COMPLETED)
+                alarm.cancel()
+                await self._attend()
+            return await task
+        finally:
+            task.cancel()
 
     async def _carry_out(self, effects: Sequence[events.Effect]) -> None:
         for effect in effects:
@@ -356,10 +421,16 @@ class Room:
         self.stage.share_screen(effect.on)
 
     async def _record(self, effect: events.Record) -> None:
-        if effect.on and self._sink is None:
+        over = (
+            events.LessonState.CUT,
+            events.LessonState.ENDED,
+        )  # or it became so while the database was away
+        if effect.on and self._sink is None and self.state.state not in over:
             begin = partial(self._recordings.begin, self.state.lesson, self.state.title)
             self._sink = await self._until_stored(begin)
             self.stage.record(self._sink)
+            if self.state.state in over:  # it became so while the database was away
+                await self._record(events.Record(False))
         elif not effect.on and self._sink is not None:
             self.stage.record(None)
             self._recordings.finish(self._sink)
@@ -391,6 +462,33 @@ class Room:
         if self._screening is not None:
             self._screening.report(self.state.lesson, effect)
 
+    async def _carried_out(self, effect: events.CarriedOut) -> None:
+        self._guard.told(effect.cut, self._clock.monotonic_ns())
+
+    async def _note_cut(self, effect: events.NoteCut) -> None:
+        cut = effect.cut
+        row = CutRow(
+            key=f"{cut.id}@{effect.node}",
+            cut=cut.id,
+            node=effect.node,
+            lesson=self.state.lesson,
+            epoch=cut.epoch,
+            level=cut.level,
+            person=cut.person,
+            reason=cut.reason,
+            made_by=cut.by,
+            at_ms=cut.at_ms,
+            measured=effect.measured.as_json() if effect.measured is not None else None,
+        )
+        await self._until_stored(partial(self._store.cuts.save, row))
+
+    async def _note_restored(self, effect: events.NoteRestored) -> None:
+        lesson, note = self.state.lesson, self._store.cuts.restored
+        await self._until_stored(partial(note, lesson, effect.epoch, effect.at_ms, effect.by))
+
+    async def _recorded(self, effect: events.Recorded) -> None:
+        self._guard.recorded(self.state.lesson, effect.act)
+
 
 _ACTS: dict[type[Any], Callable[[Room, Any], Awaitable[None]]] = {
     events.Send: Room._send,
@@ -403,6 +501,10 @@ _ACTS: dict[type[Any], Callable[[Room, Any], Awaitable[None]]] = {
     events.ShareScreen: Room._share_screen,
     events.Record: Room._record,
     events.Keep: Room._keep,
+    events.CarriedOut: Room._carried_out,
+    events.NoteCut: Room._note_cut,
+    events.NoteRestored: Room._note_restored,
+    events.Recorded: Room._recorded,
     events.Judge: Room._judge,
     events.KeepLine: Room._keep_line,
     events.KeepMute: Room._keep_mute,

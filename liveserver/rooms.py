@@ -12,6 +12,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from liveserver import shapes
+from liveserver.acts import Acts
 from liveserver.arrivals import Arrivals
 from liveserver.attendance import read_register
 from liveserver.attending import EVERY_S, Attending
@@ -24,6 +25,7 @@ from liveserver.core.challenge import CheckKind
 from liveserver.core.chat import HELD_MAX, HISTORY, Held
 from liveserver.core.errors import PeerError
 from liveserver.core.events import LessonState, Level, LineState
+from liveserver.core.kill import cut_to_json
 from liveserver.core.ledger import Fact
 from liveserver.core.messages import Json
 from liveserver.core.permissions import Permission, Role
@@ -33,8 +35,7 @@ from liveserver.core.register import Register
 from liveserver.core.retention import Programme, programmes_text
 from liveserver.core.room import INCIDENTS_TOLD, RoomState
 from liveserver.core.screening import Sight
-from liveserver.guard import CUT_TOPIC, RESTORE_TOPIC, Guard
-from liveserver.kills import cut_from_json, cut_to_json
+from liveserver.guard import Guard
 from liveserver.log import Event, get_logger
 from liveserver.recording import Recordings
 from liveserver.room import Carrier, Room
@@ -93,6 +94,7 @@ class Rooms:
         self._spawned: set[asyncio.Task[None]] = set()
         self._ticking: asyncio.Task[None] | None = None
         self._unsubscribe: list[Any] = []
+        self._acts = Acts(guard, forwarder, clock, self._rooms, self._room, self._spawn)
         recordings.listener = self
         if screening is not None:
             screening.incidents.listen(self._incident_seen)
@@ -110,11 +112,8 @@ class Rooms:
                     self._guard.know(lesson.id)
             if after is None:
                 break
-        loop = asyncio.get_running_loop()
-        self._unsubscribe = [
-            self._bus.subscribe(CUT_TOPIC, self._cut_heard, loop),
-            self._bus.subscribe(RESTORE_TOPIC, self._restore_heard, loop),
-        ]
+        self._unsubscribe = self._acts.listen(self._bus, asyncio.get_running_loop())
+        self._acts.catch_up()
         self._ticking = asyncio.create_task(self._tick(), name="rooms tick")
 
     async def stop(self) -> None:
@@ -204,18 +203,22 @@ class Rooms:
         return await self.lesson(lesson_id)
 
     async def cut(
-        self, lesson_id: str, claims: Claims, level: str, reason: str, person: str | None = None
+        self,
+        lesson_id: str,
+        claims: Claims,
+        level: str,
+        reason: str,
+        person: str | None = None,
+        began_ns: int | None = None,
     ) -> Json:
         """Hand the cut to the guard's thread; what follows in the room comes back over the bus."""
-        await self._stored(lesson_id)
-        self._guard.know(lesson_id)
-        cut = self._guard.cut(lesson_id, Level(level), reason, person, claims.person)
+        await self._known_to_guard(lesson_id)
+        cut = self._guard.cut(lesson_id, Level(level), reason, person, claims.person, began_ns)
         return await self._guard.call(cut)
 
     async def restore(self, lesson_id: str, claims: Claims, reason: str) -> Json:
-        """Lift every cut of the lesson."""
-        await self._stored(lesson_id)
-        self._guard.know(lesson_id)
+        """Lift every cut of the lesson, or be the first of two persons who do."""
+        await self._known_to_guard(lesson_id)
         return await self._guard.call(self._guard.restore(lesson_id, reason, claims.person))
 
     async def recordings(self, lesson_id: str | None, after: str | None, limit: int) -> Json:
@@ -239,6 +242,12 @@ class Rooms:
             raise PeerError("not_found", "there is no such recording", status=404)
         lesson = await self._store.lesson(found.lesson)
         return shapes.recording(found, lesson.title if lesson else "")
+
+    async def cuts(self, lesson_id: str, after: str | None, limit: int) -> Json:
+        """A page of all cuts there were, newest first."""
+        await self._stored(lesson_id)
+        rows, following = await self._store.cuts.of(lesson_id, after, limit)
+        return {"items": [shapes.cut(row) for row in rows], "next": following}
 
     # --- media and control ---
 
@@ -432,7 +441,16 @@ class Rooms:
             await self._restore_moderation(lesson, state, self._screening)
         stage.hold(state.state is LessonState.PAUSED, self._clock.monotonic_ns())
         attending = await self._attending(lesson, state)
-        room = Room(state, stage, self._store, self._recordings, self._clock, self._screening, attending)
+        room = Room(
+            state,
+            stage,
+            self._store,
+            self._recordings,
+            self._clock,
+            self._guard,
+            self._screening,
+            attending,
+        )
         self._forwarder.stages.add(stage)
         self._rooms[lesson.id] = room
         return room
@@ -463,6 +481,9 @@ class Rooms:
         """A crash may fall between the kill file and the ledger: the store catches up with the guard here."""
         if state.state == lesson.state:
             return
+        if any(known == lesson.id for known, _ in self._guard.unrecorded()):
+            await self._store.update_lesson(lesson.id, state=state.state)
+            return  # `_catch_up` puts the facts in
         cut = state.cuts.get(Level.LESSON)
         kind = "cut" if cut is not None else "restore"
         data = cut_to_json(cut) if cut is not None else {"reason": "", "by": "", "lifted": [Level.LESSON]}
@@ -519,8 +540,7 @@ class Rooms:
 
     def _tile(self, state: RoomState) -> Json:
         waiting = self._screening.incidents.waiting(state.lesson) if self._screening else 0
-        is_cut = Level.LESSON in self._guard.kill_of(state.lesson).cuts
-        return shapes.tile(state, is_cut=is_cut, waiting=waiting)
+        return shapes.tile(state, self._standing(state.lesson), waiting=waiting)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run `work`, keep it, and wait for it at the end."""
@@ -540,27 +560,26 @@ class Rooms:
         if room is not None:
             room.post(events.IncidentSeen(message))
 
-    def _cut_heard(self, message: dict[str, Any]) -> None:
-        self._spawn(self._post(str(message["lesson"]), events.CutMade(cut_from_json(message))))
-
-    def _restore_heard(self, message: dict[str, Any]) -> None:
-        restored = events.Restored(str(message["reason"]), str(message["by"]), int(message["at_ms"]))
-        self._spawn(self._post(str(message["lesson"]), restored))
-
-    async def _post(self, lesson_id: str, event: events.Event) -> None:
-        room = await self._room(lesson_id)
-        room.post(event)
+    async def _known_to_guard(self, lesson_id: str) -> None:
+        """The guard's word will do: the database may be away. Raises PeerError unknown_lesson (404)."""
+        if not self._guard.knows(lesson_id):
+            await self._stored(lesson_id)
+            self._guard.know(lesson_id)
 
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(_TICK_S)
             for room in self._rooms.values():
                 room.post(events.Tick())
+            self._acts.catch_up()
             self._sessions.forget_closed()
 
     def _describe(self, lesson: Lesson) -> Json:
         room = self._rooms.get(lesson.id)
         state = room.state if room is not None else self._restored_state(lesson, [])
-        # The guard's word comes first: the room hears of a cut a moment later.
-        is_cut = Level.LESSON in self._guard.kill_of(lesson.id).cuts
-        return shapes.lesson(lesson, state, is_cut=is_cut)
+        return shapes.lesson(lesson, state, self._standing(lesson.id))
+
+    def _standing(self, lesson_id: str) -> shapes.Standing:
+        cut = self._guard.kill_of(lesson_id).strongest
+        measured = self._guard.measured(lesson_id, cut.id) if cut is not None else None
+        return shapes.Standing(cut, measured, self._guard.asked(lesson_id))

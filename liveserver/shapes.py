@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from liveserver.core.events import LessonState, Level, Mute
+from liveserver.core.events import Asked, Cut, LessonState, Level, Mute
+from liveserver.core.measured import Measured
 from liveserver.core.messages import Json
 from liveserver.core.room import RoomState
 from liveserver.core.screening import Kind
-from liveserver.store import Case, ChatLine, Lesson, Muted, Recording, Tally, Version
+from liveserver.store import Case, ChatLine, CutRow, Lesson, Muted, Recording, Tally, Version
 
 
 def time(at_ms: int | None) -> str | None:
@@ -18,14 +21,28 @@ def time(at_ms: int | None) -> str | None:
     return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def lesson(stored: Lesson, state: RoomState, *, is_cut: bool) -> Json:
-    """One lesson as it stands; `is_cut` is the guard's word."""
-    cut = state.cut
-    shown = LessonState.CUT if is_cut and state.state is not LessonState.ENDED else state.state
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The guard's word on a lesson, which comes before the room's.
+
+    Its strongest cut, how long that took, and who waits for a second person to restore.
+    """
+
+    cut: Cut | None = None
+    measured: Measured | None = None
+    asked: Asked | None = None
+
+    def state_of(self, room: RoomState) -> LessonState:
+        is_cut = self.cut is not None and self.cut.level is Level.LESSON
+        return LessonState.CUT if is_cut and room.state is not LessonState.ENDED else room.state
+
+
+def lesson(stored: Lesson, state: RoomState, standing: Standing) -> Json:
+    """One lesson as it stands."""
     return {
         "id": stored.id,
         "title": stored.title,
-        "state": shown,
+        "state": standing.state_of(state),
         "viewers": state.viewers,
         "publishing": state.publisher is not None,
         "sources": state.sources.as_json(),
@@ -37,15 +54,30 @@ def lesson(stored: Lesson, state: RoomState, *, is_cut: bool) -> Json:
         "preset": stored.preset,
         "planned_s": stored.planned_s,
         "course": stored.course,
-        "cut": {"level": cut.level, "reason": cut.reason, "at": time(cut.at_ms), "by": cut.by}
-        if cut
-        else None,
+        "cut": _standing(standing, "", time),
     }
 
 
-def tile(state: RoomState, *, is_cut: bool, waiting: int) -> Json:
+def cut(row: CutRow) -> Json:
+    """One cut of the list, with its times as far as they are known."""
+    measured = Measured.from_json(row.measured) if row.measured is not None else None
+    return {
+        "id": row.cut,
+        "node": row.node,
+        "epoch": row.epoch,
+        "level": row.level,
+        "person": row.person,
+        "reason": row.reason,
+        "by": row.made_by,
+        "at": time(row.at_ms),
+        "measured": measured.shown() if measured is not None else None,
+        "restored_at": time(row.restored_at_ms),
+        "restored_by": row.restored_by,
+    }
+
+
+def tile(state: RoomState, standing: Standing, *, waiting: int) -> Json:
     """One lesson on the moderators' wall; times are milliseconds. `waiting`: incidents without a decision."""
-    cut = state.cut
     # What was typed waits by itself; what is seen and heard goes on meanwhile.
     urgent = [one for one in state.incidents.values() if one["state"] == "open" and one["kind"] != Kind.CHAT]
     newest = urgent or list(state.incidents.values())
@@ -53,7 +85,7 @@ def tile(state: RoomState, *, is_cut: bool, waiting: int) -> Json:
         "id": state.lesson,
         "title": state.title,
         "instructor": state.instructor,
-        "state": LessonState.CUT if is_cut and state.state is not LessonState.ENDED else state.state,
+        "state": standing.state_of(state),
         "viewers": state.viewers,
         "publishing": state.publisher is not None,
         "sources": state.sources.as_json(),
@@ -63,7 +95,27 @@ def tile(state: RoomState, *, is_cut: bool, waiting: int) -> Json:
         "open": waiting,
         "urgent": len(urgent),
         "held": len(state.chat.held),
-        "cut": {"level": cut.level, "reason": cut.reason, "at_ms": cut.at_ms, "by": cut.by} if cut else None,
+        "cut": _standing(standing, "_ms", lambda at_ms: at_ms),
+    }
+
+
+def _standing(standing: Standing, suffix: str, when: Callable[[int], object]) -> Json | None:
+    """The cut that stands; times are what `when` makes of them, under names with `suffix`."""
+    cut, measured, asked = standing.cut, standing.measured, standing.asked
+    if cut is None:
+        return None
+    restore = None
+    if asked is not None:
+        restore = {"by": asked.by, "reason": asked.reason, f"at{suffix}": when(asked.at_ms),
+                   f"expires_at{suffix}": when(asked.expires_at_ms)}  # fmt: skip
+    return {
+        "level": cut.level,
+        "reason": cut.reason,
+        f"at{suffix}": when(cut.at_ms),
+        "by": cut.by,
+        "epoch": cut.epoch,
+        "measured": measured.shown() if measured is not None else None,
+        "restore": restore,
     }
 
 

@@ -14,18 +14,19 @@ from typing import Any
 
 import pytest
 
-from liveserver.bus import MemoryBus
+from liveserver.bus import Bus, MemoryBus
 from liveserver.clock import Clock
 from liveserver.config import Config
 from liveserver.core.errors import PeerError
 from liveserver.core.events import Level
 from liveserver.core.permissions import Role
-from liveserver.guard import CUT_TOPIC, RESTORE_TOPIC, Guard
+from liveserver.guard import ACT_TOPIC, Guard
 from liveserver.http.context import Edge
 from liveserver.http.control import control_app
 from liveserver.http.listen import listen
-from liveserver.kills import KillFiles
+from liveserver.kills import KillFiles, dark_kinds
 from liveserver.metrics import Metrics
+from liveserver.neighbours import DIGEST_TOPIC, LIST_LENGTH, LIST_TOPIC, STATE_TOPIC, WANT_TOPIC
 from liveserver.rtp.flags import ALL, AUDIO, VIDEO, Flags
 from liveserver.tokens import Tokens
 from tests.drivers.process import until
@@ -35,25 +36,23 @@ MS = 1_000_000
 
 
 class Booth:
-    """A guard over a folder of its own; `restart` is another one over the same folder."""
+    """A guard over a folder of its own, and the room's part of a node: who is told and says when."""
 
-    def __init__(self, folder: Path, *, lease_ns: int = 5_000 * MS):
+    def __init__(self, folder: Path, *, lease_ns: int = 5_000 * MS, bus: Bus | None = None, **rules: Any):
         self.folder = folder
-        self.bus = MemoryBus()
+        self.bus = bus or MemoryBus()
         self.flags = Flags(4)
         self.clock = Clock()
         self.files = KillFiles(folder)
         self.heard: list[dict[str, Any]] = []
         self.tokens = Tokens(bytes(32))
         self.url = ""
-        self.guard = Guard(self.flags, self.files, self.bus, self.clock, lease_ns, self._serve)
+        self.guard = Guard(self.flags, self.files, self.bus, self.clock, lease_ns, self._serve, **rules)
         self.guard.start()
 
     async def _serve(self, guard: Guard) -> Callable[[], Any]:
         loop = asyncio.get_running_loop()
-        self._unsubscribe = [
-            self.bus.subscribe(topic, self.heard.append, loop) for topic in (CUT_TOPIC, RESTORE_TOPIC)
-        ]
+        self._unsubscribe = self.bus.subscribe(ACT_TOPIC, self.heard.append, loop)
         config = Config()
         app = control_app(Edge(config, self.tokens, Metrics(), self.clock), guard)
         listener = await listen(app, "127.0.0.1", 0, config.http, Metrics())
@@ -69,8 +68,11 @@ class Booth:
     ) -> dict[str, Any]:
         return self.run(self.guard.cut(lesson, level, "advert", person, "mod"))
 
-    def restore(self, lesson: str = "a") -> dict[str, Any]:
-        return self.run(self.guard.restore(lesson, "checked", "mod"))
+    def restore(self, lesson: str = "a", by: str = "mod") -> dict[str, Any]:
+        return self.run(self.guard.restore(lesson, "checked", by))
+
+    def kinds(self) -> list[str]:
+        return [message["kind"] for message in self.heard]
 
     def allows(self, kind: int = VIDEO) -> bool:
         return self.flags.allows(ROW, kind, self.clock.monotonic_ns())
@@ -153,8 +155,8 @@ class TestCut:
         booth.cut(level=Level.PICTURE)
         booth.restore()
         until(lambda: len(booth.heard) == 2, "cut and restore on the bus")
-        assert [m["lesson"] for m in booth.heard] == ["a", "a"]
-        assert booth.heard[0]["level"] == "picture"
+        assert [(m["lesson"], m["kind"]) for m in booth.heard] == [("a", "cut"), ("a", "restore")]
+        assert booth.heard[0]["data"]["level"] == "picture"
 
     @pytest.mark.parametrize("reason", ["", " ", "x" * 501])
     def test_it_needs_a_reason(self, booth, reason):
@@ -178,7 +180,7 @@ class TestRestore:
         booth.cut()
         booth.restore()
         assert booth.allows()
-        assert another().guard.kill_of("a").dark == 0
+        assert dark_kinds(another().guard.kill_of("a")) == 0
 
     def test_it_lifts_every_level_and_every_person(self, booth):
         for level in (Level.CHAT, Level.PICTURE, Level.PAUSE, Level.LESSON):
@@ -208,6 +210,147 @@ class TestRestore:
         assert booth.allows()
 
 
+class TestTwoPersons:
+    @pytest.fixture
+    def strict(self, another: Callable[..., Booth]) -> Booth:
+        made = another(two_persons=True)
+        made.guard.know("a")
+        made.guard.open("a", ROW)
+        made.cut()
+        return made
+
+    def test_the_first_waits_and_the_second_lifts(self, strict):
+        waiting = strict.restore(by="one")
+        assert (waiting["state"], waiting["by"]) == ("waiting_for_second", "one")
+        assert waiting["expires_at_ms"] == waiting["at_ms"] + 600_000
+        assert not strict.allows() and strict.guard.asked("a").by == "one"
+        assert strict.restore(by="two")["state"] == "restored"
+        assert strict.allows() and strict.guard.asked("a") is None
+        until(lambda: len(strict.heard) == 3, "all of it told")
+        assert strict.kinds() == ["cut", "restore_asked", "restore"]
+        assert strict.heard[-1]["data"]["first_by"] == "one"
+
+    def test_the_same_person_again_is_refused(self, strict):
+        strict.restore(by="one")
+        with pytest.raises(PeerError) as raised:
+            strict.restore(by="one")
+        assert (raised.value.code, raised.value.status) == ("second_person_needed", 409)
+        assert not strict.allows()
+
+    def test_who_cut_may_be_one_of_them(self, strict):
+        strict.restore(by="mod")
+        assert strict.restore(by="two")["state"] == "restored"
+
+    def test_it_waits_over_a_restart(self, strict, another):
+        strict.restore(by="one")
+        again = another(two_persons=False)  # what stood when it was cut still holds
+        again.guard.know("a")
+        with pytest.raises(PeerError, match="second_person_needed"):
+            again.restore(by="one")
+        assert again.restore(by="two")["state"] == "restored"
+
+    def test_after_its_time_another_first_person_is_needed(self, another):
+        booth = another(two_persons=True, within_ms=0)
+        booth.guard.know("a")
+        booth.cut()
+        assert booth.restore(by="one")["state"] == "waiting_for_second"
+        assert booth.restore(by="two")["state"] == "waiting_for_second"
+
+    def test_a_new_cut_makes_it_void(self, strict):
+        strict.restore(by="one")
+        strict.cut(level=Level.CHAT)
+        assert strict.restore(by="two")["state"] == "waiting_for_second"
+
+    def test_a_lesson_may_have_a_policy_of_its_own(self, booth, strict):
+        booth.guard.two_persons("a", True)
+        booth.cut(level=Level.CHAT)
+        assert booth.restore()["state"] == "waiting_for_second"
+        strict.guard.know("b")
+        strict.guard.two_persons("b", False)
+        strict.cut("b")
+        assert strict.restore("b")["state"] == "restored"
+
+    def test_one_that_comes_while_it_is_cut_holds_as_well(self, booth):
+        booth.cut()
+        booth.guard.two_persons("a", True)
+        assert booth.restore()["state"] == "waiting_for_second"
+        booth.guard.two_persons("a", None)
+        assert booth.restore(by="two")["state"] == "restored"
+
+
+class TestItsOwnTimes:
+    """What the words of the fan-out say, and what the main loop adds."""
+
+    def measured(self, booth: Booth) -> dict[str, Any]:
+        until(lambda: "cut_measured" in booth.kinds(), "measured")
+        return booth.heard[-1]["data"]
+
+    def test_the_last_packet_of_each_transport_until_everybody_is_told(self, booth):
+        began_ns = booth.clock.monotonic_ns()
+        booth.flags.watched(ROW, 20)
+        booth.flags.left(ROW, began_ns - 7 * MS, tcp=False)
+        cut = booth.run(booth.guard.cut("a", Level.LESSON, "advert", None, "mod", began_ns))
+        assert booth.kinds() == ["cut"]
+        booth.guard.told(cut["id"], began_ns + 30 * MS)
+        found = self.measured(booth)
+        assert (found["viewers"], found["udp_us"], found["tcp_us"]) == (20, -7000, None)
+        assert (found["told_us"], found["dark_us"]) == (30_000, found["flags_us"])
+        assert booth.guard.measured("a", cut["id"]).shown()["udp_ms"] == -7.0
+
+    def test_what_is_still_being_sent_counts(self, booth):
+        began_ns = booth.clock.monotonic_ns()
+        with booth.flags.sending(ROW):
+            cut = booth.run(booth.guard.cut("a", Level.LESSON, "advert", None, "mod", began_ns))
+            booth.guard.told(cut["id"], began_ns + 1)
+            last_ns = booth.clock.monotonic_ns() + 3 * MS
+            booth.flags.left(ROW, last_ns, tcp=False)
+        found = self.measured(booth)
+        assert found["dark_us"] == found["udp_us"] == (last_ns - began_ns) // 1000
+
+    def test_tcp_counts_until_the_kernel_s_queues_are_empty(self, booth):
+        began_ns = booth.clock.monotonic_ns()
+        booth.flags.left(ROW, began_ns - MS, tcp=True)
+        cut = booth.run(booth.guard.cut("a", Level.PAUSE, "advert", None, "mod", began_ns))
+        booth.guard.told(cut["id"], began_ns + 1)
+        booth.guard.drained(cut["id"], began_ns + 90 * MS)
+        found = self.measured(booth)
+        assert found["tcp_us"] == found["dark_us"] == 90_000
+
+    def test_where_nobody_watches_over_tcp_any_more_its_last_packet_counts(self, booth):
+        began_ns = booth.clock.monotonic_ns()
+        booth.flags.left(ROW, began_ns - MS, tcp=True)
+        cut = booth.run(booth.guard.cut("a", Level.PAUSE, "advert", None, "mod", began_ns))
+        booth.guard.told(cut["id"], began_ns + 1)
+        booth.guard.drained(cut["id"], 0)
+        assert self.measured(booth)["tcp_us"] == -1000
+
+    def test_a_person_is_dark_once_he_is_sent_away(self, booth):
+        began_ns = booth.clock.monotonic_ns()
+        cut = booth.run(booth.guard.cut("a", Level.PERSON, "advert", "p", "mod", began_ns))
+        booth.guard.told(cut["id"], began_ns + 12 * MS)
+        assert self.measured(booth)["dark_us"] == 12_000
+
+    def test_they_are_on_disk(self, booth, another):
+        cut = booth.cut()
+        booth.guard.told(cut["id"], booth.clock.monotonic_ns())
+        self.measured(booth)
+        assert another().guard.measured("a", cut["id"]) == booth.guard.measured("a", cut["id"]) is not None
+
+    def test_when_the_request_began_counts(self, booth):
+        began_ns = booth.clock.monotonic_ns() - 50 * MS
+        assert booth.run(booth.guard.cut("a", Level.LESSON, "x", None, "mod", began_ns))["dark_ms"] >= 50
+
+
+class TestForTheLedger:
+    def test_what_it_has_not_yet_is_kept_over_a_restart(self, booth, another):
+        cut = booth.cut()
+        booth.restore()
+        assert [act.kind for _, act in another().guard.unrecorded()] == ["cut", "restore"]
+        booth.guard.recorded("a", cut["id"])
+        until(lambda: len(booth.guard.unrecorded()) == 1, "forgotten")
+        assert [(lesson, act.kind) for lesson, act in another().guard.unrecorded()] == [("a", "restore")]
+
+
 class TestDurability:
     def test_a_new_guard_on_the_same_folder_is_dark_before_any_lease(self, booth, another):
         booth.cut()
@@ -222,7 +365,7 @@ class TestDurability:
 
     def test_the_cut_is_on_disk_when_it_is_answered(self, booth):
         booth.cut()
-        assert json.loads((booth.folder / "a.json").read_text())["cuts"][0]["level"] == "lesson"
+        assert json.loads((booth.folder / "a.json").read_text())["kill"]["cuts"][0]["level"] == "lesson"
 
     def test_an_unreadable_file_is_dark(self, booth, another):
         booth.cut()
@@ -243,7 +386,7 @@ class TestDurability:
             booth.cut()
         (booth.folder / "a.part").rmdir()
         booth.cut()
-        assert another().guard.kill_of("a").dark == ALL
+        assert dark_kinds(another().guard.kill_of("a")) == ALL
         assert len(booth.heard) == 1
 
 
@@ -274,16 +417,67 @@ class TestLease:
 
 
 class TestOtherNodes:
-    def test_a_cut_of_another_node_is_dark_here_and_lasts(self, booth, another):
-        message = {"node": "other", "lesson": "a", "level": "lesson", "reason": "r", "at_ms": 1, "by": "m",
-                   "epoch": 1, "person": None}  # fmt: skip
-        booth.bus.publish(CUT_TOPIC, message)
-        until(lambda: not booth.allows(), "dark")
-        until((booth.folder / "a.json").exists, "the kill file")
-        assert another().guard.kill_of("a").dark == ALL
+    """Two guards on one bus, each with flags and files of its own."""
 
-    def test_nonsense_on_the_bus_does_not_end_the_guard(self, booth):
-        booth.bus.publish(CUT_TOPIC, {"node": "other"})
+    @pytest.fixture
+    def there(self, booth: Booth, tmp_path: Path) -> Iterator[Booth]:
+        made = Booth(tmp_path / "there", bus=booth.bus, lease_ns=500 * MS)
+        made.guard.know("a")
+        made.guard.open("a", ROW)
+        yield made
+        made.guard.stop()
+
+    def test_a_cut_is_dark_there_and_lasts_until_it_is_lifted_anywhere(self, booth, there):
+        booth.cut()
+        until(lambda: not there.allows(), "dark there")
+        until((there.folder / "a.json").exists, "its kill file")
+        assert KillFiles(there.folder).load()["a"].kill == booth.guard.kill_of("a")
+        there.restore()
+        until(booth.allows, "lit here")
+
+    def test_only_who_did_it_tells_the_ledger(self, booth, there):
+        booth.cut()
+        until(lambda: there.guard.kill_of("a").standing, "known there")
+        assert there.guard.unrecorded() == []
+        assert [act.kind for _, act in booth.guard.unrecorded()] == ["cut"]
+
+    def test_two_persons_may_be_on_two_nodes(self, booth, there):
+        booth.guard.two_persons("a", True)
+        booth.cut()
+        booth.restore(by="one")
+        until(lambda: there.guard.asked("a"), "known there")
+        with pytest.raises(PeerError, match="second_person_needed"):
+            there.restore(by="one")
+        assert there.restore(by="two")["state"] == "restored"
+        until(booth.allows, "lit here")
+
+    def test_what_was_missed_is_made_up_for(self, booth, tmp_path):
+        booth.cut()
+        booth.guard.know("b")
+        booth.cut("b", Level.PAUSE)
+        booth.restore("b")
+        late = Booth(tmp_path / "late", bus=booth.bus, lease_ns=100 * MS)
+        late.guard.know("c")
+        late.cut("c")
+        until(lambda: late.guard.kill_of("a").standing and late.guard.kill_of("b").epoch, "caught up")
+        until(lambda: booth.guard.kill_of("c").standing, "and the other way round")
+        assert late.guard.kill_of("b") == booth.guard.kill_of("b")
+        late.guard.stop()
+
+    @pytest.mark.parametrize(
+        ("topic", "message"),
+        [
+            (STATE_TOPIC, {}),
+            (STATE_TOPIC, {"kill": {"lesson": "a", "cuts": 7}}),
+            (LIST_TOPIC, {"kills": 7}),
+            (LIST_TOPIC, {"kills": {str(n): "x" for n in range(LIST_LENGTH + 1)}}),
+            (WANT_TOPIC, {"lessons": "all"}),
+            (WANT_TOPIC, {"lessons": ["nobody's", 7]}),
+            (DIGEST_TOPIC, {}),
+        ],
+    )
+    def test_nonsense_on_the_bus_does_not_end_the_guard(self, booth, topic, message):
+        booth.bus.publish(topic, {"node": "other", **message})
         booth.cut()
         assert not booth.allows()
 

@@ -16,10 +16,12 @@ from liveserver.clock import Clock
 from liveserver.connections import Connection
 from liveserver.core.errors import PeerError
 from liveserver.core.events import Cut, Level
+from liveserver.core.kill import Kill
 from liveserver.core.permissions import Role
 from liveserver.core.retention import Retention
-from liveserver.guard import Guard
-from liveserver.kills import Kill, KillFiles
+from liveserver.guard import LEASE_TOPIC, Guard
+from liveserver.kills import KillFiles, Record
+from liveserver.neighbours import STATE_TOPIC
 from liveserver.recording import Recordings
 from liveserver.rooms import Rooms
 from liveserver.rtp.flags import ALL, Flags
@@ -149,12 +151,12 @@ class Node:
         return await self.rooms.connect(lesson, who, carrier), carrier
 
     async def facts(self, lesson: str) -> list[str]:
-        """Types of the lesson's facts in order, presence left out."""
+        """Types of the lesson's facts in order, without presence and the times of cuts."""
         found, after = [], -1
         while page := await self.store.entries(after=after, limit=1000, lesson=lesson):
             found += [entry.type for entry in page]
             after = page[-1].index
-        return [kind for kind in found if kind != "presence"]
+        return [kind for kind in found if kind not in ("presence", "cut_measured")]
 
     async def until_facts(self, lesson: str, expected: list[str]) -> None:
         """Facts of a cut come after its effects."""
@@ -419,7 +421,7 @@ class TestRestart:
         lesson = await node.lesson()
         await node.stop()
         cut = Cut(Level.LESSON, "gambling advert", 1_772_415_000_000, "mod")
-        KillFiles(node.folder / "kills").write(Kill(lesson).with_cut(cut))
+        KillFiles(node.folder / "kills").write(Record(Kill(lesson).with_cut(cut, "node")))
         await node.start()
         with pytest.raises(PeerError, match="lesson_cut"):
             await node.join(lesson, claims())
@@ -452,6 +454,121 @@ class TestEnd:
         await node.rooms.end(lesson, TEACHER)
         await node.rooms.end(lesson, TEACHER)
         assert await node.facts(lesson) == ["create", "end"]
+
+
+class TestCuts:
+    """What is left of a cut besides the darkness."""
+
+    async def listed(self, node: Node, lesson: str, *, measured: bool = True) -> list[dict[str, Any]]:
+        """The list of cuts, once the newest has its times."""
+        async with asyncio.timeout(10):
+            while True:
+                items = (await node.rooms.cuts(lesson, None, 50))["items"]
+                if items and (items[0]["measured"] is not None or not measured):
+                    return items
+                await asyncio.sleep(0.002)
+
+    async def test_it_is_measured_listed_and_told_to_those_who_may_cut(self, node):
+        lesson = await node.lesson()
+        _, moderator = await node.join(lesson, MODERATOR)
+        _, learner = await node.join(lesson, claims())
+        _, teacher = await node.join(lesson, TEACHER)
+        await node.rooms.cut(lesson, MODERATOR, "lesson", "advert")
+        await soon(lambda: "cut_measured" in moderator.types(), "told how long it took")
+        told = moderator.last("cut_measured")
+        assert (told["level"], told["by"], told["epoch"], told["person"]) == ("lesson", "mo", 1, None)
+        assert told["measured"]["viewers"] == 0 and told["measured"]["udp_ms"] is None
+        assert 0 <= told["measured"]["dark_ms"] <= told["measured"]["told_ms"]
+        assert "cut_measured" not in [*learner.types(), *teacher.types()]
+        shown = await node.rooms.lesson(lesson)
+        assert (shown["cut"]["measured"], shown["cut"]["restore"]) == (told["measured"], None)
+        (row,) = await self.listed(node, lesson)
+        assert (row["level"], row["by"], row["measured"], row["restored_at"]) == (
+            "lesson", "mo", told["measured"], None,
+        )  # fmt: skip
+        (fact,) = [e for e in await node.store.entries(lesson=lesson) if e.type == "cut_measured"]
+        assert fact.data["dark_us"] == round(told["measured"]["dark_ms"] * 1000)
+        await node.rooms.restore(lesson, MODERATOR, "a mistake")
+        await soon(lambda: not node.guard.unrecorded(), "recorded")
+        facts = ["create", "join", "join", "join", "cut", "leave", "leave", "restore"]
+        assert await node.facts(lesson) == facts
+        assert (await self.listed(node, lesson))[0]["restored_by"] == "mo"
+
+    @pytest.mark.parametrize(("level", "person"), [("chat", None), ("picture", None), ("person", "li")])
+    async def test_every_level_has_its_times(self, node, level, person):
+        lesson = await node.lesson()
+        await node.join(lesson, claims())
+        await node.rooms.cut(lesson, MODERATOR, level, "advert", person)
+        (row,) = await self.listed(node, lesson)
+        assert (row["level"], row["person"]) == (level, person)
+        assert row["measured"]["dark_ms"] >= 0
+
+    async def test_a_second_person_is_waited_for_in_sight_of_those_who_moderate(self, node):
+        lesson = await node.lesson()
+        node.guard.two_persons(lesson, True)
+        await node.rooms.cut(lesson, MODERATOR, "pause", "advert")
+        _, moderator = await node.join(lesson, MODERATOR)
+        _, learner = await node.join(lesson, claims())
+        waiting = await node.rooms.restore(lesson, MODERATOR, "checked")
+        assert waiting["state"] == "waiting_for_second"
+        await soon(lambda: "restore_asked" in moderator.types(), "asked")
+        assert moderator.last("restore_asked")["by"] == "mo" and "restore_asked" not in learner.types()
+        assert (await node.rooms.lesson(lesson))["cut"]["restore"]["by"] == "mo"
+        await node.rooms.restore(lesson, ADMIN, "checked as well")
+        await soon(lambda: "cut" in learner.types(), "restored")
+        assert not learner.last("cut")["active"]
+        await node.until_facts(lesson, ["create", "cut", "join", "join", "restore_asked", "restore"])
+        (fact,) = [e for e in await node.store.entries(lesson=lesson) if e.type == "restore"]
+        assert (fact.data["by"], fact.data["first_by"], fact.data["lifted"]) == ("ada", "mo", ["pause"])
+
+    async def test_with_the_database_away_it_is_cut_and_restored_all_the_same_and_recorded_later(self, node):
+        lesson = await node.lesson()
+        _, learner = await node.join(lesson, claims())
+        node.flaky.is_away = True
+        await asyncio.sleep(1.1)  # a presence tick waits for the database: the cut must not wait behind it
+        await node.rooms.cut(lesson, MODERATOR, "pause", "advert")
+        await soon(lambda: learner.types().count("cut") == 1, "told")
+        await node.rooms.restore(lesson, MODERATOR, "a mistake")
+        await soon(lambda: learner.types().count("cut") == 2, "told")
+        assert node.guard.unrecorded()
+        node.flaky.is_away = False
+        await node.until_facts(lesson, ["create", "join", "cut", "restore"])
+        await soon(lambda: not node.guard.unrecorded(), "nothing owed")
+
+    async def test_what_a_power_cut_kept_from_the_ledger_is_there_after_the_next_start(self, node):
+        lesson = await node.lesson()
+        node.flaky.is_away = True
+        await node.rooms.cut(lesson, MODERATOR, "chat", "advert")
+        await node.rooms.restore(lesson, MODERATOR, "a mistake")
+        await node.rooms.cut(lesson, MODERATOR, "lesson", "advert again")
+        await node.restarted()
+        await node.until_facts(lesson, ["create", "cut", "restore", "cut"])
+        assert (await node.store.lesson(lesson)).state == "cut"
+        await soon(lambda: not node.guard.unrecorded(), "nothing owed")
+        rows = await self.listed(node, lesson, measured=False)
+        assert [(row["level"], row["restored_by"]) for row in rows] == [("lesson", None), ("chat", "mo")]
+
+    async def test_one_of_another_node_is_carried_out_here_and_recorded_there(self, node):
+        lesson = await node.lesson()
+        _, learner = await node.join(lesson, claims())
+        theirs = Kill(lesson).with_cut(Cut(Level.PAUSE, "advert", 1_772_415_000_000, "mod"), "there")
+        node.bus.publish(STATE_TOPIC, {"node": "there", "kill": theirs.as_json()})
+        await soon(lambda: "cut" in learner.types(), "told")
+        assert node.flags.dark(node.rooms._rooms[lesson].stage.room) == ALL
+        lifted = theirs.lifted("there")
+        node.bus.publish(STATE_TOPIC, {"node": "there", "kill": lifted.as_json()})
+        await soon(lambda: not learner.last("cut")["active"], "told")
+        assert (await node.rooms.lesson(lesson))["cut"] is None
+        assert await node.facts(lesson) == ["create", "join"]
+        (row,) = await self.listed(node, lesson)
+        assert (row["by"], row["node"]) == ("mod", node.guard.node)  # this node's own times
+
+    async def test_a_lease_that_ran_out_is_told(self, node):
+        lesson = await node.lesson()
+        _, learner = await node.join(lesson, claims())
+        for is_lit, code in ((False, "node_cut_off"), (True, "node_back")):
+            node.bus.publish(LEASE_TOPIC, {"lit": is_lit})
+            await soon(lambda c=code: c in [heard.get("code") for heard in learner.heard], code)
 
 
 class TestStoreAway:

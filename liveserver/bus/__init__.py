@@ -35,6 +35,12 @@ class Bus(Protocol):
     def healthy(self) -> bool:
         """Whether what is published now reaches the subscribers."""
 
+    def heard_ns(self) -> int:
+        """CLOCK_MONOTONIC ns up to which everybody's messages are known to have come here.
+
+        In one process that is now. From any thread.
+        """
+
     def close(self) -> None:
         """Deliver nothing more. May be called twice."""
 

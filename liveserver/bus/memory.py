@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from asyncio import AbstractEventLoop
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -77,6 +78,7 @@ class MemoryBus:
         self._lock = Lock()
         self._topics: dict[str, list[_Subscription]] = {}
         self._closed = False
+        self._closed_ns: int | None = None
         self._dropped_before = 0
 
     def publish(self, topic: str, message: Mapping[str, Any]) -> None:
@@ -100,6 +102,9 @@ class MemoryBus:
     def healthy(self) -> bool:
         return not self._closed
 
+    def heard_ns(self) -> int:
+        return time.monotonic_ns() if self._closed_ns is None else self._closed_ns
+
     @property
     def dropped(self) -> int:
         """Messages lost to subscribers that did not keep up, since the start."""
@@ -109,6 +114,7 @@ class MemoryBus:
     def close(self) -> None:
         with self._lock:
             self._closed = True
+            self._closed_ns = self._closed_ns or time.monotonic_ns()
             everyone = [(topic, s) for topic, row in self._topics.items() for s in row]
         for topic, subscription in everyone:
             self._remove(topic, subscription)

@@ -12,6 +12,7 @@ from typing import Any
 
 from liveserver.core import messages
 from liveserver.core.challenge import CheckKind
+from liveserver.core.measured import Measured
 from liveserver.core.messages import Json, Sources
 from liveserver.core.permissions import Permission, Role
 from liveserver.core.quiz import Question
@@ -58,7 +59,7 @@ class Mute:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """An active cut. `person` only with Level.PERSON; `by` is the person who cut."""
+    """An active cut. `person` only with Level.PERSON; `by` is who cut; `id` names it on every node."""
 
     level: Level
     reason: str
@@ -66,6 +67,21 @@ class Cut:
     by: str
     epoch: int = 0
     person: str | None = None
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Somebody has asked to restore; a second person has to before `expires_at_ms` (wall clock).
+
+    It is void once the lesson has another epoch than when it was asked.
+    """
+
+    by: str
+    reason: str
+    at_ms: int
+    expires_at_ms: int
+    epoch: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,14 +228,49 @@ class Unpublished:
 
 @dataclass(frozen=True, slots=True)
 class CutMade:
+    """`act`: as the guard names it, empty when another node tells the ledger; `node` made it.
+
+    `stands`: it does so still; else only the ledger has to hear of it.
+    """
+
     cut: Cut
+    act: str = ""
+    node: str = ""
+    stands: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CutMeasured:
+    """How long a cut took on `node`."""
+
+    cut: Cut
+    node: str
+    measured: Measured
+    act: str
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreAsked:
+    """The first of two persons wants to restore."""
+
+    asked: Asked
+    act: str
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
+    """What was cut before `epoch` is not any more. `first_by`: who asked first, where two were needed.
+
+    `lifted`: the levels, for the ledger; `act` as in `CutMade`.
+    """
+
     reason: str
     by: str
     at_ms: int
+    epoch: int
+    lifted: tuple[str, ...] = ()
+    first_by: str | None = None
+    act: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +343,7 @@ Event = (
     Joined | Greeted | Left | Said | LineJudged | MuteAsked | IncidentSeen | SightChanged | Seen | Receiving
     | SourcesChanged | PauseAsked | Published | Unpublished | CutMade | Restored | Ended | Tick
     | ChallengeAsked | ChallengeAnswered | QuestionWanted | PhotoTaken | PhotoJudged | PhotoReviewed
+    | CutMeasured | RestoreAsked
 )  # fmt: skip
 
 
@@ -370,6 +422,38 @@ class Refresh:
 
 
 @dataclass(frozen=True, slots=True)
+class CarriedOut:
+    """Everybody has been told of that cut, and who is sent away is."""
+
+    cut: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoteCut:
+    """Put a cut into the list of cuts, with its times once they are known."""
+
+    cut: Cut
+    node: str
+    measured: Measured | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NoteRestored:
+    """The cuts in the list that were made before `epoch` do not stand any more."""
+
+    epoch: int
+    at_ms: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The ledger has that act."""
+
+    act: str
+
+
+@dataclass(frozen=True, slots=True)
 class ShareScreen:
     on: bool
 
@@ -428,5 +512,5 @@ class Report:
 
 Effect = (
     Append | Send | Tell | Broadcast | Close | ClosePublisher | Hold | Refresh | ShareScreen | Record | Keep
-    | KeepLine | KeepMute | Report | Judge
+    | KeepLine | KeepMute | Report | Judge | CarriedOut | NoteCut | NoteRestored | Recorded
 )  # fmt: skip

@@ -313,5 +313,11 @@ def muted_message(person: str, name: str, active: bool, reason: str, at_ms: int)
             "at_ms": at_ms}  # fmt: skip
 
 
+def cut_measured_message(cut: Mapping[str, Any], measured: Mapping[str, Any]) -> Json:
+    """How long a cut took: of `cut` its level, person, epoch, by and at_ms."""
+    shown = {name: cut[name] for name in ("level", "person", "epoch", "by", "at_ms")}
+    return {"type": "cut_measured", **shown, "measured": dict(measured)}
+
+
 def cut_message(active: bool, level: str, reason: str, at_ms: int) -> Json:
     return {"type": "cut", "active": active, "level": level, "reason": reason, "at_ms": at_ms}

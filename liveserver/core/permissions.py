@@ -44,6 +44,8 @@ class Permission(StrEnum):
     END = "end"
     CUT = "cut"
     RESTORE = "restore"
+    SEE_CUTS = "see_cuts"
+    """What was cut, how long it took, who lifted it."""
     LIST_LESSONS = "list_lessons"
     CREATE_LESSON = "create_lesson"
     ISSUE_TOKENS = "issue_tokens"
@@ -108,6 +110,7 @@ TABLE: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 _P.END,
                 _P.CUT,
                 _P.RESTORE,
+                _P.SEE_CUTS,
                 _P.LIST_LESSONS,
                 _P.SEE_INCIDENTS,
                 _P.JUDGE_INCIDENTS,
@@ -123,6 +126,7 @@ TABLE: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 _P.END,
                 _P.CUT,
                 _P.RESTORE,
+                _P.SEE_CUTS,
                 _P.LIST_LESSONS,
                 _P.CREATE_LESSON,
                 _P.ISSUE_TOKENS,
@@ -149,6 +153,7 @@ TABLE: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 _P.SEE_LESSON,
                 _P.WATCH,
                 _P.LIST_LESSONS,
+                _P.SEE_CUTS,
                 _P.SEE_CHALLENGES,
                 _P.SEE_ATTENDANCE,
                 _P.SEE_STATISTICS,

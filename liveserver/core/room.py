@@ -24,12 +24,14 @@ from liveserver.core.errors import PeerError
 from liveserver.core.events import (
     Append,
     Broadcast,
+    CarriedOut,
     ChallengeAnswered,
     ChallengeAsked,
     Close,
     ClosePublisher,
     Cut,
     CutMade,
+    CutMeasured,
     Effect,
     Ended,
     Event,
@@ -44,6 +46,8 @@ from liveserver.core.events import (
     LineJudged,
     Member,
     MuteAsked,
+    NoteCut,
+    NoteRestored,
     PauseAsked,
     PhotoJudged,
     PhotoReviewed,
@@ -52,7 +56,9 @@ from liveserver.core.events import (
     QuestionWanted,
     Receiving,
     Record,
+    Recorded,
     Refresh,
+    RestoreAsked,
     Restored,
     Said,
     Seen,
@@ -63,6 +69,7 @@ from liveserver.core.events import (
     Tick,
     Unpublished,
 )
+from liveserver.core.kill import cut_to_json, strongest
 from liveserver.core.messages import Json, Sources
 from liveserver.core.permissions import Permission, Role, allows
 from liveserver.core.presets import Frozen, frozen
@@ -131,10 +138,7 @@ class RoomState:
     @property
     def cut(self) -> Cut | None:
         """The strongest active cut of the whole lesson."""
-        for level in (Level.LESSON, Level.PAUSE, Level.PICTURE, Level.CHAT):
-            if level in self.cuts:
-                return self.cuts[level]
-        return None
+        return strongest(self.cuts)
 
     def admit(self, person: str, role: Role) -> None:
         """Raise PeerError lesson_ended, lesson_cut or person_removed (410) when nobody may come in."""
@@ -349,20 +353,45 @@ class RoomState:
 
     def _cut_made(self, event: CutMade, now_ms: int) -> list[Effect]:
         cut = event.cut
-        fact = Append("cut", {"level": cut.level, "reason": cut.reason, "by": cut.by, "epoch": cut.epoch,
-                              "person": cut.person, "at_ms": cut.at_ms})  # fmt: skip
+        recorded: list[Effect] = []
+        if event.act:
+            recorded = [Append("cut", cut_to_json(cut)), NoteCut(cut, event.node), Recorded(event.act)]
+        carried_out = self._cut_off(cut) if event.stands else []
+        return [*recorded, *carried_out, CarriedOut(cut.id)]
+
+    def _cut_off(self, cut: Cut) -> list[Effect]:
         if cut.level is Level.PERSON:
-            return [fact, *self._remove_person(cut)]
+            return self._remove_person(cut)
         self.cuts[cut.level] = cut
         told = messages.cut_message(True, cut.level, cut.reason, cut.at_ms)
         if cut.level is not Level.LESSON or self.state is LessonState.ENDED:
-            return [fact, Broadcast(told)]
+            return [Broadcast(told)]
         self.state = LessonState.CUT
         self.publisher = None
         leaving = [m for m in self.members.values() if not allows(m.role, Permission.RESTORE)]
         effects = self._send_away(leaving, told, "cut", "lesson_cut")
-        return [fact, *effects, ClosePublisher("cut"), Record(False), Broadcast(told),
+        return [*effects, ClosePublisher("cut"), Record(False), Broadcast(told),
                 self._lesson_message(), self._keep()]  # fmt: skip
+
+    def _cut_measured(self, event: CutMeasured, now_ms: int) -> list[Effect]:
+        cut = cut_to_json(event.cut)
+        told = messages.cut_measured_message(cut, event.measured.shown())
+        return [
+            Append("cut_measured", {**cut, "node": event.node, **event.measured.as_json()}),
+            Broadcast(told, Permission.CUT),
+            NoteCut(event.cut, event.node, event.measured),
+            Recorded(event.act),
+        ]
+
+    def _restore_asked(self, event: RestoreAsked, now_ms: int) -> list[Effect]:
+        asked = event.asked
+        data = {"by": asked.by, "reason": asked.reason, "at_ms": asked.at_ms,
+                "expires_at_ms": asked.expires_at_ms}  # fmt: skip
+        return [
+            Append("restore_asked", {**data, "epoch": asked.epoch}),
+            Broadcast({"type": "restore_asked", **data}, Permission.RESTORE),
+            Recorded(event.act),
+        ]
 
     def _remove_person(self, cut: Cut) -> list[Effect]:
         assert cut.person is not None
@@ -386,16 +415,29 @@ class RoomState:
         return effects
 
     def _restored(self, event: Restored, now_ms: int) -> list[Effect]:
-        lifted = [*self.cuts, *([Level.PERSON] if self.removed else [])]
-        if not lifted:
-            return []
+        recorded: list[Effect] = []
+        if event.act:
+            fact = {"reason": event.reason, "by": event.by, "first_by": event.first_by, "at_ms": event.at_ms,
+                    "epoch": event.epoch, "lifted": list(event.lifted)}  # fmt: skip
+            recorded = [
+                Append("restore", fact),
+                NoteRestored(event.epoch, event.at_ms, event.by),
+                Recorded(event.act),
+            ]
+        return [*recorded, *self._lift(event)]
+
+    def _lift(self, event: Restored) -> list[Effect]:
         strongest = self.cut.level if self.cut else Level.PERSON
-        self.cuts.clear()
-        self.removed.clear()
-        fact = Append("restore", {"reason": event.reason, "by": event.by, "at_ms": event.at_ms,
-                                  "lifted": lifted})  # fmt: skip
-        effects: list[Effect] = [fact]
-        if self.state is LessonState.CUT:
+        lifted = [level for level, cut in self.cuts.items() if cut.epoch < event.epoch]
+        back = [person for person, cut in self.removed.items() if cut.epoch < event.epoch]
+        if not lifted and not back:
+            return []
+        for level in lifted:
+            del self.cuts[level]
+        for person in back:
+            del self.removed[person]
+        effects: list[Effect] = []
+        if self.state is LessonState.CUT and Level.LESSON not in self.cuts:
             self.state = LessonState.WAITING
             effects.append(self._keep())
         told = messages.cut_message(False, strongest, event.reason, event.at_ms)
@@ -470,6 +512,8 @@ _RULES: Mapping[type[Event], Callable[[RoomState, Any, int], list[Effect]]] = {
     Published: RoomState._published,
     Unpublished: RoomState._unpublished,
     CutMade: RoomState._cut_made,
+    CutMeasured: RoomState._cut_measured,
+    RestoreAsked: RoomState._restore_asked,
     Restored: RoomState._restored,
     Ended: RoomState._ended,
     Tick: RoomState._tick,

@@ -66,9 +66,11 @@ def _handler(edge: Edge, row: Route) -> Next:
     """What aiohttp calls for `row`: check the token, then the query, then the body, then do it."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
+        began_ns = edge.clock.monotonic_ns()
         claims = authorise(request, edge, row)
         query = fields.parse_query(row.query, request.query) if row.query else None
-        answer = await row.handler(Call(request, edge, claims, await _body(request, edge, row), query))
+        body = await _body(request, edge, row)
+        answer = await row.handler(Call(request, edge, claims, body, query, began_ns))
         if request.body_exists and row.body is None and row.text_body is None:
             answer.force_close()  # an unexpected body is the place to hide another request in
         return answer

@@ -63,6 +63,8 @@ class Call(Generic[Body, Query]):
     claims: Claims | None
     body: Body
     query: Query
+    began_ns: int
+    """When its handling began, by the monotonic clock."""
 
     @property
     def services(self) -> Services:

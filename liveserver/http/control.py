@@ -22,7 +22,7 @@ class Lane(Protocol):
     """Who carries out a cut: the guard."""
 
     async def cut(
-        self, lesson: str, level: Level, reason: str, person: str | None, by: str
+        self, lesson: str, level: Level, reason: str, person: str | None, by: str, began_ns: int | None
     ) -> dict[str, Any]: ...
 
     async def restore(self, lesson: str, reason: str, by: str) -> dict[str, Any]: ...
@@ -32,8 +32,8 @@ def control_app(edge: Edge, lane: Lane) -> web.Application:
     """The control port's application over `lane`."""
 
     async def cut(call: Call[cuts.Cut, None]) -> dict[str, Any]:
-        body = call.body
-        return await lane.cut(call.lesson, body.level, body.reason, body.person, call.bearer.person)
+        body, by = call.body, call.bearer.person
+        return await lane.cut(call.lesson, body.level, body.reason, body.person, by, call.began_ns)
 
     async def restore(call: Call[cuts.Restore, None]) -> dict[str, Any]:
         return await lane.restore(call.lesson, call.body.reason, call.bearer.person)

@@ -101,8 +101,16 @@ class Rooms(Protocol):
     async def end(self, lesson_id: str, claims: Claims) -> Object: ...
 
     async def cut(
-        self, lesson_id: str, claims: Claims, level: Level, reason: str, person: str | None = None
+        self,
+        lesson_id: str,
+        claims: Claims,
+        level: Level,
+        reason: str,
+        person: str | None = None,
+        began_ns: int | None = None,
     ) -> Object: ...
+
+    async def cuts(self, lesson_id: str, after: str | None, limit: int) -> Object: ...
 
     async def restore(self, lesson_id: str, claims: Claims, reason: str) -> Object: ...
 

@@ -13,6 +13,7 @@ Schema = dict[str, Any]
 
 _TEXT: Schema = {"type": "string"}
 _COUNT: Schema = {"type": "integer", "minimum": 0}
+_NUMBER: Schema = {"type": "number"}
 _FLAG: Schema = {"type": "boolean"}
 _TIME: Schema = {"type": "string", "format": "date-time"}
 _HASH: Schema = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
@@ -99,7 +100,47 @@ SCHEMAS: dict[str, Schema] = {
     },
     "Object": _OBJECT,
     "Health": _object({"status": _TEXT}, {"parts": {"type": "object", "additionalProperties": _FLAG}}),
-    "Cut": _object({"level": {"type": "string", "enum": LEVELS}, "reason": _TEXT, "at": _TIME, "by": _TEXT}),
+    "Measured": {
+        **_object(
+            {
+                "viewers": _COUNT,
+                "flags_ms": _NUMBER,
+                "udp_ms": _or_null(_NUMBER),
+                "tcp_ms": _or_null(_NUMBER),
+                "told_ms": _or_null(_NUMBER),
+                "dark_ms": _or_null(_NUMBER),
+            }
+        ),
+        "description": "Milliseconds after the request began to be read; docs/PROTOCOL.md says of what",
+    },
+    "RestoreAsked": _object({"by": _TEXT, "reason": _TEXT, "at": _TIME, "expires_at": _TIME}),
+    "Cut": _object(
+        {
+            "level": {"type": "string", "enum": LEVELS},
+            "reason": _TEXT,
+            "at": _TIME,
+            "by": _TEXT,
+            "epoch": _COUNT,
+            "measured": _or_null(_ref("Measured")),
+            "restore": _or_null(_ref("RestoreAsked")),
+        }
+    ),
+    "CutEntry": _object(
+        {
+            "id": _TEXT,
+            "node": _TEXT,
+            "epoch": _COUNT,
+            "level": {"type": "string", "enum": LEVELS},
+            "person": _or_null(_TEXT),
+            "reason": _TEXT,
+            "by": _TEXT,
+            "at": _TIME,
+            "measured": _or_null(_ref("Measured")),
+            "restored_at": _or_null(_TIME),
+            "restored_by": _or_null(_TEXT),
+        }
+    ),
+    "CutList": _list("CutEntry"),
     "Lesson": _object(
         {
             "id": _TEXT,
@@ -127,7 +168,17 @@ SCHEMAS: dict[str, Schema] = {
         {"level": _TEXT, "reason": _TEXT, "at": _TIME, "epoch": _COUNT},
         {"dark_ms": {"type": ["number", "null"], "description": "Milliseconds until nothing was sent"}},
     ),
-    "RestoreDone": _object({"reason": _TEXT, "at": _TIME, "epoch": _COUNT}),
+    "RestoreDone": _object({"state": {"const": "restored"}, "reason": _TEXT, "at": _TIME, "epoch": _COUNT}),
+    "RestoreWaiting": _object(
+        {
+            "state": {"const": "waiting_for_second"},
+            "by": _TEXT,
+            "reason": _TEXT,
+            "at": _TIME,
+            "expires_at": _TIME,
+            "epoch": _COUNT,
+        }
+    ),
     "Recording": _object(
         {
             "id": _TEXT,

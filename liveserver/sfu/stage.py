@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
 
+from liveserver.rtp.fanout import STREAM
 from liveserver.rtp.flags import ALL, Flags
 from liveserver.sfu.publisher import Publisher
 from liveserver.sfu.tap import FrameSink, FrameTap, patient
@@ -58,6 +59,12 @@ class Stage:
     def remove(self, viewer: Viewer) -> None:
         self.viewers.discard(viewer)
         self._flags.watched(self.room, len(self.viewers))
+
+    @property
+    def streams(self) -> Sequence[int]:
+        """The TCP connections of those who watch over one."""
+        places = [viewer.endpoint.selected for viewer in self.viewers]
+        return [place[1] for place in places if place is not None and place[0] == STREAM]
 
     @property
     def sources(self) -> Sequence[Uplink]:

@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import fcntl
 import socket
+import struct
 from collections import Counter
 from collections.abc import Callable, Iterable
 
@@ -28,6 +30,9 @@ _ACCEPT_AGAIN_S = 1.0
 _SEND_BUFFER = 64 * 1024  # more would only be late
 _NOT_SENT = 16 * 1024
 _TCP_NOTSENT_LOWAT = 25  # <linux/tcp.h>
+_SIOCOUTQNSD = 0x894B  # <linux/sockios.h>: what lies in the queue and was not sent yet
+_INT = struct.Struct("=i")
+_LINGER_NOT = struct.pack("=ii", 1, 0)  # SO_LINGER of no time: close sends a reset (RFC 9293 3.10.4, ABORT)
 
 
 class Connection:
@@ -111,6 +116,24 @@ class TcpPort:
             connection.stranger_s += passed_s
             if connection.stranger_s > STRANGER_S:
                 self._close(connection, "stranger")
+
+    def unsent(self, stream: int) -> int:
+        """Octets that the kernel has not sent yet, not even once; 0 for one that is gone."""
+        connection = self._connections.get(stream)
+        if connection is None:
+            return 0
+        try:
+            answer = fcntl.ioctl(connection.socket, _SIOCOUTQNSD, _INT.pack(0))
+        except OSError:
+            return 0
+        return int(_INT.unpack(answer)[0])
+
+    def reset(self, stream: int) -> None:
+        """Close it at once: what the kernel has not sent is never sent."""
+        connection = self._connections.get(stream)
+        if connection is not None:
+            connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
+            self._close(connection, "reset")
 
     def _accept(self) -> None:
         for _ in range(_ACCEPTED_AT_ONCE):

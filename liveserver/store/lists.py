@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from liveserver.core.errors import PeerError
 from liveserver.core.ledger import storable
-from liveserver.store.model import Lesson, Recording
-from liveserver.store.tables import LESSONS, RECORDINGS
+from liveserver.store.model import CutRow, Lesson, Recording
+from liveserver.store.tables import CUTS, LESSONS, RECORDINGS
 
 T = TypeVar("T")
 Row = Mapping[Any, Any]
@@ -23,6 +23,10 @@ def lesson_of(row: Row) -> Lesson:
 
 def recording_of(row: Row) -> Recording:
     return Recording(**{**row, "gaps": tuple(row["gaps"])})
+
+
+def cut_of(row: Row) -> CutRow:
+    return CutRow(**row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,7 @@ class Listing(Generic[T]):
 
 LESSONS_BY_AGE = Listing(LESSONS.c.created_at_ms, LESSONS.c.id, lesson_of)
 RECORDINGS_BY_AGE = Listing(RECORDINGS.c.started_at_ms, RECORDINGS.c.id, recording_of)
+CUTS_BY_AGE = Listing(CUTS.c.at_ms, CUTS.c.key, cut_of)
 
 
 def _position(cursor: str) -> tuple[int, str]:

@@ -23,6 +23,7 @@ from liveserver.core.ledger import Entry, Fact, canonical_json, storable
 from liveserver.store import database, ledger
 from liveserver.store.attended import AttendanceBook
 from liveserver.store.challenges import Challenges
+from liveserver.store.cuts import Cuts
 from liveserver.store.incidents import Incidents
 from liveserver.store.kept import Kept
 from liveserver.store.lists import LESSONS_BY_AGE, RECORDINGS_BY_AGE, Listing, lesson_of, recording_of
@@ -81,6 +82,8 @@ class Store:
         """Seeds and questions of random checks, and consents."""
         self.rules = Rules(self)
         """Policies and lists of words, each with all its versions."""
+        self.cuts = Cuts(self)
+        """Every cut there was, with its times."""
 
         self.attendance = AttendanceBook(self)
         """Who came to settled lessons, and what that was worth."""
@@ -119,7 +122,7 @@ class Store:
         if state is not None:
             storable(state)
             query = query.where(LESSONS.c.state == state)
-        return await self._page(query, LESSONS_BY_AGE, after, limit)
+        return await self.page(query, LESSONS_BY_AGE, after, limit)
 
     async def update_lesson(
         self,
@@ -188,7 +191,7 @@ class Store:
         self, after: str | None = None, limit: int = 50
     ) -> tuple[list[Recording], str | None]:
         """Every lesson's, newest first, and the cursor of the next page; raises as `lessons` does."""
-        return await self._page(sa.select(RECORDINGS), RECORDINGS_BY_AGE, after, limit)
+        return await self.page(sa.select(RECORDINGS), RECORDINGS_BY_AGE, after, limit)
 
     # Ledger and chat
 
@@ -337,9 +340,10 @@ class Store:
         """An insert that knows ON CONFLICT, which both databases spell alike."""
         return sqlite.insert(table) if self._engine.dialect.name == "sqlite" else postgresql.insert(table)
 
-    async def _page(
+    async def page(
         self, query: sa.Select[Any], listing: Listing[T], after: str | None, limit: int
     ) -> tuple[list[T], str | None]:
+        """A page of `query`, and the cursor of the next; raises as `lessons` does."""
         statement = listing.page(query, after, _page_size(limit))
         async with self.reading() as connection:
             rows = (await connection.execute(statement)).mappings().all()

@@ -67,7 +67,7 @@ def live(state: RoomState | None = None) -> RoomState:
 
 
 def cut(level: Level = Level.LESSON, person: str | None = None) -> CutMade:
-    return CutMade(Cut(level, "gambling advert", NOW, "mod", 1, person))
+    return CutMade(Cut(level, "gambling advert", NOW, "mod", 1, person, "n:1"), "n:1", "n")
 
 
 def said(connection: str, text: str = "hello", ref: str | None = None) -> Said:
@@ -264,7 +264,7 @@ class TestCut:
         with pytest.raises(PeerError) as refused:
             state.admit("wang", role)
         assert (refused.value.code, refused.value.status) == ("lesson_cut", 410)
-        state.apply(Restored("a mistake", "mod", NOW), NOW)
+        state.apply(Restored("a mistake", "mod", NOW, 2, ("lesson",), act="n:2"), NOW)
         state.admit("wang", role)
 
     @pytest.mark.parametrize("level", [Level.CHAT, Level.PICTURE, Level.PAUSE])
@@ -299,7 +299,7 @@ class TestCut:
     def test_a_restored_lesson_waits_for_its_instructor_and_goes_on(self):
         state = live()
         state.apply(cut(), NOW)
-        effects = state.apply(Restored("a mistake", "mod", NOW), NOW)
+        effects = state.apply(Restored("a mistake", "mod", NOW, 2, ("lesson",), act="n:2"), NOW)
         assert facts(effects) == ["restore"] and Refresh() in effects
         assert state.state is LessonState.WAITING
         live(state)
@@ -307,7 +307,7 @@ class TestCut:
         assert state.started_at_ms == NOW
 
     def test_restoring_what_is_not_cut_is_nothing(self):
-        assert live().apply(Restored("why not", "mod", NOW), NOW) == []
+        assert live().apply(Restored("why not", "mod", NOW, 2), NOW) == []
 
 
 class TestEnd:
@@ -395,7 +395,7 @@ def test_every_event_in_every_state_is_answered_or_refused_by_name():
         Unpublished("pub", "lost"),
         cut(),
         cut(Level.PERSON, "wang"),
-        Restored("a mistake", "mod", NOW),
+        Restored("a mistake", "mod", NOW, 2, ("lesson",), act="n:2"),
         Ended("teacher"),
         Tick(),
     ]

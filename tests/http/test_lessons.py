@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from liveserver.core.merkle import verify_inclusion
 from liveserver.core.permissions import Role, allows
 from liveserver.http.routes import Route
-from tests.drivers.server import Server, request
+from tests.drivers.process import until
+from tests.drivers.server import Reply, Server, request
 from tests.http.test_requests import GUARDED, address, is_problem
 
 
@@ -111,8 +113,29 @@ class TestACut:
         restored = server.api(
             "POST", f"/lessons/{lesson.id}/restore", back, role="moderator", control=control
         )
-        assert restored.json["epoch"] == 2
+        assert (restored.status, restored.json["state"], restored.json["epoch"]) == (200, "restored", 2)
         assert server.wait_lesson(lesson, state="waiting")["cut"] is None
+
+    def test_is_listed_with_its_own_times_for_those_who_judge_it(self, server: Server) -> None:
+        lesson = server.new_lesson()
+        for level in ("chat", "lesson"):
+            order = {"level": level, "reason": "x"}
+            assert server.api("POST", f"/lessons/{lesson.id}/cut", order, role="moderator").status == 200
+        path = f"/lessons/{lesson.id}/cuts"
+
+        def measured() -> list[dict[str, Any]] | None:
+            items = server.api("GET", path, role="moderator").json["items"]
+            return items if len(items) == 2 and all(item["measured"] for item in items) else None
+
+        newest, oldest = until(measured, "both measured")
+        assert [newest["level"], oldest["level"]] == ["lesson", "chat"]
+        assert newest["measured"]["viewers"] == 0 and newest["measured"]["dark_ms"] >= 0
+        assert server.lesson(lesson)["cut"]["measured"] == newest["measured"]
+        page = server.api("GET", f"{path}?limit=1", role="inspector").json
+        rest = server.api("GET", f"{path}?limit=1&after={page['next']}", role="admin").json
+        assert page["items"] + rest["items"] == [newest, oldest]
+        for role in ("instructor", "learner"):
+            assert is_problem(server.api("GET", path, token=lesson.tokens[role]), 403, "forbidden")
 
     @pytest.mark.parametrize("control", [False, True], ids=["public port", "control port"])
     def test_by_somebody_without_the_right_is_refused(self, server: Server, control: bool) -> None:
@@ -193,3 +216,31 @@ def wait_blocked(server: Server) -> None:
         except OSError:
             return
     raise AssertionError("the main loop was never blocked")
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server whose every restore needs two persons."""
+    setting = {"LIVESERVER_CONTROL_TWO_PERSON_RESTORE": "true"}
+    server = Server(tmp_path_factory.mktemp("strict"), **setting).start()
+    yield server
+    server.stop()
+
+
+class TestTwoPersons:
+    @pytest.mark.parametrize("control", [False, True], ids=["public port", "control port"])
+    def test_lift_a_cut_together(self, strict: Server, control: bool) -> None:
+        lesson = strict.new_lesson()
+        strict.api("POST", f"/lessons/{lesson.id}/cut", {"level": "lesson", "reason": "x"})
+
+        def restore(role: str) -> Reply:
+            path, body = f"/lessons/{lesson.id}/restore", {"reason": "checked"}
+            return strict.api("POST", path, body, role=role, control=control)
+
+        waiting = restore("moderator")
+        assert (waiting.status, waiting.json["state"]) == (202, "waiting_for_second")
+        assert is_problem(restore("moderator"), 409, "second_person_needed")
+        asked = strict.lesson(lesson)["cut"]["restore"]
+        assert (asked["by"], asked["expires_at"]) == (waiting.json["by"], waiting.json["expires_at"])
+        assert restore("admin").json["state"] == "restored"
+        assert strict.wait_lesson(lesson, state="waiting")["cut"] is None

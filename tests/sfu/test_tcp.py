@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterable
 import pytest
 
 from liveserver.rtp import header, stun
+from liveserver.rtp.fanout import STREAM
 from liveserver.rtp.flags import VIDEO
 from liveserver.rtp.srtp import InboundSession, OutboundKeys
 from liveserver.sfu import tcp
@@ -230,3 +231,38 @@ class TestStrangers:
         assert hall.fanout.stats.dropped > 0
         other, friend = hall.front.add(object(), IceCredentials.new()), await port.client()
         assert (await friend.check(other.ice)).cls is stun.Class.SUCCESS
+
+
+class TestWhatTheKernelHolds:
+    """For a cut: what was handed over and is not on the wire yet."""
+
+    @pytest.fixture
+    async def held(self, port: Port) -> AsyncIterator[tuple[socket.socket, int]]:
+        """A client that does not read, and its stream, whose queue is full."""
+        with socket.create_connection(("127.0.0.1", port.tcp.port)) as client:
+            async with asyncio.timeout(10):
+                while not port.tcp.connections:  # noqa: ASYNC110 - the port has nobody to tell
+                    await asyncio.sleep(0)
+            (stream,) = port.tcp._connections
+            while port.hall.fanout.post(STREAM, stream, bytes(1400)):
+                pass
+            client.settimeout(5)
+            yield client, stream
+
+    async def test_is_seen_until_it_has_left(self, port, held):
+        client, stream = held
+        assert port.tcp.unsent(stream) > 0
+        while port.tcp.unsent(stream):
+            await asyncio.to_thread(client.recv, 1 << 20)
+
+    async def test_never_leaves_once_the_connection_is_reset(self, port, held):
+        client, stream = held
+        port.tcp.reset(stream)
+        assert (port.tcp.connections, port.tcp.unsent(stream)) == (0, 0)
+        with pytest.raises(ConnectionResetError):
+            while await asyncio.to_thread(client.recv, 1 << 20):
+                pass
+
+    async def test_a_connection_that_is_gone_holds_nothing(self, port):
+        assert port.tcp.unsent(99) == 0
+        port.tcp.reset(99)

@@ -17,6 +17,7 @@ from liveserver.http.context import Call
 from liveserver.http.fields import choice, text
 from liveserver.http.routes import LESSON, Route, Scope
 
+WAITING = "waiting_for_second"  # as `liveserver.guard` has it
 MAX_REASON = 200  # as `liveserver.guard` has it
 
 
@@ -46,7 +47,11 @@ def routes(cut: CutBy, restore: RestoreBy) -> tuple[Route, ...]:
         return json_answer({**_shape(done), "level": done["level"], "dark_ms": done.get("dark_ms")})
 
     async def handle_restore(call: Call[Restore, None]) -> web.Response:
-        return json_answer(_shape(await restore(call)))
+        done = await restore(call)
+        if done["state"] != WAITING:
+            return json_answer({"state": done["state"], **_shape(done)})
+        waiting = {"by": done["by"], "expires_at": rfc3339(done["expires_at_ms"])}
+        return json_answer({"state": done["state"], **_shape(done), **waiting}, status=202)
 
     return (
         Route(
@@ -65,7 +70,10 @@ def routes(cut: CutBy, restore: RestoreBy) -> tuple[Route, ...]:
             handle_restore,
             "Lift every cut of a lesson; also on the control port",
             Scope.LESSON,
-            {200: ("Restored", "RestoreDone")},
+            {
+                200: ("Restored", "RestoreDone"),
+                202: ("A second person has to restore as well, until then it stays cut", "RestoreWaiting"),
+            },
             Permission.RESTORE,
             body=Restore,
         ),

@@ -49,6 +49,12 @@ class LessonsQuery:
     limit: int = whole(1, 200, default=50)
 
 
+@dataclass(frozen=True, slots=True)
+class CutsQuery:
+    after: str | None = text(1, 200, default=None)
+    limit: int = whole(1, 200, default=50)
+
+
 async def create(call: Call[NewLesson, None]) -> web.Response:
     programmes = frozenset(map(Programme, call.body.programmes))
     minutes = call.body.planned_minutes
@@ -100,12 +106,18 @@ async def end(call: Call[None, None]) -> web.Response:
 
 
 async def cut(call: Call[cuts.Cut, None]) -> dict[str, Any]:
-    body = call.body
-    return await call.services.rooms.cut(call.lesson, call.bearer, body.level, body.reason, body.person)
+    body, rooms = call.body, call.services.rooms
+    return await rooms.cut(
+        call.lesson, call.bearer, body.level, body.reason, body.person, began_ns=call.began_ns
+    )
 
 
 async def restore(call: Call[cuts.Restore, None]) -> dict[str, Any]:
     return await call.services.rooms.restore(call.lesson, call.bearer, call.body.reason)
+
+
+async def listed_cuts(call: Call[None, CutsQuery]) -> web.Response:
+    return json_answer(await call.services.rooms.cuts(call.lesson, call.query.after, call.query.limit))
 
 
 def _token(services: Services, role: Role, name: str, *, person: str, lesson: str) -> str:
@@ -162,6 +174,16 @@ ROUTES = (
         Scope.LESSON,
         {200: ("The lesson, ended", "Lesson")},
         Permission.END,
+    ),
+    Route(
+        "GET",
+        f"{_PATH}/{LESSON}/cuts",
+        listed_cuts,
+        "Every cut of a lesson, newest first, each with its own times",
+        Scope.LESSON,
+        {200: ("A page of cuts", "CutList")},
+        Permission.SEE_CUTS,
+        query=CutsQuery,
     ),
     *cuts.routes(cut, restore),
 )

@@ -1,0 +1,63 @@
+"""The list of cuts: what was cut, how long it took, and who lifted it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import Any, Protocol, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from liveserver.core.ledger import storable
+from liveserver.store.lists import CUTS_BY_AGE, Listing
+from liveserver.store.model import CutRow
+from liveserver.store.tables import CUTS
+
+T = TypeVar("T")
+
+
+class _Access(Protocol):
+    """The store's two ways to its database."""
+
+    def page(
+        self, query: sa.Select[Any], listing: Listing[T], after: str | None, limit: int
+    ) -> Awaitable[tuple[list[T], str | None]]: ...
+
+    def write(self, work: Callable[[AsyncConnection], Awaitable[Any]]) -> Awaitable[Any]: ...
+
+    def insert(self, table: sa.Table) -> Any: ...
+
+
+class Cuts:
+    """Part of the store; raises as it does."""
+
+    def __init__(self, access: _Access):
+        self._access = access
+
+    async def save(self, row: CutRow) -> None:
+        """Add a cut; of one that is there, take the times."""
+        for text in (row.key, row.lesson, row.reason, row.made_by, row.person or ""):
+            storable(text)
+        insert = self._access.insert(CUTS).values(asdict(row))
+        changed = {"measured": insert.excluded["measured"]}
+        upsert = (
+            insert.on_conflict_do_update(index_elements=["key"], set_=changed)
+            if row.measured is not None
+            else insert.on_conflict_do_nothing()
+        )
+        await self._access.write(lambda connection: connection.execute(upsert))
+
+    async def restored(self, lesson: str, epoch: int, at_ms: int, by: str) -> None:
+        """What was cut before `epoch` stands no more."""
+        standing = (CUTS.c.lesson == lesson) & (CUTS.c.epoch < epoch) & CUTS.c.restored_at_ms.is_(None)
+        lifted = {"restored_at_ms": at_ms, "restored_by": storable(by)}
+        update = sa.update(CUTS).where(standing).values(lifted)
+        await self._access.write(lambda connection: connection.execute(update))
+
+    async def of(
+        self, lesson: str, after: str | None = None, limit: int = 50
+    ) -> tuple[list[CutRow], str | None]:
+        """The lesson's, newest first, and the cursor of the next page; raises as `Store.lessons` does."""
+        query = sa.select(CUTS).where(CUTS.c.lesson == storable(lesson))
+        return await self._access.page(query, CUTS_BY_AGE, after, limit)
