@@ -32,6 +32,7 @@ WAITING_MAX = 1_000
 _FOLDED_MAX = 4_096
 _GATHER_S = 1.0  # findings of one incident are counted together for so long
 _SETTLE_S = 5.0
+_LIST_S = 0.5
 _SWEEP_S = 60.0
 _log = get_logger()
 
@@ -151,7 +152,11 @@ class Incidents:
         return found
 
     async def cases(self, wanted: Wanted, after: str | None, limit: int) -> tuple[list[Case], str | None]:
-        """A page, newest first."""
+        """A page, newest first, with what people were told of before it was asked for."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LIST_S):
+                for saved in list(self._unsaved.values()):
+                    await saved.wait()
         return await self._kept.cases(wanted, after, limit)
 
     async def decide(self, case: Case, outcome: str, note: str, by: str) -> Case:

@@ -39,12 +39,15 @@ from liveserver.incidents import Incidents
 from liveserver.keeper import Keeper
 from liveserver.keys import load_or_create
 from liveserver.kills import KillFiles
+from liveserver.lexicons import Lexicons
 from liveserver.log import Event, get_logger, set_up
 from liveserver.metrics import Metrics
+from liveserver.moderation import Moderation
 from liveserver.policies import Policies
 from liveserver.recording import Recordings
 from liveserver.rooms import Rooms
 from liveserver.rtp.flags import Flags
+from liveserver.rules import Rules
 from liveserver.screening import Screening
 from liveserver.sfu.forwarder import Forwarder
 from liveserver.sfu.front import Front
@@ -159,7 +162,7 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
     )
     stack.push_async_callback(transcodes.stop)
     metrics.watch("transcode", transcodes.numbers)
-    screening = await _screening(config, store, guard, clock, metrics, stack)
+    screening, rules = await _screening(config, store, guard, clock, metrics, stack)
     challenges = await _challenges(config, store, clock)
     rooms = Rooms(
         store,
@@ -195,9 +198,10 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
             "guard": await _guard_answers(guard),
         }
 
+    moderation = Moderation(store, rooms, screening.incidents, rules.lexicons)
     services = Services(
-        config, tokens, metrics, clock, rooms, store, wall, control.listener.url, checks, turn,
-        hours, keeper,
+        config, tokens, metrics, clock, rooms, store, wall, moderation, rules,
+        control.listener.url, checks, turn, hours, keeper,
     )  # fmt: skip
     http = config.http
     public = await listen(public_app(services), http.host, http.port, http, metrics)
@@ -270,7 +274,7 @@ async def _challenges(config: Config, store: Store, clock: Clock) -> Challenges:
 
 async def _screening(
     config: Config, store: Store, guard: Guard, clock: Clock, metrics: Metrics, stack: AsyncExitStack
-) -> Screening:
+) -> tuple[Screening, Rules]:
     """What decides on findings; without the chat's list it says so and the policies decide."""
     policies = Policies(store, clock, config.screening.policy)
     await policies.start()
@@ -290,10 +294,13 @@ async def _screening(
 
     # A policy can ask for a second person; that it does not says nothing against the server's own rule.
     policies.listener = lambda lesson, policy: guard.two_persons(lesson, policy.two_person_restore or None)
-    screening = Screening(policies, incidents, cut, clock, chat)
+    lexicons = Lexicons(store, clock, chat)
+    screening = Screening(policies, incidents, cut, clock, chat, lexicons.excused)
+    lexicons.changed = screening.forget_names
+    await lexicons.start()
     stack.push_async_callback(screening.stop)
     metrics.watch("screening", screening.numbers)
-    return screening
+    return screening, Rules(store, policies, lexicons)
 
 
 def _retention(config: RetentionConfig) -> Retention:

@@ -128,12 +128,23 @@ class Node:
         self.forwarder.start()
         store: Any = self.flaky
         recordings = Recordings(None, store, self.clock, Retention())
-        self.rooms = Rooms(store, self.bus, self.guard, self.forwarder, recordings, self.clock, max_lessons=8)
+        self.rooms = Rooms(
+            store, self.bus, self.guard, self.forwarder, recordings, self.clock,
+            screening=await self.begin_screening(store), max_lessons=8,
+        )  # fmt: skip
         await self.rooms.start()
         return self
 
+    async def begin_screening(self, store: Any) -> Any:
+        """Nothing is screened in most of these tests."""
+        return None
+
+    async def end_screening(self) -> None:
+        """What `begin_screening` began."""
+
     async def stop(self) -> None:
         await self.rooms.stop()
+        await self.end_screening()
         await self.forwarder.stop()
         await asyncio.to_thread(self.guard.stop)
         await self.store.close()

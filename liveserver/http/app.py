@@ -10,7 +10,18 @@ from aiohttp.typedefs import Middleware
 
 from liveserver.core.errors import PeerError
 from liveserver.http import diagnostics, fields, health, openapi, pages, playback, wall, watch, whep, whip, ws
-from liveserver.http.api import attendance, challenges, ledger, lessons, recordings, setup, storage
+from liveserver.http.api import (
+    attendance,
+    challenges,
+    chat,
+    incidents,
+    ledger,
+    lessons,
+    recordings,
+    rules,
+    setup,
+    storage,
+)
 from liveserver.http.auth import authorise
 from liveserver.http.connections import CONNECTIONS
 from liveserver.http.context import EDGE, Call, Edge, Services
@@ -31,8 +42,16 @@ def public_routes(*, test_hooks: bool) -> tuple[Route, ...]:
         *setup.ROUTES,
         *challenges.ROUTES,
     )
+    moderation = (*incidents.ROUTES, *chat.ROUTES, *rules.ROUTES)
     media = (*whip.ROUTES, *whep.ROUTES, *wall.ROUTES, *ws.ROUTES, *playback.ROUTES, *watch.ROUTES)
-    known = (*api, *media, *health.ROUTES, *diagnostics.routes(test_hooks=test_hooks), *pages.routes())
+    known = (
+        *api,
+        *moderation,
+        *media,
+        *health.ROUTES,
+        *diagnostics.routes(test_hooks=test_hooks),
+        *pages.routes(),
+    )
     return (*known, openapi.route(known))
 
 
@@ -71,7 +90,7 @@ def _handler(edge: Edge, row: Route) -> Next:
         query = fields.parse_query(row.query, request.query) if row.query else None
         body = await _body(request, edge, row)
         answer = await row.handler(Call(request, edge, claims, body, query, began_ns))
-        if request.body_exists and row.body is None and row.text_body is None:
+        if request.body_exists and not (row.body or row.document or row.text_body):
             answer.force_close()  # an unexpected body is the place to hide another request in
         return answer
 
@@ -80,15 +99,18 @@ def _handler(edge: Edge, row: Route) -> Next:
 
 async def _body(request: web.Request, edge: Edge, row: Route) -> object:
     http = edge.config.http
-    if row.body is not None:
-        return fields.parse(row.body, strict_json(await read_body(request, http, "application/json")))
-    if row.text_body is None:
+    limit = row.max_body or http.max_body.bytes
+    if row.body is not None or row.document is not None:
+        document = strict_json(await read_body(request, http, ("application/json",), limit))
+        return document if row.body is None else fields.parse(row.body, document)
+    if not row.text_body:
         return None
-    body = await read_body(request, http, row.text_body)
+    body = await read_body(request, http, row.text_body, limit)
     try:
         return body.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise PeerError("sdp_malformed", f"not UTF-8 at byte {error.start}") from error
+        code = "sdp_malformed" if any("sdp" in kind for kind in row.text_body) else "bad_request"
+        raise PeerError(code, f"not UTF-8 at byte {error.start}") from error
 
 
 @web.middleware

@@ -49,6 +49,17 @@ def whole(low: int, high: int, *, default: Any = _REQUIRED) -> Any:
     return _field(check, {"type": "integer", "minimum": low, "maximum": high}, default)
 
 
+def flag(*, default: Any = _REQUIRED) -> Any:
+    """True or false; in a query string, those words."""
+
+    def check(value: object) -> bool:
+        if not isinstance(value, bool):
+            raise ValueError("true or false is expected")
+        return value
+
+    return _field(check, {"type": "boolean"}, default)
+
+
 def choice(options: type[StrEnum], *, default: Any = _REQUIRED) -> Any:
     """One of an enumeration's values."""
     listed = [str(option) for option in options]
@@ -125,15 +136,21 @@ def parse(kind: type[T], value: object) -> T:
 def parse_query(kind: type[T], query: MultiMapping[str]) -> T:
     """An instance of `kind` from a query string; a parameter given twice is refused."""
     values: dict[str, object] = {}
-    whole_numbers = {d.name for d in _definitions(kind) if d.metadata["schema"]["type"] == "integer"}
+    types = {d.name: d.metadata["schema"]["type"] for d in _definitions(kind)}
     for name, value in query.items():
         if name in values:
             raise PeerError("bad_request", f"parameter {_shown(name)} is given twice")
-        is_number = (
-            name in whole_numbers and value.isascii() and value.lstrip("-").isdigit() and len(value) <= 18
-        )
-        values[name] = int(value) if is_number and value.count("-") <= 1 else value
+        values[name] = _typed(types.get(name), value)
     return parse(kind, values)
+
+
+def _typed(kind: str | None, value: str) -> object:
+    """A parameter as its schema's type, or as it came: the check then says what is wrong."""
+    if kind == "boolean":
+        return {"true": True, "false": False}.get(value, value)
+    if kind == "integer" and value.isascii() and value.lstrip("-").isdigit() and len(value) <= 18:
+        return int(value) if value.count("-") <= 1 else value
+    return value
 
 
 def schema(kind: type[Any]) -> dict[str, object]:

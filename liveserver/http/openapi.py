@@ -98,4 +98,6 @@ def _parameters(row: Route) -> list[Any]:
 def _body(row: Route) -> dict[str, Any]:
     if row.body is not None:
         return {"application/json": {"schema": fields.schema(row.body)}}
-    return {row.text_body: {"schema": {"type": "string"}}} if row.text_body else {}
+    if row.document is not None:
+        return {"application/json": {"schema": {"$ref": f"#/components/schemas/{row.document}"}}}
+    return {media_type: {"schema": {"type": "string"}} for media_type in row.text_body}

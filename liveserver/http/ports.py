@@ -10,6 +10,8 @@ from liveserver.core.events import Level
 from liveserver.core.ledger import Entry, Fact
 from liveserver.core.quiz import Question
 from liveserver.core.retention import Programme
+from liveserver.core.screening import Policy
+from liveserver.store.incidents import Wanted
 from liveserver.tokens import Claims
 
 Object = dict[str, Any]
@@ -206,6 +208,69 @@ class Hours(Protocol):
     ) -> Object: ...
 
     async def decide_adjustment(self, adjustment: str, *, approve: bool, words: str, by: str) -> Object: ...
+
+
+class Moderation(Protocol):
+    """What people do with what screening found; raises `PeerError` for what is refused."""
+
+    async def listed(self, claims: Claims, wanted: Wanted, after: str | None, limit: int) -> Object: ...
+
+    async def one(self, claims: Claims, incident: str) -> Object: ...
+
+    async def picture(self, claims: Claims, incident: str) -> bytes: ...
+
+    async def decide(
+        self, claims: Claims, incident: str, outcome: str, note: str, *, whitelist: bool = False
+    ) -> Object: ...
+
+    async def appeal(self, claims: Claims, incident: str, text: str) -> Object: ...
+
+    async def statistics(self, claims: Claims, lesson: str | None, since_ms: int) -> Object: ...
+
+    async def mute(self, claims: Claims, lesson: str, person: str, reason: str, *, on: bool) -> Object: ...
+
+    async def remove_line(self, claims: Claims, lesson: str, line: str, reason: str) -> Object: ...
+
+
+class Policies(Protocol):
+    """Policies in versions."""
+
+    @property
+    def standard(self) -> Policy: ...
+
+    async def listed(self) -> list[Object]: ...
+
+    async def shown(self, name: str, version: int | None) -> Object: ...
+
+    async def put(self, name: str, document: object, by: str) -> Policy: ...
+
+
+class Lexicons(Protocol):
+    """The operator's lists of words in versions."""
+
+    async def listed(self) -> list[Object]: ...
+
+    async def shown(self, name: str, version: int | None) -> Object: ...
+
+    async def take(
+        self, name: str, text: str, media_type: str, by: str, policy: Policy, *, dry_run: bool
+    ) -> Object: ...
+
+    async def roll_back(self, name: str, version: int, by: str) -> Object: ...
+
+
+class Rules(Protocol):
+    """What lessons are screened by."""
+
+    @property
+    def policies(self) -> Policies: ...
+
+    @property
+    def lexicons(self) -> Lexicons: ...
+
+    async def of_lesson(self, lesson: str) -> Object: ...
+
+    async def give(self, lesson: str, document: object, claims: Claims) -> Object: ...
 
 
 class Spectator(Protocol):

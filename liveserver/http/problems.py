@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 from aiohttp import web
 
@@ -20,13 +21,20 @@ _CODES = {400: "bad_request", 404: "not_found", 405: "bad_request", 413: "too_la
 _log = get_logger()
 
 
-def problem(code: str, detail: str, status: int, headers: Mapping[str, str] | None = None) -> web.Response:
-    """An `application/problem+json` answer; the connection closes after it.
+def problem(
+    code: str,
+    detail: str,
+    status: int,
+    headers: Mapping[str, str] | None = None,
+    more: Mapping[str, Any] | None = None,
+) -> web.Response:
+    """An `application/problem+json` answer with `more` members (RFC 9457 3.2); the connection closes then.
 
     Closing keeps what a confused or hostile client sent behind a bad request from being read as another
     one (RFC 9112 section 11.2): a refused connection gets one answer.
     """
     body = {
+        **(more or {}),
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from aiohttp import web
@@ -12,14 +13,16 @@ from liveserver.core.errors import PeerError
 from liveserver.core.messages import loads
 
 
-async def read_body(request: web.Request, config: HttpConfig, media_type: str) -> bytes:
-    """The body, at most `config.max_body`, whole within `config.body_timeout`.
+async def read_body(
+    request: web.Request, config: HttpConfig, media_types: Sequence[str], limit: int
+) -> bytes:
+    """The body, at most `limit` bytes, whole within `config.body_timeout`.
 
     PeerError `too_large` (413), `bad_request` with 415 for another content type, 408 when it does not come.
     """
-    if request.content_type != media_type:
-        raise PeerError("bad_request", f"Content-Type {media_type} is expected", status=415)
-    limit = config.max_body.bytes
+    if request.content_type not in media_types:
+        expected = " or ".join(media_types)
+        raise PeerError("bad_request", f"Content-Type {expected} is expected", status=415)
     if (request.content_length or 0) > limit:
         raise _too_large(limit)
     body = bytearray()

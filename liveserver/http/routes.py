@@ -17,6 +17,11 @@ Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 LESSON = "{lesson:[A-Za-z0-9_-]{1,64}}"
 SESSION = "{session:[A-Za-z0-9_-]{1,64}}"
+INCIDENT = "{incident:[A-Za-z0-9_-]{1,64}}"
+LINE = "{line:[A-Za-z0-9_-]{1,64}}"
+PERSON = "{person:[^/]{1,200}}"
+POLICY = "{policy:[a-z0-9][a-z0-9_-]{0,79}}"
+LEXICON = "{lexicon:[a-z]{1,32}}"
 RECORDING = "{recording:[A-Za-z0-9_-]{1,128}}"
 
 
@@ -37,9 +42,10 @@ class Scope(StrEnum):
 class Route:
     """A row of the table.
 
-    `path` is aiohttp's, absolute. `body` and `query` are dataclasses of `fields`; `text_body` is the media
-    type of a body that is handed over as text. `answers` maps a status to what it means and the schema
-    (or the media type) of its body.
+    `path` is aiohttp's, absolute. `body` and `query` are dataclasses of `fields`; `document` is the schema of
+    a JSON body that is handed over as it is read, `text_body` the media types of one that is handed over as
+    text. `max_body`: bytes, where it is not the configured bound. `answers` maps a status to what it means
+    and the schema (or the media type) of its body.
     """
 
     method: str
@@ -50,5 +56,7 @@ class Route:
     answers: dict[int, tuple[str, str | None]]
     permission: Permission | None = None
     body: type[Any] | None = None
-    text_body: str | None = None
+    document: str | None = None
+    text_body: tuple[str, ...] = ()
+    max_body: int | None = None
     query: type[Any] | None = None

@@ -25,7 +25,7 @@ ROUTES = (
         Scope.LESSON,
         {201: ("Watching; Location is the session", sessions.SDP)},
         Permission.WATCH,
-        text_body=sessions.SDP,
+        text_body=(sessions.SDP,),
     ),
     Route(
         "OPTIONS",
@@ -44,7 +44,7 @@ ROUTES = (
         Scope.LESSON,
         {204: ("Candidates taken", None), 200: ("ICE restarted", sessions.FRAGMENT)},
         Permission.WATCH,
-        text_body=sessions.FRAGMENT,
+        text_body=(sessions.FRAGMENT,),
     ),
     Route(
         "DELETE",

@@ -25,7 +25,7 @@ ROUTES = (
         Scope.LESSON,
         {201: ("Publishing; Location is the session", sessions.SDP)},
         Permission.PUBLISH,
-        text_body=sessions.SDP,
+        text_body=(sessions.SDP,),
     ),
     Route(
         "OPTIONS",
@@ -44,7 +44,7 @@ ROUTES = (
         Scope.LESSON,
         {204: ("Candidates taken", None), 200: ("ICE restarted", sessions.FRAGMENT)},
         Permission.PUBLISH,
-        text_body=sessions.FRAGMENT,
+        text_body=(sessions.FRAGMENT,),
     ),
     Route(
         "DELETE",

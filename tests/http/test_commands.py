@@ -80,7 +80,7 @@ class TestMisuse:
     def test_help_lists_the_commands_there_are(self) -> None:
         listed = run("--help").stdout
         assert set(re.findall(r"^    ([a-z-]+)\b", listed, re.MULTILINE)) == {
-            "serve", "demo", "check-config", "bench", "recording", "verify", "retention",
+            "serve", "demo", "check-config", "bench", "recording", "verify", "retention", "hours", "screen",
         }  # fmt: skip
 
 

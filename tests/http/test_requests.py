@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -20,11 +21,7 @@ GUARDED = [row for row in ROUTES if row.scope is not Scope.OPEN and row.method !
 
 def address(row: Route, lesson: str = "nolesson") -> str:
     """A path that leads to `row`."""
-    path = row.path
-    while (start := path.find("{")) >= 0:
-        # A parameter ends with the brace that closes its quantifier and its own.
-        path = path[:start] + lesson + path[path.index("}}", start) + 2 :]
-    return path
+    return re.sub(r"\{\w+:(?:[^{}]|\{[^{}]*\})*\}", lesson, row.path)
 
 
 def create(server: Server, body: bytes, **headers: str) -> Reply:
