@@ -1,4 +1,5 @@
-"""`liveserver screen chat`: what screening says of texts, as the server would decide in a lesson.
+"""`liveserver screen chat`: what screening says of texts, as the server would decide in a lesson; beside it
+`screen frame` and `screen face` (cli_pictures.py).
 
 Exit codes: 0 done; 1 a model or a list cannot be used; 2 misuse.
 """
@@ -11,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from liveserver import cli_pictures
 from liveserver.core.policies import DEFAULT
 from liveserver.core.screening import Action, Kind
 from models.errors import ModelError
@@ -25,12 +27,13 @@ _LINE_ENDS = {code: f"\\u{code:04x}" for code in (0x85, 0x2028, 0x2029)}
 
 def add_commands(commands: Any) -> None:
     """Put `screen` under `commands`, argparse's subparsers."""
-    parser = commands.add_parser("screen", help="try out what screening says of texts", allow_abbrev=False)
+    parser = commands.add_parser("screen", help="try out what screening says", allow_abbrev=False)
     kinds = parser.add_subparsers(title="what is screened", metavar="KIND", required=True)
     chat = kinds.add_parser(
         "chat", help="texts, a line each on standard input", description=_chat.__doc__, allow_abbrev=False
     )
     chat.set_defaults(command=_chat)
+    cli_pictures.add_commands(kinds, _print)
 
 
 def _chat(given: argparse.Namespace) -> int:

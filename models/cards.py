@@ -128,6 +128,8 @@ def of_kind(cards: Mapping[str, Card], kind: Kind) -> list[Card]:
 
 def folder(path: Path) -> dict[str, Card]:
     """Every card (`*.toml`) in a folder by its name. Raises `ModelError`, also for two of one name."""
+    if not path.is_dir():
+        raise ModelError(f"{path}: there is no such folder")
     files = sorted(path.glob("*.toml"))
     if len(files) > MAX_CARDS:
         raise ModelError(f"{path}: more than {MAX_CARDS} model cards")

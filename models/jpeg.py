@@ -1,8 +1,8 @@
 """JPEG files of strangers: first their header, strictly and in Python; then decoding, in a confined process.
 
-`header` reads sizes before a decoder sees the file: at most 1 MB, 4 million pixels and 64 scans (REL-G33), of
-Huffman codes (baseline or progressive), grey or YCbCr. `decode` and `encode` are FFmpeg's (PyAV): call
-`decode` only where a crash costs nothing.
+`header` reads sizes before a decoder sees the file: a learner's has at most 1 MB and 4 million pixels
+(REL-G33), and all have at most 64 scans, Huffman codes (baseline or progressive), grey or YCbCr. `decode` and
+`encode` are FFmpeg's (PyAV): call `decode` only where a crash costs nothing.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ from fractions import Fraction
 import av
 import numpy as np
 
+from models.limits import PHOTO, Limits, PictureError
 from models.resize import Pixels
 
-MAX_BYTES = 1_000_000
-MAX_PIXELS = 4_000_000
 MAX_SCANS = 64  # a progressive file of a camera or browser has about ten; each costs a whole decoding
 _SOI, _EOI, _SOS, _APP1 = 0xD8, 0xD9, 0xDA, 0xE1
 _FRAMES = (0xC0, 0xC1, 0xC2)  # baseline, extended, progressive
@@ -25,10 +24,6 @@ _REFUSED = {*range(0xC3, 0xD0)} - {0xC4}  # lossless, hierarchical, arithmetic c
 _TABLES = (0xC4, 0xDB, 0xDD, 0xFE, *range(0xE0, 0xF0))  # DHT, DQT, DRI, comments, applications
 _ORIENTATION = 0x0112  # Exif 2.3, 4.6.4
 _SHORT = 3
-
-
-class JpegError(Exception):
-    """These bytes are no JPEG that is taken; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,34 +36,34 @@ class Header:
     orientation: int = 1
 
 
-def header(data: bytes) -> Header:
-    """What a whole file says of itself. Raises `JpegError`."""
-    if len(data) > MAX_BYTES:
-        raise JpegError(f"more than {MAX_BYTES} bytes")
+def header(data: bytes, limits: Limits = PHOTO) -> Header:
+    """What a whole file says of itself. Raises `PictureError`."""
+    if len(data) > limits.bytes:
+        raise PictureError(f"more than {limits.bytes} bytes")
     if data[:2] != bytes((0xFF, _SOI)):
-        raise JpegError("no JPEG")
+        raise PictureError("no JPEG")
     at, frame, orientation = 2, None, 1
     while True:
         marker, at = _marker(data, at)
         if len(data) - at < 2:
-            raise JpegError("cut short")
+            raise PictureError("cut short")
         (length,) = struct.unpack_from("!H", data, at)
         body = data[at + 2 : at + length]
         if length < 2 or at + length > len(data):
-            raise JpegError("cut short")
+            raise PictureError("cut short")
         at += length
         if marker in _FRAMES:
             if frame is not None:
-                raise JpegError("two frames")
-            frame = _frame(body)
+                raise PictureError("two frames")
+            frame = _frame(body, limits)
         elif marker == _APP1 and body[:6] == b"Exif\0\0":
             orientation = _orientation(body[6:])
         elif marker == _SOS:
             break
         elif marker not in _TABLES:
-            raise JpegError(f"marker {marker:02x} is not taken")
+            raise PictureError(f"marker {marker:02x} is not taken")
     if frame is None:
-        raise JpegError("a scan without a frame")
+        raise PictureError("a scan without a frame")
     _check_scans(data, at)
     return Header(*frame, orientation)
 
@@ -76,36 +71,36 @@ def header(data: bytes) -> Header:
 def _marker(data: bytes, at: int) -> tuple[int, int]:
     """(the marker at this place, what follows it); it may be filled up with FF before."""
     if data[at : at + 1] != b"\xff":
-        raise JpegError("cut short" if at >= len(data) else "no marker where one is expected")
+        raise PictureError("cut short" if at >= len(data) else "no marker where one is expected")
     while data[at : at + 1] == b"\xff":
         at += 1
     if at >= len(data):
-        raise JpegError("cut short")
+        raise PictureError("cut short")
     return data[at], at + 1
 
 
-def _frame(body: bytes) -> tuple[int, int, int]:
+def _frame(body: bytes, limits: Limits) -> tuple[int, int, int]:
     """(width, height, components) of a frame header, ITU-T T.81 B.2.2."""
     if len(body) < 6:
-        raise JpegError("a frame header that is too short")
+        raise PictureError("a frame header that is too short")
     precision, height, width, components = struct.unpack_from("!BHHB", body)
     if precision != 8 or components not in (1, 3) or len(body) != 6 + 3 * components:
-        raise JpegError("neither grey nor YCbCr of 8 bits")
-    if not width or not height or width * height > MAX_PIXELS:
-        raise JpegError(f"{width} by {height} pixels; at most {MAX_PIXELS} in all are taken")
+        raise PictureError("neither grey nor YCbCr of 8 bits")
+    if not width or not height or width * height > limits.pixels:
+        raise PictureError(f"{width} by {height} pixels; at most {limits.pixels} in all are taken")
     for component in range(components):
         sampling = body[7 + 3 * component]
         if not (1 <= sampling >> 4 <= 4 and 1 <= sampling & 15 <= 4):
-            raise JpegError("an impossible sampling")
+            raise PictureError("an impossible sampling")
     return width, height, components
 
 
 def _check_scans(data: bytes, at: int) -> None:
     # Within a scan FF is followed by 00 or by a restart, so these are markers.
     if data.count(bytes((0xFF, _SOS)), at) >= MAX_SCANS:
-        raise JpegError(f"more than {MAX_SCANS} scans")
+        raise PictureError(f"more than {MAX_SCANS} scans")
     if data.find(bytes((0xFF, _EOI)), at) < 0:
-        raise JpegError("cut short")
+        raise PictureError("cut short")
 
 
 def _orientation(tiff: bytes) -> int:
@@ -124,21 +119,21 @@ def _orientation(tiff: bytes) -> int:
     return 1
 
 
-def decode(data: bytes) -> Pixels:
-    """The picture upright, uint8 (H, W, 3) RGB. Raises `JpegError`. Call it in a process that may end:
+def decode(data: bytes, limits: Limits = PHOTO) -> Pixels:
+    """The picture upright, uint8 (H, W, 3) RGB. Raises `PictureError`. Call it in a process that may end:
     hostile bytes have made decoders crash before."""
-    said = header(data)
+    said = header(data, limits)
     decoder = av.CodecContext.create("mjpeg", "r")
     assert isinstance(decoder, av.VideoCodecContext)
     decoder.thread_count = 1
-    decoder.options = {"max_pixels": str(MAX_PIXELS), "err_detect": "explode"}
+    decoder.options = {"max_pixels": str(limits.pixels), "err_detect": "explode"}
     try:
         frames = [*decoder.decode(av.Packet(data)), *decoder.decode(None)]
         if len(frames) != 1 or (frames[0].width, frames[0].height) != (said.width, said.height):
-            raise JpegError("damaged")
+            raise PictureError("damaged")
         stored: Pixels = frames[0].reformat(format="rgb24", threads=1).to_ndarray().astype(np.uint8)
     except (av.FFmpegError, ValueError, OSError) as error:
-        raise JpegError("damaged") from error
+        raise PictureError("damaged") from error
     return _upright(stored, said.orientation)
 
 

@@ -45,7 +45,11 @@ def _hash(luma: Pixels, cosines: NDArray[np.float32]) -> int:
     waves[0, 0] = 0.0  # brightness as such says nothing
     if np.abs(waves).max() < edge:  # nothing but rounding
         return 0
-    bits = waves.ravel() > np.median(waves)
+    flat = waves.ravel()
+    middle = np.partition(flat, flat.size // 2 - 1)[
+        flat.size // 2 - 1
+    ]  # np.median loads modules when first used
+    bits = flat > middle
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
 
 

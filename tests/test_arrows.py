@@ -24,6 +24,7 @@ FORBIDDEN = {
     "liveserver.confined": ["liveserver"],
     "liveserver.transcode": ["liveserver"],
     "liveserver.screen": ["liveserver"],
+    "liveserver.stills": ["liveserver"],
     "recorder": ["liveserver", "models", "web", "loadtest", "tests"],
     "models": ["liveserver", "recorder", "web", "loadtest", "tests"],
     "web": list(PROJECT),
@@ -36,6 +37,7 @@ ALLOWED = {
     "liveserver.store": ["liveserver.core", "liveserver.clock"],
     "liveserver.bus": ["liveserver.core"],
     "liveserver.transcode": ["liveserver.confined", "liveserver.rtp.packetize"],
+    "liveserver.stills": ["liveserver.confined"],
     "liveserver.screen": ["liveserver.confined", "liveserver.core.screening", "liveserver.rtp.packetize"],
 }
 # The composition root puts everything together, so nothing else may import it.

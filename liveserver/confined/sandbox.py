@@ -46,6 +46,7 @@ _CALLS = (
     ("clock_nanosleep", 230, 115),
     ("clock_gettime", 228, 113),
     ("restart_syscall", 219, 128),
+    ("setitimer", 38, 103),
     ("getpid", 39, 172),
     ("gettid", 186, 178),
     ("getrusage", 98, 165),

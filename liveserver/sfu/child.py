@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import socket
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from liveserver.clock import Clock
+from liveserver.confined.environment import bare_environment
 from liveserver.confined.framing import WireError
 from liveserver.log import Event, get_logger
 
@@ -23,8 +23,6 @@ STEADY_NS = 60_000_000_000  # having run so long, its next failure counts as the
 _READ_BYTES = 65_536
 _SECOND_NS = 1_000_000_000
 _log = get_logger()
-# Nothing of the node's environment, where secrets may be, but what finds Python and its libraries.
-_ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
 
 M = TypeVar("M")
 M_contra = TypeVar("M_contra", contravariant=True)
@@ -158,7 +156,7 @@ class Child(Generic[M]):
                         stdin=theirs.fileno(),
                         stdout=asyncio.subprocess.DEVNULL,
                         stderr=asyncio.subprocess.DEVNULL,
-                        env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+                        env=bare_environment(),
                     )
                 except OSError as error:
                     self._why = error.strerror or "it cannot be started"

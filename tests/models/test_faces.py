@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.face_match import FaceMatcher, distance
+from models.errors import ModelError
+from models.face_match import FaceMatcher, distance, from_bytes, thresholds, to_bytes
 from models.face_measures import BLURRED, CHIP, blur, chip, pose
 from models.faces import Face, FaceFinder
 from models.resize import resize
@@ -83,10 +84,16 @@ class TestFinding:
 
 class TestMatching:
     @pytest.mark.parametrize(("one", "other"), PAIRS)
-    def test_one_person_is_near_and_two_are_far(self, matcher, descriptors, one, other):
+    def test_one_person_is_near_and_two_are_far(self, descriptors, one, other):
         apart = distance(descriptors[one], descriptors[other])
-        assert matcher.is_same(apart) == (PERSON[one] == PERSON[other])
-        assert apart < matcher.sure_below if PERSON[one] == PERSON[other] else apart > 0.7
+        assert (apart < thresholds().same) == (PERSON[one] == PERSON[other])
+        assert apart < thresholds().sure if PERSON[one] == PERSON[other] else apart > 0.7
+
+    def test_a_descriptor_travels_as_bytes(self, descriptors):
+        (one, *_) = descriptors.values()
+        assert np.array_equal(from_bytes(to_bytes(one)), one)
+        with pytest.raises(ModelError, match="512"):
+            from_bytes(b"short")
 
     def test_a_small_and_tilted_photo_is_still_the_same(self, finder, matcher, descriptors):
         whole = photo("president_a_1.jpg")

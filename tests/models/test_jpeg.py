@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.jpeg import MAX_BYTES, Header, JpegError, decode, encode, header
+from models.jpeg import Header, decode, encode, header
+from models.limits import PHOTO, PictureError
 
 from .pictures import photo_file
 
@@ -77,11 +78,11 @@ class TestHeader:
             (SOI + frame(8, 8, marker=0xC3) + SCAN + EOI, "c3 is not taken"),
             (SOI + frame(8, 8) + SCAN * 65 + EOI, "scans"),
             (SOI + segment(0xFE, b"x")[:3] + b"\x01", "cut short"),
-            (SOI + bytes(MAX_BYTES), "more than"),
+            (SOI + bytes(PHOTO.bytes), "more than"),
         ],
     )
     def test_what_is_refused_and_why(self, data, why):
-        with pytest.raises(JpegError, match=why):
+        with pytest.raises(PictureError, match=why):
             header(data)
 
     @pytest.mark.parametrize("order", ["<", ">"])
@@ -134,7 +135,7 @@ class TestDecoding:
     def test_a_photo_cut_short_is_refused_even_with_an_end_put_on(self, keep):
         data = photo_file("president_a_1.jpg")
         for end in (b"", EOI):
-            with pytest.raises(JpegError):
+            with pytest.raises(PictureError):
                 decode(data[: int(len(data) * keep)] + end)
 
     def test_two_pictures_in_one_file_are_refused_or_one(self):
@@ -151,7 +152,7 @@ class TestHostileFiles:
         for file in files:
             try:
                 taken += decode(file.read_bytes()).shape[2] == 3
-            except JpegError:
+            except PictureError:
                 continue
         assert 0 < taken < len(files) // 2
 
@@ -163,5 +164,5 @@ class TestHostileFiles:
         data[at : at + len(patch)] = patch
         try:
             decode(bytes(data))
-        except JpegError:
+        except PictureError:
             return
