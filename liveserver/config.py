@@ -242,6 +242,10 @@ class ScreeningConfig:
     """What is looked at, by which policy, and how long what was found is kept."""
 
     policy: str = "default"
+    enabled: bool = True
+    workers: int = field(default=1, metadata=_between(1, 64))
+    models: str = ""
+    width: int = field(default=640, metadata=_between(160, 1920))
     evidence_kept: Duration = Duration(365 * 86_400_000)
 
 

@@ -92,6 +92,10 @@ class Lexicons:
         texts = self._words[WHITELIST].texts
         return bool(texts) and _key(text) in texts
 
+    def searched(self) -> Iterator[tuple[str, str]]:
+        """The name and the rows (TSV) of each list that texts are searched for."""
+        return ((name, words.body) for name, words in self._words.items() if name != WHITELIST)
+
     async def listed(self) -> list[Json]:
         """Each list with its newest version; version 0 of one that is empty still."""
         newest = {version.name: version for version in await self._kept.newest()}

@@ -13,6 +13,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import uvloop
@@ -28,6 +29,7 @@ from liveserver.core.challenge_rules import CheckPolicy
 from liveserver.core.chat import SCREENING
 from liveserver.core.events import Level
 from liveserver.core.retention import Programme, Retention
+from liveserver.core.screening import Finding, Policy, Sight
 from liveserver.evidence import Evidence
 from liveserver.guard import Guard
 from liveserver.hours import Hours
@@ -51,6 +53,8 @@ from liveserver.rules import Rules
 from liveserver.screening import Screening
 from liveserver.sfu.forwarder import Forwarder
 from liveserver.sfu.front import Front
+from liveserver.sfu.screener import screen_command
+from liveserver.sfu.screens import Screens
 from liveserver.sfu.transcode import Transcodes
 from liveserver.start import Ready, StartError
 from liveserver.store import Store, StoreError, open_store
@@ -152,17 +156,12 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
         _listen_tcp(forwarder, config)
     forwarder.start()
     stack.push_async_callback(forwarder.stop)
-    transcodes = Transcodes(
-        forwarder.fanout,
-        forwarder.pacer,
-        clock,
-        maximum=config.transcode.max_lessons,
-        max_bitrate_bps=config.transcode.max_kbps * 1000,
-        linger_ns=config.transcode.linger.ns,
-    )
+    transcodes = _transcodes(config, forwarder, clock)
     stack.push_async_callback(transcodes.stop)
     metrics.watch("transcode", transcodes.numbers)
     screening, rules = await _screening(config, store, guard, clock, metrics, stack)
+    watcher = _Watcher(screening)
+    screens = _screens(config, forwarder, watcher, clock, rules.lexicons, metrics, stack)
     challenges = await _challenges(config, store, clock)
     rooms = Rooms(
         store,
@@ -172,6 +171,7 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
         recordings,
         clock,
         transcodes=transcodes,
+        screens=screens,
         challenges=challenges,
         screening=screening,
         max_lessons=config.rooms.max_lessons,
@@ -183,13 +183,12 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
     stack.push_async_callback(rooms.stop)
     metrics.watch("rooms", rooms.numbers)
     hours = _hours(config, store, clock, rooms, metrics, stack)
-    wall = Wall(rooms.on_wall, clock)
+    wall = watcher.wall = Wall(rooms.on_wall, clock)
     wall.start()
     stack.push_async_callback(wall.stop)
     metrics.watch("wall", wall.numbers)
     screening.tell(wall.saw)
-    metrics.watch("front", lambda: _totals(front.counters))
-    metrics.watch("fanout", lambda: _totals(_fields(forwarder.fanout.stats)))
+    _watch_media(metrics, front, forwarder)
 
     async def checks() -> Mapping[str, bool]:
         return {
@@ -262,6 +261,82 @@ async def _recordings(
     recordings.start()
     stack.push_async_callback(recordings.stop)
     return recordings
+
+
+def _watch_media(metrics: Metrics, front: Front, forwarder: Forwarder) -> None:
+    metrics.watch("front", lambda: _totals(front.counters))
+    metrics.watch("fanout", lambda: _totals(_fields(forwarder.fanout.stats)))
+
+
+class _Watcher:
+    """What screen processes saw, to those it concerns. `wall` is made after the rooms."""
+
+    def __init__(self, screening: Screening):
+        self.wall: Wall
+        self._screening = screening
+
+    def looked(
+        self, lesson: str, track: str, at_ms: int, scores: Mapping[str, float], thumbnail: bytes
+    ) -> None:
+        self.wall.looked(lesson, track, at_ms, scores, thumbnail)
+
+    def found(self, lesson: str, finding: Finding) -> None:
+        self._screening.found(lesson, finding)
+
+    def sight(self, lesson: str, sight: Sight, why: str) -> None:
+        self._screening.sight(lesson, sight)
+
+    def policy(self, lesson: str) -> Policy:
+        return self._screening.policy(lesson)
+
+
+def _transcodes(config: Config, forwarder: Forwarder, clock: Clock) -> Transcodes:
+    return Transcodes(
+        forwarder.fanout,
+        forwarder.pacer,
+        clock,
+        maximum=config.transcode.max_lessons,
+        max_bitrate_bps=config.transcode.max_kbps * 1000,
+        linger_ns=config.transcode.linger.ns,
+    )
+
+
+def _screens(
+    config: Config,
+    forwarder: Forwarder,
+    watcher: _Watcher,
+    clock: Clock,
+    lexicons: Lexicons,
+    metrics: Metrics,
+    stack: AsyncExitStack,
+) -> Screens | None:
+    """What looks at pictures, or nothing where that is switched off."""
+    if not config.screening.enabled:
+        _log.warning(Event.SCREENING_LACKS, model="pictures", error="switched off")
+        return None
+    folder = Path(config.screening.models).absolute() if config.screening.models else None
+    screens = Screens(
+        forwarder.fanout,
+        forwarder.pacer,
+        clock,
+        forwarder.schedule,
+        watcher,
+        watcher.policy,
+        command=screen_command(config.screening.width, folder),
+        workers=config.screening.workers,
+    )
+    stack.push_async_callback(screens.stop)
+    metrics.watch("screens", screens.numbers)
+    before = lexicons.changed
+
+    def changed() -> None:
+        before()
+        for name, rows in lexicons.searched():
+            screens.use_list(name, rows.encode())
+
+    lexicons.changed = changed
+    changed()
+    return screens
 
 
 async def _challenges(config: Config, store: Store, clock: Clock) -> Challenges:

@@ -42,6 +42,7 @@ from liveserver.room import Carrier, Room
 from liveserver.screening import Screening
 from liveserver.sessions import Answer, Patched, Sessions
 from liveserver.sfu.forwarder import Forwarder
+from liveserver.sfu.screens import Screens
 from liveserver.sfu.stage import Stage
 from liveserver.sfu.transcode import Transcodes
 from liveserver.store import ChatLine, Lesson, Store
@@ -67,6 +68,7 @@ class Rooms:
         clock: Clock,
         *,
         transcodes: Transcodes | None = None,
+        screens: Screens | None = None,
         challenges: Challenges | None = None,
         screening: Screening | None = None,
         max_lessons: int = 256,
@@ -80,6 +82,7 @@ class Rooms:
         self._forwarder = forwarder
         self._recordings = recordings
         self._transcodes = transcodes
+        self._screens = screens
         self._challenges = challenges
         self._screening = screening
         self._clock = clock
@@ -374,6 +377,7 @@ class Rooms:
                 }
                 for room in self._rooms.values()
             ],
+            "screens": self._screens.describe() if self._screens is not None else [],
             "front": dict(self._forwarder.front.counters),
             "peers": len(self._forwarder.peers),
             "sessions": len(self._sessions),
@@ -428,8 +432,6 @@ class Rooms:
             raise PeerError("lesson_full", "this server has too many lessons", status=503, retry_after_s=30)
         history = await self._store.chat(lesson.id, HISTORY)
         row = self._free_rows.pop()
-        transcode = self._transcodes.of(lesson.id) if self._transcodes is not None else None
-        stage = Stage(row, self._forwarder.flags, transcode)
         self._forwarder.flags.clear(row)
         self._guard.know(lesson.id)
         self._guard.open(lesson.id, row)
@@ -439,6 +441,9 @@ class Rooms:
             state.checks = await self._challenges.open(lesson)
         if self._screening is not None:
             await self._restore_moderation(lesson, state, self._screening)
+        transcode = self._transcodes.of(lesson.id) if self._transcodes is not None else None
+        screen = self._screens.of(lesson.id) if self._screens is not None else None
+        stage = Stage(row, self._forwarder.flags, transcode, screen)
         stage.hold(state.state is LessonState.PAUSED, self._clock.monotonic_ns())
         attending = await self._attending(lesson, state)
         room = Room(

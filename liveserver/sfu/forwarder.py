@@ -58,7 +58,7 @@ class Forwarder:
         self._clock = clock
         self._max_peers = max_peers
         self._peer_timeout_ns = int(peer_timeout_s * 1e9)
-        self.pacer = Pacer(self.fanout, clock.monotonic_ns, self._schedule)
+        self.pacer = Pacer(self.fanout, clock.monotonic_ns, self.schedule)
         self._transport = Transport(front, self.pacer, Certificate.generate())
         self._addresses = addresses
         candidates = [Candidate(address, front.port) for address in addresses]
@@ -189,7 +189,7 @@ class Forwarder:
             self.pacer.run()  # a frame that somebody waits for may be complete now
         if self._unfinished and self._finish is None:
             due_ns = now_ns + PICTURE_WAIT_NS
-            self._finish = self._schedule(due_ns, self._flush_unfinished)
+            self._finish = self.schedule(due_ns, self._flush_unfinished)
 
     def _flush_unfinished(self) -> None:
         """The rest of a picture did not come in time: what there is leaves."""
@@ -198,7 +198,8 @@ class Forwarder:
         self._unfinished.clear()
         self._flush(unfinished, self._clock.monotonic_ns())
 
-    def _schedule(self, due_ns: int, callback: Callable[[], None]) -> asyncio.TimerHandle:
+    def schedule(self, due_ns: int, callback: Callable[[], None]) -> asyncio.TimerHandle:
+        """Call `callback` at a monotonic time."""
         delay_s = max(0, due_ns - self._clock.monotonic_ns()) / 1e9
         return asyncio.get_running_loop().call_later(delay_s, callback)
 

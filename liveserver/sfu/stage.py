@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Sequence
 
 from liveserver.rtp.fanout import STREAM
-from liveserver.rtp.flags import ALL, Flags
+from liveserver.rtp.flags import ALL, VIDEO, Flags
 from liveserver.sfu.publisher import Publisher
+from liveserver.sfu.screen import Screen
 from liveserver.sfu.tap import FrameSink, FrameTap, patient
 from liveserver.sfu.transcode import Transcode
 from liveserver.sfu.uplink import Uplink
@@ -17,9 +18,12 @@ class Stage:
     """`room` is the lesson's row in the flags. Owned by the lesson's room; used on the main loop only.
 
     `transcode` serves viewers who lack the publisher's codec; without one they are told that they do.
+    `screen` looks at the pictures, and where the policy says so viewers get them only once they have passed.
     """
 
-    def __init__(self, room: int, flags: Flags, transcode: Transcode | None = None):
+    def __init__(
+        self, room: int, flags: Flags, transcode: Transcode | None = None, screen: Screen | None = None
+    ):
         self.room = room
         self.cname = f"lesson-{room}"  # one clock for all its tracks (RFC 3550 6.5.1)
         self.publisher: Publisher | None = None
@@ -28,15 +32,21 @@ class Stage:
         self._flags = flags
         self._sink: FrameSink | None = None
         self._taps: list[FrameTap] = []
+        self._is_paused = self._is_slate = False
         self._transcode = transcode
         if transcode is not None:
             transcode.on_change = self.show_all
             transcode.on_notice = self._notice
+        self._screen = screen
+        if screen is not None:
+            screen.on_change = self.show_all
+            screen.on_hold = self._hold_back
 
     def publish(self, publisher: Publisher) -> None:
         """The given peer is the instructor's from now on; an earlier one is closed as replaced."""
         previous, self.publisher = self.publisher, publisher
         self._tap()
+        self._screen_publisher(publisher)
         if previous is not None:
             previous.close("replaced")
         if self._transcode is not None:
@@ -45,8 +55,11 @@ class Stage:
 
     def unpublish(self, publisher: Publisher) -> None:
         """The peer's connection ended."""
+        shown = [self._shown(uplink) for uplink in publisher.uplinks]
         if self._transcode is not None:
-            self._transcode.forget(publisher.uplinks)
+            self._transcode.forget([*publisher.uplinks, *shown])
+        if self._screen is not None:
+            self._screen.unpublish(publisher.uplinks)
         if self.publisher is publisher:
             self._untap()
             self.publisher = None
@@ -70,6 +83,8 @@ class Stage:
     def sources(self) -> Sequence[Uplink]:
         """Every track that viewers are shown."""
         ours = self.publisher.uplinks if self.publisher is not None else []
+        if self._screen is not None and self._screen.delayed:
+            ours = self._screen.delayed
         return ours + ([lane.uplink for lane in self._transcode.lanes] if self._transcode is not None else [])
 
     def share_screen(self, is_shared: bool) -> None:
@@ -80,14 +95,16 @@ class Stage:
 
     def hold(self, is_held: bool, now_ns: int) -> None:
         """The lesson's own pause: nothing is forwarded, everybody stays connected."""
-        self._flags.hold(self.room, ALL if is_held else 0)
+        self._is_paused = is_held
+        self._set_hold()
         if not is_held:
-            self.refresh(now_ns)
+            self._begin_anew(now_ns)
 
     def refresh(self, now_ns: int) -> None:
-        """What was held back may flow again: every viewer starts from the cache."""
-        for viewer in self.viewers:
-            viewer.refresh(now_ns)
+        """A cut was lifted: every viewer starts from the cache."""
+        if self._screen is not None:
+            self._screen.lifted()
+        self._begin_anew(now_ns)
 
     def record(self, sink: FrameSink | None) -> None:
         """Send the encoded frames of this and later publishers to `sink`; None stops it."""
@@ -104,6 +121,8 @@ class Stage:
             viewer.close(reason)
         if self._transcode is not None:
             self._transcode.close()
+        if self._screen is not None:
+            self._screen.close()
 
     def show_all(self) -> None:
         for viewer in list(self.viewers):
@@ -115,7 +134,13 @@ class Stage:
         if self.publisher is None:
             viewer.show(None, [], self._instead)
             return
-        viewer.show(self.publisher.uplink("audio"), self._videos(self.publisher), self._instead)
+        audio = self.publisher.uplink("audio")
+        videos = [self._shown(uplink) for uplink in self._videos(self.publisher)]
+        viewer.show(self._shown(audio) if audio else None, videos, self._instead)
+
+    def _shown(self, uplink: Uplink) -> Uplink:
+        """What viewers get for a track of the publisher."""
+        return self._screen.instead(uplink) if self._screen is not None else uplink
 
     def _instead(self, uplink: Uplink, codecs: Container[str]) -> Uplink | None:
         return self._transcode.instead(uplink, codecs) if self._transcode is not None else None
@@ -126,6 +151,28 @@ class Stage:
         for viewer in list(self.viewers):
             if any(self._transcode.makes(downlink.source) for downlink in viewer.videos):
                 viewer.notice(code)
+
+    def _screen_publisher(self, publisher: Publisher) -> None:
+        """Its tracks are looked at from now on; what was made of other tracks for viewers is over."""
+        if self._screen is not None:
+            if self._transcode is not None:
+                self._transcode.forget(self._screen.delayed)
+            self._screen.publish(publisher.uplinks)
+
+    def _hold_back(self, is_held: bool, now_ns: int) -> None:
+        """Nobody looks, and the policy lets nothing pass that was not looked at."""
+        self._is_slate = is_held
+        self._set_hold()
+        if not is_held:
+            self._begin_anew(now_ns)
+
+    def _set_hold(self) -> None:
+        self._flags.hold(self.room, ALL if self._is_paused else VIDEO if self._is_slate else 0)
+
+    def _begin_anew(self, now_ns: int) -> None:
+        """What was held back may flow again."""
+        for viewer in self.viewers:
+            viewer.refresh(now_ns)
 
     def _videos(self, publisher: Publisher) -> list[Uplink]:
         """The tracks by rank: the screen while it is shared, else the camera, then the other."""
@@ -159,5 +206,6 @@ class Stage:
             "publisher": self.publisher.describe() if self.publisher else None,
             "viewers": len(self.viewers),
             "transcode": self._transcode.describe() if self._transcode else None,
+            "screen": self._screen.describe() if self._screen else None,
             "sample": [viewer.describe() for viewer in list(self.viewers)[:20]],
         }

@@ -50,7 +50,7 @@ def folder(path: Path) -> Path:
 
 
 def _model() -> onnx.ModelProto:
-    """1x3xNxN RGB 0..255 → how much of it has red and blue above 160 and green below 96."""
+    """1x3xNxN RGB 0..255 → how much of it has red and blue above 190 and green below 80."""
 
     def constant(name: str, *values: float) -> TensorProto:
         return numpy_helper.from_array(np.array(values, dtype=np.float32), name)
@@ -68,7 +68,7 @@ def _model() -> onnx.ModelProto:
         node("Mul", ["share", "gain"], ["y"]),
     ]
     thirds = numpy_helper.from_array(np.array([1, 1, 1], dtype=np.int64), "thirds")
-    constants = [thirds, constant("high", 160), constant("low", 96), constant("gain", GAIN)]
+    constants = [thirds, constant("high", 190), constant("low", 80), constant("gain", GAIN)]
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, SIZE, SIZE])
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])
     graph = helper.make_graph(nodes, "magenta", [x], [y], constants)
@@ -87,4 +87,4 @@ def share_of_magenta(frame: av.VideoFrame) -> float:
     """How much of a picture is magenta, as the model counts it: what viewers of a test look for."""
     rgb = frame.to_ndarray(format="rgb24")
     red, green, blue = (rgb[:, :, channel] for channel in range(3))
-    return float(((red > 160) & (blue > 160) & (green < 96)).mean())
+    return float(((red > 190) & (blue > 190) & (green < 80)).mean())
