@@ -266,9 +266,14 @@ class Incidents:
         try:
             evidence = "kept" if jpeg and await self._keep_picture(incident, jpeg) else ""
             row = replace(incident, evidence=evidence)
-            await until_stored(partial(self._kept.add, row, _fact(row)), _log)
+            await until_stored(partial(self._add_once, row), _log)
         finally:
             self._unsaved.pop(incident.id, asyncio.Event()).set()
+
+    async def _add_once(self, incident: Incident) -> None:
+        """Added unless it is there: a commit may be done whose answer was lost."""
+        if await self._kept.case(incident.id) is None:
+            await self._kept.add(incident, _fact(incident))
 
     async def _keep_picture(self, incident: Incident, jpeg: bytes) -> bool:
         try:

@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 
 from liveserver import receipts
+from liveserver.core.challenge import CheckKind
 from liveserver.core.chat import SCREENING
 from liveserver.core.errors import PeerError
 from liveserver.core.events import Level
 from liveserver.core.policies import PRESETS
+from liveserver.core.quiz import Question, QuestionKind
 from liveserver.core.screening import (
     Action,
     Category,
@@ -344,6 +346,29 @@ class TestNames:
         node.lexicons.changed = node.screening.forget_names
         await node.lexicons.whitelist("六合彩代理", ADMIN.person)
         assert node.screening.name(lesson, "p1", "六合彩代理") == "六合彩代理"
+
+
+async def test_a_configured_policy_that_nobody_made_stops_the_start(node: ScreenedNode) -> None:
+    with pytest.raises(ValueError, match="there is no policy nowhere"):
+        await Policies(node.store, node.clock, "nowhere").start()
+
+
+async def test_a_commit_whose_answer_was_lost_is_not_made_twice(node: ScreenedNode) -> None:
+    lesson, _, _ = await node.live()
+    node.screening.found(lesson, seen(node))
+    (case,) = await node.cases(lesson)
+    await node.incidents._add_once(case.incident)
+    assert len(await node.data(lesson, "incident")) == 1
+
+
+async def test_a_question_is_looked_at_before_it_is_asked(node: ScreenedNode) -> None:
+    lesson, _, _ = await node.live()
+    question = Question(QuestionKind.SINGLE, "哪个是本课内容?", ("车床", ADVERT), frozenset({0}))
+    node.rooms._challenges = object()
+    with pytest.raises(PeerError) as refused:
+        await node.rooms.challenge(lesson, TEACHER, CheckKind.QUIZ, None, question)
+    assert (refused.value.code, refused.value.status) == ("text_refused", 422)
+    assert [case.incident.person for case in await node.cases(lesson)] == ["wang"]
 
 
 async def test_what_cannot_be_kept_is_counted_and_said(node: ScreenedNode) -> None:

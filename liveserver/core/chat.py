@@ -35,13 +35,15 @@ from liveserver.core.events import (
     Send,
 )
 from liveserver.core.ledger import commitment
-from liveserver.core.messages import Json, muted_message, notice_message
+from liveserver.core.messages import Json, muted_message, newest_within, notice_message
 from liveserver.core.permissions import Permission, allows
 from liveserver.core.screening import Action, Decision, Verdict
 
 HISTORY = 50
 HELD_MAX = 200
-"""Lines that wait, as moderators who join are told of them; older ones wait in the list of incidents."""
+"""Lines that wait, as moderators are told of them; older ones wait in the list of incidents."""
+HELD_BYTES, MUTED_BYTES = 49_152, 16_384
+"""Of what waits and of who is muted, in `joined`: a slow page's queue has 256 KiB (`socket.queue_size`)."""
 STRIKES_WITHIN_MS = 600_000
 _STRIKERS_MAX = 1_000  # people whose held lines are counted
 _JUDGED_MAX = 1_000
@@ -121,13 +123,14 @@ class ChatState:
         return self._mute(mute, [member.connection for member in known])
 
     def told_to_moderators(self) -> Json:
-        """What `joined` adds for them."""
+        """What `joined` adds for them, the newest first of all if it is much."""
+        muted: list[Json] = [
+            {"person": m.person, "name": m.name, "reason": m.reason, "at_ms": m.at_ms}
+            for m in self.mutes.values()
+        ]
         return {
-            "held": [held.message for held in self.held.values()],
-            "muted": [
-                {"person": m.person, "name": m.name, "reason": m.reason, "at_ms": m.at_ms}
-                for m in self.mutes.values()
-            ],
+            "held": newest_within((held.message for held in self.held.values()), HELD_BYTES),
+            "muted": newest_within(muted, MUTED_BYTES),
         }
 
     # --- inside ---

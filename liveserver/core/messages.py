@@ -7,7 +7,7 @@ build what the server says. Nothing else in the server reads or writes this JSON
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -294,6 +294,17 @@ _WALL_READERS: Mapping[str, Callable[[Json], WallMessage]] = {
     "heartbeat": _read_heartbeat,
     "watch": _read_watch,
 }
+
+
+def newest_within(items: Iterable[Json], limit: int) -> list[Json]:
+    """The last of `items` that together have at most `limit` bytes as JSON, in their order."""
+    kept: list[Json] = []
+    for item in reversed(list(items)):
+        limit -= len(dumps(item).encode()) + 1
+        if limit < 0:
+            break
+        kept.append(item)
+    return kept[::-1]
 
 
 def error_message(error: PeerError) -> Json:

@@ -76,6 +76,7 @@ from liveserver.core.presets import Frozen, frozen
 from liveserver.core.screening import Action, Kind
 
 INCIDENTS_TOLD = 50
+INCIDENTS_BYTES = 32_768  # of them, in `joined`
 ROSTER_SIZE = 200
 
 
@@ -184,7 +185,8 @@ class RoomState:
     def _for_watchers(self, member: Member) -> Json:
         """What `joined` adds for moderators and for the instructor."""
         if allows(member.role, Permission.SEE_INCIDENTS):
-            return self.chat.told_to_moderators() | {"incidents": list(self.incidents.values())}
+            incidents = messages.newest_within(self.incidents.values(), INCIDENTS_BYTES)
+            return self.chat.told_to_moderators() | {"incidents": incidents}
         if allows(member.role, Permission.PUBLISH):
             return {"incidents": [without_evidence(incident) for incident in self.incidents.values()]}
         return {}

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from liveserver.config import SocketConfig
 from liveserver.core import events, messages
 from liveserver.core.chat import HELD_MAX, SCREENING, STRIKES_WITHIN_MS
 from liveserver.core.errors import PeerError
@@ -154,9 +155,22 @@ class TestHeld:
     def test_what_moderators_who_join_are_told_is_bounded(self, state: RoomState) -> None:
         for number in range(HELD_MAX + 5):
             say(state, f"ad {number}", Action.HIDE, mute_after=0)
+        assert len(state.chat.held) == HELD_MAX
         told = of(Send, state.apply(Joined(member("mod2", Role.MODERATOR)), NOW))[0].message
-        assert len(told["held"]) == HELD_MAX
-        assert told["held"][0]["text"] == "ad 5"
+        assert told["held"][-1]["text"] == f"ad {HELD_MAX + 4}"
+
+    def test_nor_is_their_greeting_more_than_a_slow_pages_queue_takes(self, state: RoomState) -> None:
+        for number in range(HELD_MAX):
+            text = f"{number} " + "字" * 490
+            for name, found in (("held", verdict(Action.HIDE, mute_after=0)), ("said", None)):
+                line = messages.Chat(text, None)
+                state.apply(Said("c-wang", f"{name}{number}", b"s" * 16, line, found), NOW)
+            state.apply(IncidentSeen(INCIDENT | {"id": f"i{number}", "text": text}), NOW)
+            state.apply(MuteAsked(f"p{number}", True, "mod", "字" * 200, "字" * 60), NOW)
+        told = of(Send, state.apply(Joined(member("mod2", Role.MODERATOR)), NOW))[0].message
+        assert len(messages.dumps(told).encode()) < SocketConfig().queue_size.bytes * 0.8
+        assert told["held"][-1]["text"].startswith(f"{HELD_MAX - 1} ")
+        assert min(len(told[name]) for name in ("held", "muted", "incidents")) > 10
 
     def test_learners_who_join_are_told_nothing_of_it(self, state: RoomState) -> None:
         say(state, "ad", Action.HIDE)
