@@ -166,6 +166,13 @@ class ControlConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class BusConfig:
+    """What connects several nodes. Empty: one process alone."""
+
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RoomsConfig:
     """What one node takes on."""
 
@@ -281,6 +288,7 @@ class Config:
     socket: SocketConfig = SocketConfig()
     rtc: RtcConfig = RtcConfig()
     control: ControlConfig = ControlConfig()
+    bus: BusConfig = BusConfig()
     rooms: RoomsConfig = RoomsConfig()
     recorder: RecorderConfig = RecorderConfig()
     objects: ObjectsConfig = ObjectsConfig()
@@ -551,6 +559,8 @@ def _check(config: Config, names: Mapping[str, str]) -> None:
             raise ConfigError(f"{names[key]}: an address such as https://class.example is expected")
     if config.store_url and urlsplit(config.store_url).scheme not in ("sqlite", "postgresql"):
         raise ConfigError(f"{names['store_url']}: sqlite:///path or postgresql://… is expected")
+    if config.bus.url and urlsplit(config.bus.url).scheme not in ("redis", "rediss", "unix"):
+        raise ConfigError(f"{names['bus.url']}: redis://…, rediss://… or unix://… is expected")
     _check_turn(config.rtc)
     least_ms, most_ms = config.recorder.chapter_least.ms, config.recorder.chapter_most.ms
     if not 1_000 <= least_ms <= most_ms // 2:

@@ -98,6 +98,8 @@ class Event(StrEnum):
     GUARD_FAILED = "guard.failed"
     GUARD_LEASE_LOST = "guard.lease_lost"
     GUARD_LEASE_BACK = "guard.lease_back"
+    BUS_CONNECTED = "bus.connected"
+    BUS_LOST = "bus.lost"
     STORE_OPENED = "store.opened"
     STORE_FAILED = "store.failed"
     FRONT_STARTED = "front.started"

@@ -15,13 +15,15 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import uvloop
 
+from liveserver import neighbours
 from liveserver.addresses import own_addresses
 from liveserver.attendance import Attendance
 from liveserver.bucket import bucket_of
-from liveserver.bus import MemoryBus
+from liveserver.bus import Bus, Line, MemoryBus, PostgresqlLine, RedisLine, SharedBus
 from liveserver.challenges import Challenges
 from liveserver.clock import Clock
 from liveserver.config import Config, ConfigError, RetentionConfig, load
@@ -119,28 +121,16 @@ async def node(config: Config) -> AsyncIterator[Ready]:
 async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
     """Build and start every part; `stack` stops them, the last started first."""
     tls_context(config.http)  # a missing certificate is said before anything starts
-    clock, metrics, bus = Clock(), Metrics(), MemoryBus()
-    stack.callback(bus.close)
+    clock, metrics = Clock(), Metrics()
     tokens, turn = Tokens.load_or_create(config.key_file), Turn.of(config.rtc)
+    bus = _bus(config, tokens, metrics, stack)
     store = await open_store(config.store, clock.wall_ms)
     stack.push_async_callback(store.close)
     empty = await store.ledger_size() == 0
 
     flags = Flags(max(config.rooms.max_lessons, 1))
-    edge = Edge(config, tokens, metrics, clock)
-    control = _ControlPort(edge)
-    guard = Guard(
-        flags,
-        KillFiles(config.kills_dir),
-        bus,
-        clock,
-        config.control.lease.ns,
-        control.serve,
-        two_persons=config.control.two_person_restore,
-        within_ms=config.control.restore_within.ms,
-    )
-    await asyncio.to_thread(guard.start)
-    stack.push_async_callback(asyncio.to_thread, guard.stop)
+    control = _ControlPort(Edge(config, tokens, metrics, clock))
+    guard = await _guard(config, flags, bus, clock, control, stack)
 
     recordings = await _recordings(config, store, clock, metrics, stack)
     keeper = Keeper(
@@ -224,6 +214,48 @@ def _hours(
     stack.push_async_callback(attendance.stop)
     metrics.watch("hours", attendance.numbers)
     return Hours(store, attendance, clock)
+
+
+def _bus(config: Config, tokens: Tokens, metrics: Metrics, stack: AsyncExitStack) -> Bus:
+    """In this process, or over Redis and the shared database to the other nodes."""
+    if not config.bus.url:
+        alone = MemoryBus()
+        stack.callback(alone.close)
+        return alone
+    key = tokens.derive("bus")
+    channel = f"liveserver_{tokens.derive('bus channel').hex()[:16]}"
+    lines: list[Line] = [RedisLine(config.bus.url, channel)]
+    if urlsplit(config.store).scheme == "postgresql":
+        lines.append(PostgresqlLine(config.store, channel))
+
+    def tell(event: str, line: str, reason: str) -> None:
+        if event == "connected":
+            _log.info(Event.BUS_CONNECTED, line=line)
+        else:
+            _log.warning(Event.BUS_LOST, line=line, reason=reason)
+
+    bus = SharedBus(lines, key, frozenset(neighbours.TOPICS), tell)
+    metrics.watch("bus", bus.numbers)
+    stack.push_async_callback(asyncio.to_thread, bus.close)
+    return bus
+
+
+async def _guard(
+    config: Config, flags: Flags, bus: Bus, clock: Clock, control: _ControlPort, stack: AsyncExitStack
+) -> Guard:
+    guard = Guard(
+        flags,
+        KillFiles(config.kills_dir),
+        bus,
+        clock,
+        config.control.lease.ns,
+        control.serve,
+        two_persons=config.control.two_person_restore,
+        within_ms=config.control.restore_within.ms,
+    )
+    await asyncio.to_thread(guard.start)
+    stack.push_async_callback(asyncio.to_thread, guard.stop)
+    return guard
 
 
 class _ControlPort:

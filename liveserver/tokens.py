@@ -8,6 +8,7 @@ argument everywhere; 60 s of skew are tolerated and not more (RELIABILITY G9).
 
 from __future__ import annotations
 
+import hmac
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -75,6 +76,10 @@ class Tokens:
         Raises ValueError if the file is no key or can be read by others, OSError if it cannot be used.
         """
         return cls(keys.load_or_create(path))
+
+    def derive(self, purpose: str) -> bytes:
+        """Another key of the installation, 32 bytes: from it nobody comes back to this one."""
+        return hmac.digest(self._key, f"liveserver/{purpose}".encode(), "sha256")
 
     def issue(self, *, person: str, name: str, role: Role, lesson: str, now_s: int, ttl_s: int) -> str:
         """A token for `person` in `lesson` from `now_s` for `ttl_s` seconds.

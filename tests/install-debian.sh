@@ -9,7 +9,7 @@ packages=(
     gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
     gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-nice
     python3-gi gir1.2-gst-plugins-base-1.0 gir1.2-gst-plugins-bad-1.0
-    postgresql iproute2 iptables util-linux
+    postgresql redis-server iproute2 iptables util-linux
     coturn                                           # the relay; a machine that runs services starts one on 3478
     radosgw ceph-mon ceph-osd ceph-common            # an S3 server with real object locks, in memory
 )

@@ -11,6 +11,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from liveserver.bus.memory import MemoryBus
+from liveserver.bus.postgresql import PostgresqlLine
+from liveserver.bus.redis import RedisLine
+from liveserver.bus.shared import Line, SharedBus
 
 Message = Mapping[str, Any]
 Callback = Callable[[dict[str, Any]], None]
@@ -45,4 +48,4 @@ class Bus(Protocol):
         """Deliver nothing more. May be called twice."""
 
 
-__all__ = ["Bus", "Callback", "MemoryBus", "Message"]
+__all__ = ["Bus", "Callback", "Line", "MemoryBus", "Message", "PostgresqlLine", "RedisLine", "SharedBus"]

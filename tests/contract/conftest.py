@@ -12,6 +12,7 @@ import pytest
 from liveserver.store import Store, open_store
 from tests.contract.postgresql import PostgresqlServer
 from tests.contract.raw import Raw, RawPostgresql, RawSqlite
+from tests.contract.redis import RedisServer
 
 _numbers = itertools.count()
 
@@ -19,6 +20,13 @@ _numbers = itertools.count()
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgresqlServer]:
     server = PostgresqlServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[RedisServer]:
+    server = RedisServer()
     yield server
     server.stop()
 

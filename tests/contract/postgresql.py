@@ -40,15 +40,27 @@ class PostgresqlServer:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
 
     def stop(self) -> None:
-        if self._process is not None:
-            self._process.send_signal(signal.SIGINT)  # "fast": whoever is still connected is cut off
-            try:
-                self._process.wait(STOP_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-            self._reader.join()
+        self.down()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def down(self) -> None:
+        """Away, until `up`."""
+        if self._process is None:
+            return
+        self._process.send_signal(signal.SIGINT)  # "fast": whoever is still connected is cut off
+        try:
+            self._process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._reader.join()
+        self._process = None
+
+    def up(self) -> None:
+        """Back, under the same address with the same data."""
+        if self._process is None:
+            self._log.clear()
+            assert self._starts_on(self.port), "".join(self._log)
 
     def _initialise(self) -> None:
         self._data.mkdir(mode=0o700)

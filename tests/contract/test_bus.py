@@ -1,23 +1,31 @@
-"""What every bus promises; today the one inside a process."""
+"""What every bus promises, in one process and over a real Redis or PostgreSQL."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from liveserver.bus import Bus, MemoryBus
+from liveserver.bus import Bus, MemoryBus, PostgresqlLine, RedisLine, SharedBus
 from liveserver.bus.memory import BACKLOG
 
 
-@pytest.fixture(params=[MemoryBus])
+@pytest.fixture(params=["memory", "redis", "postgresql"])
 async def bus(request: pytest.FixtureRequest) -> AsyncIterator[Bus]:
-    made: Bus = request.param()
+    made: Bus = MemoryBus()
+    if request.param != "memory":
+        url, topics = request.getfixturevalue(request.param).url, frozenset({"t", "cut", "lesson"})
+        line = RedisLine(url, "contract") if request.param == "redis" else PostgresqlLine(url(), "contract")
+        made = SharedBus([line], bytes(32), topics)
+        async with asyncio.timeout(10):
+            while not made.healthy():  # noqa: ASYNC110 - the bus has nobody to tell
+                await asyncio.sleep(0.005)
     yield made
-    made.close()
+    await asyncio.to_thread(made.close)
 
 
 class Listener:
@@ -158,3 +166,14 @@ class TestHealth:
         bus.close()
         bus.close()
         assert not bus.healthy()
+
+    async def test_what_was_said_until_now_has_been_heard_until_it_is_closed(self, bus: Bus) -> None:
+        heard_ns = bus.heard_ns()
+        assert 0 < heard_ns <= time.monotonic_ns()
+        async with asyncio.timeout(10):
+            while bus.heard_ns() == heard_ns:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.005)
+        bus.close()
+        closed_ns = bus.heard_ns()
+        await asyncio.sleep(0.01)
+        assert bus.heard_ns() == closed_ns
