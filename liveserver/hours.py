@@ -12,6 +12,7 @@ from liveserver.clock import Clock
 from liveserver.core.errors import PeerError
 from liveserver.core.messages import Json
 from liveserver.sheet import Sheet, Sheets
+from liveserver.statistics import Statistics
 from liveserver.store import Lesson, Store
 
 
@@ -23,6 +24,7 @@ class Hours:
         self._attendance = attendance
         self._sheets = Sheets(store, attendance)
         self._adjustments = Adjustments(store, attendance, clock)
+        self.statistics = Statistics(store, clock)
 
     async def attendance(self, lesson_id: str, after: str, limit: int) -> Json:
         """A page of a lesson's sheet, by person."""

@@ -61,7 +61,9 @@ async def held(
     store: Store, name: str, people: dict[str, tuple[int, int]], start: int = 0, end: int = 45
 ) -> Lesson:
     """A lesson that was held: its row and its facts. Minutes from 09:00; people receive all the time."""
-    lesson = Lesson(name, "Lathes", "Ms Li", "ended", START, START + start * MIN, START + end * MIN)
+    lesson = Lesson(
+        name, "Lathes", "Ms Li", "ended", START, START + start * MIN, START + end * MIN, planned_s=2700
+    )
     await store.create_lesson(lesson)
     facts: list[tuple[int, str, dict[str, Any]]] = [
         (start, "publish", {"connection": "pub", "person": "t", "tracks": []}),
@@ -254,3 +256,48 @@ class TestTheSheet:
             with pytest.raises(PeerError) as refused:
                 await call
             assert refused.value.code == code
+
+
+class TestStatistics:
+    @pytest.fixture
+    async def hours(self, store: Store, attendance: Attendance, clock: Clock) -> Hours:
+        """Two lessons of one course on one day, by two learners; 90 minutes were planned."""
+        for name, people in (("a", {"wang": (0, 45), "li": (0, 45)}), ("b", {"wang": (60, 105)})):
+            start = min(came for came, _ in people.values())
+            lesson = await held(store, name, people, start, start + 45)
+            await attendance.settle(lesson, "ended")
+        clock.now_ms = START + 3 * 86_400_000
+        return Hours(store, attendance, clock)  # type: ignore[arg-type]
+
+    async def test_of_a_learner(self, hours: Hours) -> None:
+        found = await hours.statistics.learner("wang", "2026-03-01", "2026-03-07")
+        assert (found["lessons"], found["cumulative_s"], found["lesson_hours"]) == (2, 5400, "2.00")
+        assert (found["period_s"], found["average_active_day_s"], found["average_calendar_day_s"]) == (
+            5400, 5400, 771,
+        )  # fmt: skip
+        assert [week["seconds"] for week in found["weeks"]] == [0, 5400]
+        assert {key: found["courses"][key] for key in ("joined", "finished", "unfinished")} == {
+            "joined": 1, "finished": 1, "unfinished": 0,
+        }  # fmt: skip
+
+    async def test_of_a_course(self, hours: Hours) -> None:
+        found = await hours.statistics.course("Lathes", None, None)
+        assert (found["learners"], found["finished"], found["required_s"]) == (2, 1, 5400)
+        assert [(row["name"], row["cumulative_s"], row["state"]) for row in found["items"]] == [
+            ("Li", 2700, "unfinished"), ("Wang", 5400, "finished"),
+        ]  # fmt: skip
+        assert found["period_s"] == 8100
+
+    @pytest.mark.parametrize(
+        ("since", "until"),
+        [("2026-03-02", "2026-03-01"), ("2020-01-01", "2026-01-01"), ("yesterday..", None)],
+    )
+    async def test_of_no_period(self, hours: Hours, since: str, until: str | None) -> None:
+        with pytest.raises(PeerError) as refused:
+            await hours.statistics.learner("wang", since, until)
+        assert refused.value.code == "bad_request"
+
+    async def test_of_no_course(self, hours: Hours) -> None:
+        with pytest.raises(PeerError) as refused:
+            await hours.statistics.course("Welding", None, None)
+        assert (refused.value.code, refused.value.status) == ("not_found", 404)

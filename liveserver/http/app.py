@@ -20,6 +20,7 @@ from liveserver.http.api import (
     recordings,
     rules,
     setup,
+    statistics,
     storage,
 )
 from liveserver.http.auth import authorise
@@ -36,6 +37,7 @@ def public_routes(*, test_hooks: bool) -> tuple[Route, ...]:
     api = (
         *lessons.ROUTES,
         *attendance.ROUTES,
+        *statistics.ROUTES,
         *recordings.ROUTES,
         *storage.ROUTES,
         *ledger.ROUTES,

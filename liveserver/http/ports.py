@@ -190,8 +190,19 @@ class Keeper(Protocol):
     async def delete(self, wanted: Sequence[str], by: str) -> Object: ...
 
 
+class Statistics(Protocol):
+    """Settled hours over time."""
+
+    async def learner(self, person: str, since: str | None, until: str | None) -> Object: ...
+
+    async def course(self, course: str, since: str | None, until: str | None) -> Object: ...
+
+
 class Hours(Protocol):
     """Attendance and lesson hours."""
+
+    @property
+    def statistics(self) -> Statistics: ...
 
     async def attendance(self, lesson_id: str, after: str, limit: int) -> Object: ...
 

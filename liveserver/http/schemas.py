@@ -79,6 +79,29 @@ _ATTENDANCE = _object(
     }
 )
 
+_DAY: Schema = {"type": "string", "format": "date"}
+_STEPS: Schema = {
+    "type": "array",
+    "items": _object({"name": _TEXT, "from": _DAY, "seconds": _COUNT, "change_s": {"type": "integer"}}),
+}
+_STATISTICS = _object(
+    {
+        "lessons": _COUNT,
+        "session_s": _COUNT,
+        "cumulative_s": {**_COUNT, "description": "Credited, ever"},
+        "lesson_hours": _HOURS,
+        "from": _DAY,
+        "to": _DAY,
+        "period_s": _COUNT,
+        "active_days": _COUNT,
+        "average_active_day_s": _COUNT,
+        "average_calendar_day_s": _COUNT,
+        "days": _STEPS,
+        "weeks": {**_STEPS, "description": "Whole weeks from Monday on"},
+        "months": {**_STEPS, "description": "Whole months"},
+    }
+)
+
 SCHEMAS: dict[str, Schema] = {
     "ChallengeAsked": _object({"id": _TEXT, "kind": _CHECK_KIND, "asked": _COUNT, "deadline_at": _TIME}),
     "Challenge": _object(
@@ -489,6 +512,40 @@ SCHEMAS: dict[str, Schema] = {
             },
         }
     ),
+    "LearnerStatistics": {
+        "allOf": [
+            _STATISTICS,
+            _object(
+                {
+                    "person": _TEXT,
+                    "courses": _object(
+                        {
+                            "joined": _COUNT,
+                            "finished": _COUNT,
+                            "unfinished": _COUNT,
+                            "items": {"type": "array", "items": _OBJECT},
+                        }
+                    ),
+                }
+            ),
+        ]
+    },
+    "CourseStatistics": {
+        "allOf": [
+            _STATISTICS,
+            _object(
+                {
+                    "course": _TEXT,
+                    "required_s": _or_null(_COUNT),
+                    "held_lessons": _COUNT,
+                    "learners": _COUNT,
+                    "finished": _COUNT,
+                    "items": {"type": "array", "items": _OBJECT},
+                    "next": _or_null(_TEXT),
+                }
+            ),
+        ]
+    },
     "LedgerHead": _object({"size": _COUNT, "root": _HASH}),
     "Entry": _object(
         {

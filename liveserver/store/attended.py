@@ -173,6 +173,14 @@ class AttendanceBook:
         query = sa.select(ATTENDANCE).where(c.course == storable(course))
         return await self._rows(query.order_by(c.started_at_ms, c.lesson, c.person).limit(limit))
 
+    async def lessons_of(self, course: str) -> list[Lesson]:
+        """The lessons of a course, or those without one that have it as their title; at most 10,000."""
+        c = LESSONS.c
+        is_title = sa.and_(c.course == "", c.title == storable(course))
+        query = sa.select(LESSONS).where(sa.or_(c.course == course, is_title)).limit(10_000)
+        async with self._access.reading() as connection:
+            return [lesson_of(row) for row in (await connection.execute(query)).mappings()]
+
     async def unsettled(self, before_ms: int, limit: int = 100) -> list[Lesson]:
         """Lessons that were held and ended before, and have no revision yet."""
         c = LESSONS.c
