@@ -5,15 +5,23 @@ The seam for people, courses and classes: a person is the id of a token, a cours
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
+
 from liveserver import sheet
 from liveserver.adjustments import Adjustments
 from liveserver.attendance import Attendance
 from liveserver.clock import Clock
 from liveserver.core.errors import PeerError
+from liveserver.core.ledger import JSON, Fact
 from liveserver.core.messages import Json
-from liveserver.sheet import Sheet, Sheets
+from liveserver.export import Made, to_csv
+from liveserver.export_xlsx import to_xlsx
+from liveserver.grants import Grants
+from liveserver.sheet import Sheets
 from liveserver.statistics import Statistics
 from liveserver.store import Lesson, Store
+from liveserver.tokens import Claims
 
 
 class Hours:
@@ -25,6 +33,8 @@ class Hours:
         self._sheets = Sheets(store, attendance)
         self._adjustments = Adjustments(store, attendance, clock)
         self.statistics = Statistics(store, clock)
+        self.grants = Grants(store, clock)
+        self._clock = clock
 
     async def attendance(self, lesson_id: str, after: str, limit: int) -> Json:
         """A page of a lesson's sheet, by person."""
@@ -39,10 +49,6 @@ class Hours:
             "preset": found.about.policy.preset,
             "settlement": sheet.settlement(found.settlement),
         }
-
-    async def sheet(self, lesson_id: str) -> Sheet:
-        """The whole sheet, for an export."""
-        return await self._sheets.of(await self._lesson(lesson_id))
 
     async def explained(self, lesson_id: str, person: str) -> Json:
         """One learner's hours with everything they were reckoned from."""
@@ -70,6 +76,38 @@ class Hours:
     async def decide_adjustment(self, adjustment: str, *, approve: bool, words: str, by: str) -> Json:
         found = await self._adjustments.decide(adjustment, approve=approve, words=words, by=by)
         return sheet.adjustment(found)
+
+    async def export(self, lesson_id: str, kind: str, claims: Claims, grant: str | None) -> bytes:
+        """The sheet as `xlsx` or `csv`, masked unless `grant` says otherwise; the ledger knows of it.
+
+        Raises PeerError as `Grants.require` does.
+        """
+        lesson = await self._lesson(lesson_id)
+        watermark = ""
+        if grant is not None:
+            found = self.grants.require(grant, lesson_id, claims.person)
+            watermark = f"未脱敏,仅限:{found.reason}"
+        sheet = await self._sheets.of(lesson)
+        now_ms = self._clock.wall_ms()
+        made = Made(claims.person, now_ms, grant is None, watermark)
+        data = await asyncio.to_thread(to_xlsx if kind == "xlsx" else to_csv, sheet, made)
+        said: dict[str, JSON] = {
+            "by": claims.person,
+            "kind": kind,
+            "masked": grant is None,
+            "grant": grant,
+            "rows": len(sheet.rows),
+            "sha256": hashlib.sha256(data).hexdigest(),
+        }
+        await self._store.append([Fact("export", lesson_id, now_ms, said)])
+        return data
+
+    async def ask_export(self, lesson_id: str, reason: str, by: str) -> Json:
+        await self._lesson(lesson_id)
+        return (await self.grants.ask(lesson_id, reason, by)).as_json()
+
+    async def agree_export(self, grant: str, by: str) -> Json:
+        return (await self.grants.agree(grant, by)).as_json()
 
     async def _lesson(self, lesson_id: str) -> Lesson:
         lesson = await self._store.lesson(lesson_id)

@@ -57,6 +57,8 @@ class Permission(StrEnum):
     """Ask that somebody's hours be changed."""
     DECIDE_ADJUSTMENT = "decide_adjustment"
     """Approve or refuse what another person asked for."""
+    ASK_WHOLE_NAMES = "ask_whole_names"
+    """Ask for, or agree to another's, export with whole names."""
     SEE_STATISTICS = "see_statistics"
     """Hours over all lessons, by learner and course."""
     SEE_RECORDINGS = "see_recordings"
@@ -135,6 +137,7 @@ TABLE: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 _P.SEE_ATTENDANCE,
                 _P.ASK_ADJUSTMENT,
                 _P.DECIDE_ADJUSTMENT,
+                _P.ASK_WHOLE_NAMES,
                 _P.SEE_STATISTICS,
                 _P.SEE_RECORDINGS,
                 _P.LIST_RECORDINGS,

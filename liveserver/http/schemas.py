@@ -510,6 +510,14 @@ SCHEMAS: dict[str, Schema] = {
                     }
                 ),
             },
+    "ExportGrant": _object(
+        {
+            "id": _TEXT,
+            "lesson": _TEXT,
+            "reason": _TEXT,
+            "asked_by": _TEXT,
+            "agreed_by": _TEXT,
+            "expires_at": _TIME,
         }
     ),
     "LearnerStatistics": {

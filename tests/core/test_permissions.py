@@ -28,6 +28,7 @@ GRANTED: dict[Permission, set[Role]] = {
     Permission.SEE_OWN_HOURS: {Role.LEARNER},
     Permission.ASK_ADJUSTMENT: {Role.INSTRUCTOR, Role.ADMIN},
     Permission.DECIDE_ADJUSTMENT: {Role.ADMIN},
+    Permission.ASK_WHOLE_NAMES: {Role.ADMIN},
     Permission.SEE_STATISTICS: {Role.ADMIN, Role.INSPECTOR},
     Permission.SEE_RECORDINGS: {Role.INSTRUCTOR, Role.ADMIN, Role.INSPECTOR},
     Permission.LIST_RECORDINGS: {Role.ADMIN, Role.INSPECTOR},
