@@ -17,6 +17,7 @@ from liveserver.http.context import AnyCall
 from liveserver.http.problems import CONTENT_TYPE
 from liveserver.http.routes import Handler, Route, Scope
 from liveserver.http.schemas import SCHEMAS
+from liveserver.http.schemas_hours import COMPONENTS as HOURS
 
 PATH = f"{PREFIX}/openapi.json"
 _PARAMETER = re.compile(r"\{(\w+):((?:[^{}]|\{[^{}]*\})*)\}")
@@ -50,7 +51,7 @@ def document(table: Sequence[Route]) -> dict[str, Any]:
         "servers": [{"url": "/"}],
         "paths": paths,
         "components": {
-            "schemas": SCHEMAS,
+            "schemas": SCHEMAS | HOURS,
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
     }

@@ -2,44 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from liveserver.core.earning import Reason
 from liveserver.core.events import LessonState, Level
-from liveserver.core.hours import Status
 from liveserver.core.retention import Programme
 from liveserver.core.screening import Action, Category, Kind, Mode, WhenBlind
+from liveserver.http.schema import COUNT as _COUNT
+from liveserver.http.schema import FLAG as _FLAG
+from liveserver.http.schema import HASH as _HASH
+from liveserver.http.schema import MS as _MS
+from liveserver.http.schema import NUMBER as _NUMBER
+from liveserver.http.schema import TEXT as _TEXT
+from liveserver.http.schema import TIME as _TIME
+from liveserver.http.schema import Schema
+from liveserver.http.schema import list_of as _list
+from liveserver.http.schema import object_of as _object
+from liveserver.http.schema import or_null as _or_null
+from liveserver.http.schema import ref as _ref
 
-Schema = dict[str, Any]
-
-_TEXT: Schema = {"type": "string"}
-_COUNT: Schema = {"type": "integer", "minimum": 0}
-_NUMBER: Schema = {"type": "number"}
-_FLAG: Schema = {"type": "boolean"}
-_TIME: Schema = {"type": "string", "format": "date-time"}
-_HASH: Schema = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
-_MS: Schema = {"type": "integer", "description": "Milliseconds since 1970"}
 STATES = [str(state) for state in LessonState]
 LEVELS = [str(level) for level in Level]
-
-
-def _object(required: dict[str, Schema], optional: dict[str, Schema] | None = None) -> Schema:
-    return {"type": "object", "required": list(required), "properties": {**required, **(optional or {})}}
-
-
-def _or_null(schema: Schema) -> Schema:
-    if "$ref" in schema:
-        return {"oneOf": [schema, {"type": "null"}]}
-    return {**schema, "type": [schema["type"], "null"]}
-
-
-def _ref(name: str) -> Schema:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _list(name: str) -> Schema:
-    return _object({"items": {"type": "array", "items": _ref(name)}, "next": _or_null(_TEXT)})
-
 
 _CHECK_KIND: Schema = {"type": "string", "enum": ["quiz", "face"]}
 _TEXTS: Schema = {"type": "array", "items": _TEXT}
@@ -49,58 +29,6 @@ _ACTION: Schema = {"type": "string", "enum": [str(action) for action in Action]}
 _MAP: Schema = {"type": "object", "additionalProperties": _TEXT}
 _OBJECT: Schema = {"type": "object"}
 _PROGRAMMES: Schema = {"type": "array", "items": {"type": "string", "enum": [str(p) for p in Programme]}}
-
-_HOURS: Schema = {
-    "type": "string",
-    "pattern": r"^\d+\.\d\d$",
-    "description": "Lesson hours of 45 minutes, rounded down",
-}
-_STATUS: Schema = {"type": "array", "items": {"type": "string", "enum": [str(status) for status in Status]}}
-_REASON: Schema = {"type": "string", "enum": [str(reason) for reason in Reason]}
-_SPANS: Schema = {"type": "array", "items": _object({"from": _TIME, "to": _TIME})}
-_ATTENDANCE = _object(
-    {
-        "person": _TEXT,
-        "name": _TEXT,
-        "first_online_at": _TIME,
-        "last_offline_at": _or_null(_TIME),
-        "spans": {**_SPANS, "description": "Presence, with gaps of at most a minute left out"},
-        "session_s": _COUNT,
-        "cumulative_s": {**_COUNT, "description": "With earlier lessons of the course"},
-        "credited_s": _COUNT,
-        "adjusted_s": {"type": "integer"},
-        "lesson_hours": _HOURS,
-        "status": _STATUS,
-        "checks": _ref("CheckCount"),
-        "void": {
-            "type": "array",
-            "items": _object({"from": _TIME, "to": _TIME, "reason": _REASON, "clause": _TEXT}),
-        },
-    }
-)
-
-_DAY: Schema = {"type": "string", "format": "date"}
-_STEPS: Schema = {
-    "type": "array",
-    "items": _object({"name": _TEXT, "from": _DAY, "seconds": _COUNT, "change_s": {"type": "integer"}}),
-}
-_STATISTICS = _object(
-    {
-        "lessons": _COUNT,
-        "session_s": _COUNT,
-        "cumulative_s": {**_COUNT, "description": "Credited, ever"},
-        "lesson_hours": _HOURS,
-        "from": _DAY,
-        "to": _DAY,
-        "period_s": _COUNT,
-        "active_days": _COUNT,
-        "average_active_day_s": _COUNT,
-        "average_calendar_day_s": _COUNT,
-        "days": _STEPS,
-        "weeks": {**_STEPS, "description": "Whole weeks from Monday on"},
-        "months": {**_STEPS, "description": "Whole months"},
-    }
-)
 
 SCHEMAS: dict[str, Schema] = {
     "ChallengeAsked": _object({"id": _TEXT, "kind": _CHECK_KIND, "asked": _COUNT, "deadline_at": _TIME}),
@@ -288,87 +216,6 @@ SCHEMAS: dict[str, Schema] = {
         }
     ),
     "Hold": _object({"recording": _TEXT, "hold": _TEXT}),
-    "Attendance": _ATTENDANCE,
-    "AttendanceList": {
-        **_object(
-            {
-                "items": {"type": "array", "items": _ref("Attendance")},
-                "next": _or_null(_TEXT),
-                "teaching_s": _COUNT,
-                "lecturer_s": {**_COUNT, "description": "Teaching time with a lecturer"},
-                "preset": _TEXT,
-                "settlement": _or_null(_ref("Settlement")),
-            }
-        ),
-        "description": "`settlement` is null while the rows are provisional",
-    },
-    "ExplainedHours": {
-        "allOf": [
-            _ref("Attendance"),
-            _object(
-                {
-                    "lesson": _TEXT,
-                    "title": _TEXT,
-                    "teaching_s": _COUNT,
-                    "lecturer_s": _COUNT,
-                    "teaching": _SPANS,
-                    "lecturer": _SPANS,
-                    "reckoned_s": {**_COUNT, "description": "Before adjustments"},
-                    "lost": {
-                        "type": "array",
-                        "items": _object({"reason": _REASON, "seconds": _COUNT, "clause": _TEXT}),
-                    },
-                    "days": {"type": "object", "additionalProperties": _COUNT},
-                    "policy": _OBJECT,
-                    "settlement": _or_null(_ref("Settlement")),
-                    "adjustments": {"type": "array", "items": _ref("Adjustment")},
-                }
-            ),
-        ]
-    },
-    "Settlement": _object(
-        {"revision": _COUNT, "at": _TIME, "reason": _TEXT, "ledger_size": _COUNT, "sha256": _HASH}
-    ),
-    "SettlementList": _list("Settlement"),
-    "Adjustment": _object(
-        {
-            "id": _TEXT,
-            "lesson": _TEXT,
-            "person": _TEXT,
-            "delta_s": {"type": "integer"},
-            "reason": _TEXT,
-            "state": {"type": "string", "enum": ["requested", "approved", "refused"]},
-            "requested_by": _TEXT,
-            "requested_at": _TIME,
-            "decided_by": _TEXT,
-            "decided_at": _or_null(_TIME),
-            "decision": _TEXT,
-        }
-    ),
-    "AdjustmentList": _list("Adjustment"),
-    "OwnLesson": _object(
-        {
-            "lesson": _TEXT,
-            "title": _TEXT,
-            "course": _TEXT,
-            "started_at": _or_null(_TIME),
-            "session_s": _COUNT,
-            "credited_s": _COUNT,
-            "lesson_hours": _HOURS,
-            "status": _STATUS,
-            "checks": _ref("CheckCount"),
-            "revision": _or_null(_COUNT),
-        }
-    ),
-    "OwnHours": _object(
-        {
-            "items": {"type": "array", "items": _ref("OwnLesson")},
-            "next": _or_null(_TEXT),
-            "credited_s": _COUNT,
-            "lesson_hours": _HOURS,
-        }
-    ),
-    "CheckCount": _object({"issued": _COUNT, "passed": _COUNT, "missed": _COUNT}),
     "Appeal": _object({"text": _TEXT, "by": _TEXT, "at": _TIME}),
     "Receipt": {**_OBJECT, "description": "What was seen, by its hash, and all that repeats the decision"},
     "Incident": _object(
@@ -510,50 +357,8 @@ SCHEMAS: dict[str, Schema] = {
                     }
                 ),
             },
-    "ExportGrant": _object(
-        {
-            "id": _TEXT,
-            "lesson": _TEXT,
-            "reason": _TEXT,
-            "asked_by": _TEXT,
-            "agreed_by": _TEXT,
-            "expires_at": _TIME,
         }
     ),
-    "LearnerStatistics": {
-        "allOf": [
-            _STATISTICS,
-            _object(
-                {
-                    "person": _TEXT,
-                    "courses": _object(
-                        {
-                            "joined": _COUNT,
-                            "finished": _COUNT,
-                            "unfinished": _COUNT,
-                            "items": {"type": "array", "items": _OBJECT},
-                        }
-                    ),
-                }
-            ),
-        ]
-    },
-    "CourseStatistics": {
-        "allOf": [
-            _STATISTICS,
-            _object(
-                {
-                    "course": _TEXT,
-                    "required_s": _or_null(_COUNT),
-                    "held_lessons": _COUNT,
-                    "learners": _COUNT,
-                    "finished": _COUNT,
-                    "items": {"type": "array", "items": _OBJECT},
-                    "next": _or_null(_TEXT),
-                }
-            ),
-        ]
-    },
     "LedgerHead": _object({"size": _COUNT, "root": _HASH}),
     "Entry": _object(
         {
