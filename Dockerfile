@@ -14,6 +14,8 @@ COPY requirements.lock requirements-build.lock ./
 RUN python -m venv /opt/liveserver \
     && /opt/liveserver/bin/pip install --require-hashes -r requirements-build.lock -r requirements.lock
 COPY . .
+# Screening's models, by pinned hashes; what cannot be fetched is missing, and the server says so.
+RUN /opt/liveserver/bin/python -m models.fetch || true
 # pip, setuptools and Cython are of no use at run time.
 RUN /opt/liveserver/bin/pip install --no-deps --no-build-isolation . \
     && /opt/liveserver/bin/pip uninstall --yes cython setuptools pip

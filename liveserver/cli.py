@@ -20,6 +20,7 @@ from liveserver import (
     config,
     demo,
     log,
+    weights,
 )
 from liveserver.bucket import bucket_of
 from liveserver.clock import Clock
@@ -200,7 +201,7 @@ _SECRET = ("store_url", "bus.url", "rtc.turn_secret", "objects.s3_access_key", "
 
 def _check(given: argparse.Namespace) -> int:
     """Read the configuration as a start would, file and environment, and print each key that differs from its
-    default; what is wrong is named, with exit code 1."""
+    default, and which models are there; what is wrong is named, with exit code 1."""
     read = config.load(given.config, os.environ)
     bucket_of(read.objects)  # a secret's file that cannot be read is named here as well
     loaded = config.flatten(read)
@@ -208,5 +209,7 @@ def _check(given: argparse.Namespace) -> int:
     for key, value in loaded.items():
         if value != defaults[key]:
             print(f"{key} = {'(set)' if key in _SECRET else value}")
+    for line in weights.told(read):
+        print(line)
     print("The configuration is valid.")
     return 0

@@ -254,6 +254,7 @@ class ScreeningConfig:
     models: str = ""
     width: int = field(default=640, metadata=_between(160, 1920))
     evidence_kept: Duration = Duration(365 * 86_400_000)
+    speech: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,7 @@ class Event(StrEnum):
     SCREENING_BLOCKED = "screening.blocked"
     SCREEN_PROCESS_RESTARTING = "screen_process.restarting"
     SCREEN_PROCESS_FAILED = "screen_process.failed"
+    MODELS_MISSING = "models.missing"
     GUARD_STARTED = "guard.started"
     GUARD_FAILED = "guard.failed"
     GUARD_LEASE_LOST = "guard.lease_lost"

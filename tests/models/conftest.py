@@ -8,7 +8,6 @@ import pytest
 
 from models import cards
 from models.cards import Card
-from models.fetch import is_present
 
 WEIGHTS = cards.WEIGHTS
 
@@ -17,7 +16,7 @@ WEIGHTS = cards.WEIGHTS
 def fetched() -> dict[str, Card]:
     """Every card of the project, its weights there."""
     own = cards.own()
-    missing = [card.name for card in own.values() if not is_present(card, WEIGHTS)]
+    missing = cards.missing()
     assert not missing, f"no weights of {', '.join(missing)}: run `make models`"
     return own
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,8 +12,6 @@ import pytest
 from recorder.speech import BLOCK, Loudness, Silero
 
 from .process import REPOSITORY
-
-MODEL = "LIVESERVER_TEST_SPEECH_MODEL"  # a file of `make models`
 
 
 def hints(path: Path, *tracks: str, model: str = "") -> tuple[int, dict[str, list]]:
@@ -77,10 +74,9 @@ class TestSpeech:
         assert share(Loudness(), "anullsrc=d=2") == 0
         assert share(Loudness(), "anoisesrc=d=2:a=0.2:c=pink") > 0.9
 
-    @pytest.mark.skipif(MODEL not in os.environ, reason=f"no speech model: {MODEL} names none")
     def test_the_model_tells_speech_from_noise(self) -> None:
-        pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
-        model = Path(os.environ[MODEL])
+        model = REPOSITORY / "models" / "weights" / "silero_vad_16k_op15.onnx"
+        assert model.exists(), "run `make models`"
         voice = "flite=text='Good morning everybody. Today we speak about safety at work.'"
         assert share(Silero(model), voice) > 0.5
         assert share(Silero(model), "anoisesrc=d=4:a=0.2:c=pink") < 0.05
