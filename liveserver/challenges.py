@@ -26,6 +26,7 @@ from liveserver.core.errors import PeerError
 from liveserver.core.ledger import Entry, Fact
 from liveserver.core.schedule import SEED_BYTES
 from liveserver.log import Event, get_logger
+from liveserver.photos import Photos
 from liveserver.room import Room
 from liveserver.shapes import time
 from liveserver.store import Lesson, Store
@@ -39,9 +40,15 @@ _log = get_logger()
 
 
 class Challenges:
-    """`key`: the installation's, 32 bytes. `policy`: of lessons that are opened from now on."""
+    """`key`: the installation's, 32 bytes. `policy`: of lessons that are opened from now on.
 
-    def __init__(self, store: Store, clock: Clock, key: bytes, policy: CheckPolicy):
+    Without `photos` learners are asked questions alone.
+    """
+
+    def __init__(
+        self, store: Store, clock: Clock, key: bytes, policy: CheckPolicy, photos: Photos | None = None
+    ):
+        self.photos = photos
         self._store = store
         self._clock = clock
         self._policy = policy
@@ -71,6 +78,9 @@ class Challenges:
         """Learn who agreed to photos."""
         self._agreed.update(await self._store.challenges.consenting(FACE))
 
+    def agreed(self, person: str) -> bool:
+        return person in self._agreed
+
     async def agree(self, person: str, text_sha256: str) -> None:
         """`person` agrees to photos, having been shown the text of that hash (PIPL 29)."""
         now_ms = self._clock.wall_ms()
@@ -80,13 +90,14 @@ class Challenges:
         self._agreed.add(person)
 
     async def withdraw(self, person: str) -> None:
-        """Taken back as easily: no photo is taken from now on (PIPL 15)."""
+        """Taken back as easily: no photo from now on, and those there are are erased (PIPL 15, 47)."""
         self._agreed.discard(person)
         now_ms = self._clock.wall_ms()
         if await self._store.challenges.withdraw(person, FACE, now_ms):
-            await self._store.append(
-                [Fact("consent_withdrawn", None, now_ms, {"person": person, "purpose": FACE})]
-            )
+            fact = {"person": person, "purpose": FACE}
+            await self._store.append([Fact("consent_withdrawn", None, now_ms, fact)])
+        if self.photos is not None:
+            await self.photos.erase_person(person, person)
 
     async def ask(
         self, room: Room, kind: CheckKind, by: str, person: str | None, question: quiz.Question | None

@@ -234,6 +234,7 @@ class ChallengesConfig:
     kind: CheckKind = CheckKind.QUIZ
     slot: Duration = Duration(900_000)
     answer: Duration = Duration(60_000)
+    photos_kept: Duration = Duration(30 * 86_400_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,6 +323,15 @@ class Config:
     def checks_key_file(self) -> Path:
         """What seals the seeds of random checks: 32 bytes, made at the first start."""
         return self.data_dir / "keys" / "checks.key"
+
+    @property
+    def photos_key_file(self) -> Path:
+        """What wraps the keys that photos are sealed under: 32 bytes, made at the first start."""
+        return self.data_dir / "keys" / "photos.key"
+
+    @property
+    def photos_dir(self) -> Path:
+        return self.data_dir / "photos"
 
     @property
     def evidence_key_file(self) -> Path:
@@ -573,6 +583,8 @@ def _check(config: Config, names: Mapping[str, str]) -> None:
         raise ConfigError("challenges.slot: 0s, or a duration from 10m to 2h is expected")
     if not 10_000 <= config.challenges.answer.ms <= 300_000:
         raise ConfigError("challenges.answer: a duration from 10s to 5m is expected")
+    if not 86_400_000 <= config.challenges.photos_kept.ms <= 1_900 * 86_400_000:
+        raise ConfigError("challenges.photos_kept: a duration from 1d to 1900d is expected")
     if not 86_400_000 <= config.screening.evidence_kept.ms <= 3_660 * 86_400_000:
         raise ConfigError("screening.evidence_kept: a duration from 1d to 3660d is expected")
     for key in ("http.host", "rtc.host", "control.host"):

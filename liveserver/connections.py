@@ -8,6 +8,8 @@ from collections.abc import Callable
 from liveserver.clock import Clock
 from liveserver.core import events, messages
 from liveserver.core.errors import PeerError
+from liveserver.core.permissions import Permission
+from liveserver.core.photo import Assembly
 from liveserver.core.rate import MessageRate
 from liveserver.room import Room
 from liveserver.sfu.publisher import Publisher
@@ -27,6 +29,12 @@ class Connection:
         self._room = room
         self._claims = claims
         self._clock = clock
+        self._photo = Assembly()
+
+    @property
+    def takes_pieces(self) -> bool:
+        """Whether a photo was announced whose pieces are to come: they are bounded by its size."""
+        return self._photo.expects
 
     def member(self, transport: str) -> events.Member:
         return events.Member(
@@ -40,6 +48,9 @@ class Connection:
 
     async def receive(self, text: str | bytes) -> None:
         """One message from the client. Raises PeerError for the edge to answer; `ref` is kept."""
+        if isinstance(text, bytes):
+            await self._photo_piece(text)
+            return
         message = messages.parse(text)
         room = self._room
         match message:
@@ -60,7 +71,24 @@ class Connection:
             case messages.Answer(challenge, choice) if choice is not None:
                 await room.ask(events.ChallengeAnswered(self.id, challenge, choice))
             case messages.PhotoHead():
-                raise PeerError("not_available", "this server takes no photos")
+                self._announced(message)
+
+    def _announced(self, head: messages.PhotoHead) -> None:
+        """Nothing of a photo is taken in that would be refused when it is whole."""
+        room = self._room
+        if room.photos is None:
+            raise PeerError("not_available", "this server takes no photos")
+        room.state.checks.may_send(room.state.require(self.id, Permission.ATTEND).person, head.challenge)
+        self._photo.begin(head)
+
+    async def _photo_piece(self, piece: bytes) -> None:
+        whole = self._photo.add(piece)
+        if whole is None or self._room.photos is None:
+            return
+        head, jpeg = whole
+        person, lesson = self._claims.person, self._room.state.lesson
+        photo = await self._room.photos.keep(lesson, person, head.challenge, jpeg)
+        await self._room.ask(events.PhotoTaken(self.id, head.challenge, photo))
 
     async def _say(self, chat: messages.Chat) -> None:
         line_id, salt = secrets.token_urlsafe(9), secrets.token_bytes(_SALT_BYTES)
@@ -114,7 +142,8 @@ class ViewerEnd:
             self._tell_lacking(codec)
 
     def control_text(self, text: str | bytes) -> None:
-        if not self._rate.allows(self._clock.monotonic_ns()):
+        is_piece = isinstance(text, bytes) and self._connection.takes_pieces
+        if not is_piece and not self._rate.allows(self._clock.monotonic_ns()):
             self._say(messages.error_message(PeerError("rate_limited", "too many messages")))
             if self.viewer is not None:
                 self.viewer.close("rate_limited")

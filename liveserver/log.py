@@ -82,6 +82,7 @@ class Event(StrEnum):
     POLICY_CHANGED = "policy.changed"
     LEXICON_CHANGED = "lexicon.changed"
     LEXICON_FAILED = "lexicon.failed"
+    PHOTO_NOT_JUDGED = "photo.not_judged"
     CHECKS_UNREADABLE = "checks.unreadable"
     SCREENING_BLIND = "screening.blind"
     SCREENING_SEES = "screening.sees"

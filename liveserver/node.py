@@ -47,6 +47,7 @@ from liveserver.lexicons import Lexicons
 from liveserver.log import Event, get_logger, set_up
 from liveserver.metrics import Metrics
 from liveserver.moderation import Moderation
+from liveserver.photos import Photos
 from liveserver.policies import Policies
 from liveserver.recording import Recordings
 from liveserver.rooms import Rooms
@@ -62,6 +63,7 @@ from liveserver.start import Ready, StartError
 from liveserver.store import Store, StoreError, open_store
 from liveserver.tokens import Tokens
 from liveserver.turn import Turn
+from liveserver.vault import Vault
 from liveserver.wall import Wall
 from models.chat.screen import ChatScreen
 from models.errors import ModelError
@@ -152,7 +154,7 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
     screening, rules = await _screening(config, store, guard, clock, metrics, stack)
     watcher = _Watcher(screening)
     screens = _screens(config, forwarder, watcher, clock, rules.lexicons, metrics, stack)
-    challenges = await _challenges(config, store, clock)
+    challenges = await _challenges(config, store, clock, stack)
     rooms = Rooms(
         store,
         bus,
@@ -371,10 +373,14 @@ def _screens(
     return screens
 
 
-async def _challenges(config: Config, store: Store, clock: Clock) -> Challenges:
+async def _challenges(config: Config, store: Store, clock: Clock, stack: AsyncExitStack) -> Challenges:
     chosen = config.challenges
     policy = CheckPolicy(chosen.kind, chosen.slot.ms, chosen.answer.ms)
-    challenges = Challenges(store, clock, load_or_create(config.checks_key_file), policy)
+    vault = Vault(store, clock, load_or_create(config.photos_key_file), "photos")
+    photos = Photos(store, clock, vault, config.photos_dir, chosen.photos_kept.ms)
+    photos.start()
+    stack.push_async_callback(photos.stop)
+    challenges = Challenges(store, clock, load_or_create(config.checks_key_file), policy, photos)
     await challenges.start()
     return challenges
 

@@ -25,6 +25,7 @@ from liveserver.core.room import RoomState
 from liveserver.core.screening import Verdict
 from liveserver.log import Event, get_logger
 from liveserver.patience import until_stored
+from liveserver.photos import Photos
 from liveserver.recording import RecorderSink, Recordings
 from liveserver.screening import Screening
 from liveserver.sfu.stage import Stage
@@ -78,12 +79,15 @@ class Room:
         clock: Clock,
         guard: Guard,
         screening: Screening | None = None,
+        photos: Photos | None = None,
         attending: Attending | None = None,
     ):
         self.state = state
         self.stage = stage
         self.attending = attending if attending is not None else Attending(state.lesson)
+        self.photos = photos
         self.dropped_events = 0
+        self._judging: set[asyncio.Task[None]] = set()
         self._store = store
         self._recordings = recordings
         self._clock = clock
@@ -180,8 +184,10 @@ class Room:
         self._queue.put_nowait((events.Tick(), last := asyncio.get_running_loop().create_future()))
         self._hurry.set()
         await asyncio.wait([last], timeout=_LAST_WORDS_S)
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        ending = [self._task, *self._judging]  # what was being judged is found waiting at the next start
+        for task in ending:
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
 
     @property
     def waiting(self) -> int:
@@ -392,8 +398,14 @@ class Room:
                 began_s = loop.time()
 
     async def _judge(self, effect: events.Judge) -> None:
-        """No models here yet: a person has to look."""
-        self.post(events.PhotoJudged(effect.person, effect.challenge, effect.photo, None, "no_models"))
+        """The models look while the room goes on; without any a person has to."""
+        task = asyncio.create_task(self._judged(effect), name=f"photo {effect.photo}")
+        self._judging.add(task)
+        task.add_done_callback(self._judging.discard)
+
+    async def _judged(self, effect: events.Judge) -> None:
+        passed, detail = await self.photos.judge(effect.photo) if self.photos else (None, "no_models")
+        self.post(events.PhotoJudged(effect.person, effect.challenge, effect.photo, passed, detail))
 
     async def _close_one(self, effect: events.Close) -> None:
         self._close(effect.connection, effect.code, effect.reason)

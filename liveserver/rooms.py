@@ -458,6 +458,7 @@ class Rooms:
             self._clock,
             self._guard,
             self._screening,
+            self._challenges.photos if self._challenges is not None else None,
             attending,
         )
         self._forwarder.stages.add(stage)

@@ -133,6 +133,19 @@ class Checks:
                 facts.append(_resolved(check))
         return facts
 
+    def may_send(self, person: str, challenge: str) -> None:
+        """Raise PeerError unless a photo of `person` is asked for and consented to.
+
+        no_consent (403), unknown_challenge (404), challenge_over (409).
+        """
+        if person not in self.consents:
+            raise PeerError("no_consent", "a photo needs a recorded consent", status=403)
+        check = self.book.of(person)
+        if check is None or check.id != challenge:
+            raise PeerError("unknown_challenge", "there is no such check for you", status=404)
+        if check.kind is not CheckKind.FACE or check.state is not CheckState.ISSUED:
+            raise PeerError("challenge_over", "no photo is asked for now", status=409)
+
     def question(self, person: str, now_ms: int) -> quiz.Question:
         """The next question for `person`: from the bank, its options in his own order, or a sum."""
         if not self.bank:
@@ -214,8 +227,7 @@ def question_wanted(state: RoomState, event: QuestionWanted, now_ms: int) -> lis
 def photo_taken(state: RoomState, event: PhotoTaken, now_ms: int) -> list[Effect]:
     """A whole photo arrived. Without a recorded consent it is refused, and kept nowhere."""
     person = state.require(event.connection, Permission.ATTEND).person
-    if person not in state.checks.consents:
-        raise PeerError("no_consent", "a photo needs a recorded consent", status=403)
+    state.checks.may_send(person, event.challenge)
     check = state.checks.book.photo(person, event.challenge, now_ms)
     return [Judge(person, check.id, event.photo), Send(event.connection, check.result())]
 

@@ -153,18 +153,17 @@ async def _listen(
         if message.type in ENDS:
             return "closed" if carrier.closing is not None else "left"
         received.inc()
-        if not rate.allows(services.clock.monotonic_ns()):
+        is_piece = message.type is WSMsgType.BINARY and peer.takes_pieces
+        if not is_piece and not rate.allows(services.clock.monotonic_ns()):
             _refuse(carrier, PeerError("rate_limited", "too many messages"))
             return "rate_limited"
         if message.type is WSMsgType.PING:
             await ws.pong(message.data)
-        elif message.type is WSMsgType.TEXT:
+        elif message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
             await _receive(peer, carrier, message.data)
-        elif message.type is WSMsgType.BINARY:
-            carrier.send(_error(PeerError("bad_message", "nothing announced a binary message")))
 
 
-async def _receive(peer: Peer, carrier: WebSocketCarrier, text: str) -> None:
+async def _receive(peer: Peer, carrier: WebSocketCarrier, text: str | bytes) -> None:
     try:
         await peer.receive(text)
     except PeerError as error:

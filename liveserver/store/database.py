@@ -68,6 +68,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
         "journal_mode = WAL",
         "synchronous = FULL",  # a commit is on the disk when it returns: facts are acknowledged on it
         "foreign_keys = ON",
+        "secure_delete = ON",  # of a destroyed key no byte stays in a free page
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

@@ -28,6 +28,7 @@ from liveserver.store.incidents import Incidents
 from liveserver.store.kept import Kept
 from liveserver.store.lists import LESSONS_BY_AGE, RECORDINGS_BY_AGE, Listing, lesson_of, recording_of
 from liveserver.store.model import ChatLine, Lesson, Recording
+from liveserver.store.people_keys import PeopleKeys
 from liveserver.store.rules import Rules
 from liveserver.store.tables import CHAT, LESSONS, RECORDINGS, USED_TOKENS
 from liveserver.store.writer import Writer
@@ -80,6 +81,8 @@ class Store:
         """What screening found, and what people made of it."""
         self.challenges = Challenges(self)
         """Seeds and questions of random checks, and consents."""
+        self.people_keys = PeopleKeys(self)
+        """Keys of single persons, and photos sealed under them."""
         self.rules = Rules(self)
         """Policies and lists of words, each with all its versions."""
         self.cuts = Cuts(self)

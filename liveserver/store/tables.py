@@ -219,6 +219,46 @@ CONSENTS = sa.Table(
     sa.Index("consents_of_person", "person", "purpose", "position"),
 )
 
+# A key for each person and purpose, wrapped by the installation's. NULL: destroyed, and never made again.
+PERSON_KEYS = sa.Table(
+    "person_keys",
+    METADATA,
+    sa.Column("person", sa.Text, primary_key=True),
+    sa.Column("purpose", sa.Text, primary_key=True),
+    sa.Column("wrapped", sa.LargeBinary),
+    sa.Column("made_at_ms", WHOLE, nullable=False),
+    sa.Column("destroyed_at_ms", WHOLE),
+)
+
+PHOTOS = sa.Table(
+    "photos",
+    METADATA,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("lesson", sa.Text, nullable=False),
+    sa.Column("person", sa.Text, nullable=False),
+    sa.Column("challenge", sa.Text, nullable=False),
+    sa.Column("taken_at_ms", WHOLE, nullable=False),
+    sa.Column("size", WHOLE, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("look", sa.LargeBinary, nullable=False),
+    sa.Column("salt", sa.LargeBinary, nullable=False),
+    sa.Column("verdict", sa.Text, nullable=False),
+    sa.Column("erased_at_ms", WHOLE),
+    sa.Index("photos_of_lesson", "lesson", "taken_at_ms"),
+    sa.Index("photos_of_person", "person", "taken_at_ms"),
+    sa.Index("photos_by_age", "erased_at_ms", "taken_at_ms"),
+)
+
+# What photos are compared with: a descriptor, sealed under the person's key.
+FACES = sa.Table(
+    "faces",
+    METADATA,
+    sa.Column("person", sa.Text, primary_key=True),
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
+    sa.Column("photo", sa.Text, nullable=False),
+    sa.Column("at_ms", WHOLE, nullable=False),
+)
+
 USED_TOKENS = sa.Table(
     "used_tokens",
     METADATA,
