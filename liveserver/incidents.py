@@ -1,4 +1,4 @@
-"""Incidents: kept, told, decided, erased after their date.
+"""Incidents: told, kept, erased after their date.
 
 `record` never waits: people are told at once, the picture and the row are written behind it by one task,
 which goes on trying while the database is away. Equal findings that follow each other are one incident with
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,10 +19,10 @@ from liveserver.core.errors import PeerError
 from liveserver.core.ledger import JSON, Fact, commitment
 from liveserver.core.messages import Json
 from liveserver.core.screening import Action, Kind
-from liveserver.evidence import Evidence, EvidenceDamagedError
+from liveserver.evidence import Evidence
 from liveserver.log import Event, get_logger
 from liveserver.patience import until_stored
-from liveserver.store import Appeal, Case, Decided, Incident, Store
+from liveserver.store import Case, Incident, Store
 from liveserver.store.incidents import ERASED_AT_ONCE, Wanted
 
 FOLD_MS = 10_000
@@ -57,7 +56,7 @@ class Incidents:
     def __init__(self, store: Store, evidence: Evidence, clock: Clock, kept_ms: int):
         self._store = store
         self._kept = store.incidents
-        self._evidence = evidence
+        self.evidence = evidence
         self._clock = clock
         self._kept_ms = kept_ms
         self._listeners: list[Listener] = []
@@ -141,7 +140,7 @@ class Incidents:
         """How many of an open lesson's incidents wait for a decision."""
         return self._waiting.get(lesson, 0)
 
-    # --- what people make of it ---
+    # --- what is on record ---
 
     async def case(self, incident: str) -> Case:
         """One incident. Raises PeerError `not_found` (404)."""
@@ -159,80 +158,20 @@ class Incidents:
                     await saved.wait()
         return await self._kept.cases(wanted, after, limit)
 
-    async def decide(self, case: Case, outcome: str, note: str, by: str) -> Case:
-        """One more decision; the same one again, by the same person with the same note, is none."""
-        incident, before = case.incident, case.decided
-        now_ms = self._clock.wall_ms()
-        decided = Decided(incident.id, outcome, note, by, now_ms)
-        if before is not None and replace(before, at_ms=now_ms) == decided:
-            return case
-        data: dict[str, JSON] = {
-            "incident": incident.id,
-            "by": by,
-            "before": case.state,
-            "after": outcome,
-            "count": incident.count,
-            "note": commitment(incident.salt, note) if note else "",
-        }
-        await self._kept.decide(decided, Fact("incident_decided", incident.lesson, now_ms, data))
-        _log.info(Event.INCIDENT_DECIDED, incident=incident.id, lesson=incident.lesson, outcome=outcome)
-        return await self._changed(incident.id)
-
-    async def appeal(self, case: Case, text: str, by: str) -> Case:
-        """Somebody objects. Raises PeerError `appealed` (409) if somebody did before."""
-        incident, now_ms = case.incident, self._clock.wall_ms()
-        data = {"incident": incident.id, "by": by, "text": commitment(incident.salt, text)}
-        fact = Fact("incident_appealed", incident.lesson, now_ms, data)
-        await self._kept.appeal(Appeal(incident.id, text, by, now_ms), fact)
-        return await self._changed(incident.id)
-
-    async def picture(self, case: Case, by: str) -> bytes:
-        """The evidence as JPEG; that it was looked at, and by whom, is in the ledger first.
-
-        Raises PeerError `not_found` (404), `evidence_gone` (410), `internal` (500) if it was damaged.
-        """
-        incident = case.incident
-        if incident.evidence == "gone":
-            raise PeerError("evidence_gone", "the picture was deleted after its date", status=410)
-        if not incident.evidence:
-            raise PeerError("not_found", "there is no picture of this incident", status=404)
-        try:
-            jpeg = await asyncio.to_thread(self._evidence.get, incident.lesson, incident.id)
-        except (EvidenceDamagedError, OSError) as error:
-            _log.exception(Event.EVIDENCE_FAILED, incident=incident.id)
-            raise PeerError("internal", "the picture cannot be read", status=500) from error
-        if jpeg is None:
-            raise PeerError("evidence_gone", "the picture is not there any more", status=410)
-        data = {"incident": incident.id, "by": by}
-        await self._store.append([Fact("evidence_viewed", incident.lesson, self._clock.wall_ms(), data)])
-        return jpeg
-
-    async def statistics(self, lesson: str | None, since_ms: int) -> Json:
-        """How often screening was right, by people's word; how long it saw nothing."""
-        tallies = await self._kept.tallies(lesson, since_ms)
-        spells, blind_ms = await self._kept.blindness(lesson, since_ms)
-        times = await self._kept.decision_times(lesson, since_ms)
-        return {
-            "since": shapes.time(since_ms),
-            "items": [shapes.tally(tally) for tally in tallies],
-            "blind_s": round(blind_ms / 1000, 1),
-            "blind_spells": spells,
-            "median_decision_s": round(statistics.median(times) / 1000, 1) if times else None,
-        }
-
-    # --- inside ---
-
-    def _tell(self, lesson: str, message: Json) -> None:
-        for listener in self._listeners:
-            listener(lesson, message, self._waiting.get(lesson, 0))
-
-    async def _changed(self, incident: str) -> Case:
+    async def changed(self, incident: str) -> Case:
+        """A person has decided on it, or objected: it is told again."""
         case = await self.case(incident)
         lesson = case.incident.lesson
         if lesson in self._waiting:
             self._waiting[lesson] = await self._kept.waiting(lesson)
         self._tell(lesson, shapes.incident_message(case))
         return case
+
+    # --- inside ---
+
+    def _tell(self, lesson: str, message: Json) -> None:
+        for listener in self._listeners:
+            listener(lesson, message, self._waiting.get(lesson, 0))
 
     async def _settled(self, incident: str) -> None:
         """Wait for an incident that is being written. Raises PeerError `not_available` (503)."""
@@ -277,7 +216,7 @@ class Incidents:
 
     async def _keep_picture(self, incident: Incident, jpeg: bytes) -> bool:
         try:
-            return await asyncio.to_thread(self._evidence.put, incident.lesson, incident.id, jpeg)
+            return await asyncio.to_thread(self.evidence.put, incident.lesson, incident.id, jpeg)
         except OSError:  # a full disk loses the picture, not the incident
             _log.exception(Event.EVIDENCE_FAILED, incident=incident.id)
             return False
@@ -315,7 +254,7 @@ class Incidents:
     def _drop_pictures(self, incidents: Sequence[Incident]) -> None:
         for found in incidents:
             if found.evidence:
-                self._evidence.drop(found.lesson, found.id)
+                self.evidence.drop(found.lesson, found.id)
 
     def numbers(self) -> dict[str, float]:
         """For /metrics."""

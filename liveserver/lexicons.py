@@ -8,36 +8,27 @@ the one that receipts name (`models.chat.lexicon.Lexicon.version`).
 from __future__ import annotations
 
 import asyncio
-import csv
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from liveserver import shapes
 from liveserver.clock import Clock
 from liveserver.core.errors import PeerError
-from liveserver.core.ledger import JSON, Fact, storable
+from liveserver.core.ledger import JSON, Fact
 from liveserver.core.messages import Json
 from liveserver.core.screening import Action, Kind, Policy
 from liveserver.log import Event, get_logger
 from liveserver.screening import ChatFinding
 from liveserver.store import ChatLine, Store, Version
-from models.chat.folding import fold
-from models.chat.labels import SENSITIVE
-from models.chat.lexicon import EXCUSE, MAX_ERRORS, Entry, Lexicon, RowError, parse
+from liveserver.words import TSV, WHITELIST, Words, form_of, read
+from models.chat.lexicon import Lexicon
 from models.chat.normal import normal
 
-WHITELIST = "whitelist"
 NAMES = ("sensitive", "house", WHITELIST)
 MAX_BYTES = 1024**2
-CSV, TSV = "text/csv", "text/tab-separated-values"
-MAX_WHITELISTED = 500
-"""Characters of a whitelisted text: a chat line has no more."""
-MAX_WHITELIST_ROWS = 20_000
 RECENT_MS = 7 * 86_400_000
 RECENT_LINES = 5_000
 MAX_HITS = 200
-_COLUMNS = 3
 _log = get_logger()
 
 
@@ -47,24 +38,6 @@ class ChatScreen(Protocol):
     def screen(self, text: str) -> ChatFinding: ...
 
     def replace_list(self, name: str, lexicon: Lexicon) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """A list that was read. `rows`: its canonical rows, in order; `texts` of a whitelist, by `_key`."""
-
-    name: str
-    rows: tuple[str, ...] = ()
-    entries: tuple[Entry, ...] = ()
-    texts: frozenset[str] = frozenset()
-    errors: tuple[RowError, ...] = field(default=(), compare=False)
-
-    @property
-    def body(self) -> str:
-        return "".join(f"{row}\n" for row in self.rows)
-
-    def lexicon(self) -> Lexicon:
-        return Lexicon(self.name, self.entries)
 
 
 class Lexicons:
@@ -90,7 +63,7 @@ class Lexicons:
     def excused(self, text: str) -> bool:
         """Whether the whitelist has this text, in whatever way it is written."""
         texts = self._words[WHITELIST].texts
-        return bool(texts) and _key(text) in texts
+        return bool(texts) and form_of(text) in texts
 
     def searched(self) -> Iterator[tuple[str, str]]:
         """The name and the rows (TSV) of each list that texts are searched for."""
@@ -149,7 +122,7 @@ class Lexicons:
         """One more text that is never acted upon. Raises PeerError `bad_request` for one that cannot be."""
         async with self._writing:
             words = self._words[WHITELIST]
-            if _key(text) in words.texts:
+            if form_of(text) in words.texts:
                 return
             body = f"{words.body}{_one_line(text)}\n"
             more = await asyncio.to_thread(read, WHITELIST, body, TSV)
@@ -214,7 +187,7 @@ class Lexicons:
         if self.excused(line.text):
             now = policy.decide(Kind.CHAT, {})
         if after.name == WHITELIST:
-            excused = _key(line.text) in after.texts
+            excused = form_of(line.text) in after.texts
             then = policy.decide(Kind.CHAT, {} if excused else screen.screen(line.text).scores)
         else:
             screen.replace_list(after.name, lexicon)
@@ -237,89 +210,16 @@ class Lexicons:
         }
 
 
-def read(name: str, text: str, media_type: str) -> Words:
-    """A list out of an upload, with what is wrong with its other rows. Never raises."""
-    if name == WHITELIST:
-        return _read_whitelist(text)
-    rows = "\n".join(_tabbed(name, line, media_type) for line in text.split("\n"))
-    entries, errors = parse(rows.encode("utf-8", "surrogatepass"))
-    if name == SENSITIVE:
-        errors += [
-            RowError(0, "category", f"{entry.word}: this list takes {SENSITIVE} and {EXCUSE} only")
-            for entry in entries
-            if entry.category not in (SENSITIVE, EXCUSE)
-        ]
-    lines = sorted(f"{entry.word}\t{entry.category}\t{entry.severity:.4f}" for entry in entries)
-    return Words(
-        name,
-        tuple(lines),
-        tuple(sorted(entries, key=lambda one: (one.word, one.category))),
-        errors=tuple(errors[:MAX_ERRORS]),
-    )
-
-
-def _tabbed(name: str, line: str, media_type: str) -> str:
-    """A row as `models.chat.lexicon.parse` takes it; what is left out is sensitive, 1."""
-    line = line.removesuffix("\r").removeprefix("\ufeff")
-    if not line.strip() or line.startswith("#"):
-        return ""
-    try:
-        cells = next(csv.reader([line]), []) if media_type == CSV else line.split("\t")
-    except csv.Error:
-        cells = [line, ""]
-    cells = [cell.strip().replace("\t", " ") for cell in cells]
-    while len(cells) > 1 and not cells[-1]:
-        cells.pop()
-    return "\t".join(cells + [SENSITIVE, "1"][len(cells) - 1 :] if len(cells) < _COLUMNS else cells)
-
-
-def _read_whitelist(text: str) -> Words:
-    rows: dict[str, str] = {}
-    errors: list[RowError] = []
-    for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
-        row = line.strip()
-        if not row or row.startswith("#"):
-            continue
-        detail = _whitelist_fault(row, rows)
-        if detail:
-            errors.append(RowError(number, "word", detail))
-        else:
-            rows[_key(row)] = row
-        if len(errors) >= MAX_ERRORS or len(rows) > MAX_WHITELIST_ROWS:
-            break
-    if len(rows) > MAX_WHITELIST_ROWS:
-        errors.append(RowError(0, "too_large", f"a whitelist has at most {MAX_WHITELIST_ROWS} texts"))
-    return Words(WHITELIST, tuple(sorted(rows.values())), texts=frozenset(rows), errors=tuple(errors))
-
-
-def _whitelist_fault(row: str, rows: dict[str, str]) -> str:
-    try:
-        storable(row)
-    except PeerError as error:
-        return error.detail
-    if len(row) > MAX_WHITELISTED:
-        return f"at most {MAX_WHITELISTED} characters are expected"
-    form = _key(row)
-    if not form:
-        return "nothing but signs"
-    return "this text is there already, in this or another writing" if form in rows else ""
-
-
 def _touched(
     lines: Sequence[ChatLine], before: Words, after: Words, old: Lexicon, new: Lexicon
 ) -> Iterator[ChatLine]:
     """The lines, newest first, of which the two lists say different things; in a thread."""
     touched = []
     for line in reversed(lines):
-        form, key = normal(line.text), _key(line.text)
-        if (key in before.texts) != (key in after.texts) or old.search(form) != new.search(form):
+        form, whole = normal(line.text), form_of(line.text)
+        if (whole in before.texts) != (whole in after.texts) or old.search(form) != new.search(form):
             touched.append(line)
     return iter(touched)
-
-
-def _key(text: str) -> str:
-    """One text whatever its writing, but each number and account as it is: those make it another advert."""
-    return "".join(fold(text).split())
 
 
 def _one_line(text: str) -> str:

@@ -189,7 +189,7 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
             "guard": await _guard_answers(guard),
         }
 
-    moderation = Moderation(store, rooms, screening.incidents, rules.lexicons)
+    moderation = Moderation(store, rooms, screening.incidents, rules.lexicons, clock)
     services = Services(
         config, tokens, metrics, clock, rooms, store, wall, moderation, rules,
         control.listener.url, checks, turn, hours, keeper,

@@ -83,7 +83,7 @@ class ScreenedNode(Node):
 
     @property
     def moderation(self) -> Moderation:
-        return Moderation(self.store, self.rooms, self.incidents, self.lexicons)
+        return Moderation(self.store, self.rooms, self.incidents, self.lexicons, self.clock)
 
     async def live(self, **policy: Any) -> tuple[str, Carrier, Carrier]:
         """A lesson with a moderator and its instructor in it, under a policy of its own if one is given."""
