@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from liveserver.clock import Clock
-from liveserver.core import events, quiz
+from liveserver.core import consent, events, quiz
 from liveserver.core.challenge import CheckKind
 from liveserver.core.challenge_rules import CheckPolicy, Checks
 from liveserver.core.errors import PeerError
@@ -82,7 +82,14 @@ class Challenges:
         return person in self._agreed
 
     async def agree(self, person: str, text_sha256: str) -> None:
-        """`person` agrees to photos, having been shown the text of that hash (PIPL 29)."""
+        """`person` agrees to photos, having been shown the text of that hash (PIPL 29).
+
+        Raises PeerError `bad_request` for the hash of other words.
+        """
+        if text_sha256 != consent.digest(consent.FACE):
+            raise PeerError("bad_request", "these are not the words that are agreed to")
+        if person in self._agreed:
+            return
         now_ms = self._clock.wall_ms()
         await self._store.challenges.consent(person, FACE, text_sha256, now_ms)
         fact = {"person": person, "purpose": FACE, "text_sha256": text_sha256}
@@ -98,6 +105,12 @@ class Challenges:
             await self._store.append([Fact("consent_withdrawn", None, now_ms, fact)])
         if self.photos is not None:
             await self.photos.erase_person(person, person)
+
+    async def photo(self, lesson: str, photo: str, by: str, reason: str) -> bytes:
+        """A photo of this lesson, for a person who has to decide. Raises PeerError `not_found` (404)."""
+        if self.photos is None:
+            raise PeerError("not_found", "there is no such photo", status=404)
+        return await self.photos.show(lesson, photo, by, reason)
 
     async def ask(
         self, room: Room, kind: CheckKind, by: str, person: str | None, question: quiz.Question | None
@@ -173,6 +186,7 @@ def _note(found: dict[tuple[str, str], dict[str, Any]], kind: str, data: Any) ->
                 "answered_at": None,
                 "result": None,
                 "detail": "",
+                "photo": None,
             }
         return
     row = found.get((data["id"], data["person"]))
@@ -181,7 +195,7 @@ def _note(found: dict[tuple[str, str], dict[str, Any]], kind: str, data: Any) ->
     if kind == "challenge_changed":
         row.update(kind=CheckKind.QUIZ, deadline_at=time(data["deadline_ms"]))
     elif kind == "challenge_review":
-        row.update(result="review", detail=data["detail"])
+        row.update(result="review", detail=data["detail"], photo=data["photo"])
     elif kind == "challenge_resolved":
         answered = time(data["answered_at_ms"])
         row.update(result=data["result"], kind=data["kind"], detail=data["detail"], answered_at=answered)

@@ -116,13 +116,13 @@ class Photos:
             await self._photos.enrol(photo.person, sealed, photo_id, self._clock.wall_ms())
         return verdict
 
-    async def show(self, photo_id: str, by: str, reason: str) -> bytes:
+    async def show(self, lesson: str, photo_id: str, by: str, reason: str) -> bytes:
         """The JPEG, for a person who has to decide; that it was looked at stands in the ledger first.
 
         Raises PeerError not_found (404) for none, or one that was erased.
         """
         photo = await self._photos.photo(photo_id)
-        if photo is None or photo.erased_at_ms is not None:
+        if photo is None or photo.lesson != lesson or photo.erased_at_ms is not None:
             raise PeerError("not_found", "there is no such photo", status=404)
         fact = {"id": photo_id, "by": by, "reason": reason}
         await self._store.append([Fact("photo_seen", photo.lesson, self._clock.wall_ms(), fact)])

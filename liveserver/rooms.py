@@ -319,22 +319,43 @@ class Rooms:
     async def challenge(
         self, lesson_id: str, claims: Claims, kind: CheckKind, person: str | None, question: Question | None
     ) -> Json:
-        """Check one learner now, or all. Raises PeerError not_live (409), unknown_person (404), text_refused
-        (422) for a question that screening refuses."""
-        if self._challenges is None:
-            raise PeerError("not_available", "this server has no challenges", status=404)
+        """Check one learner now, or all. Raises PeerError not_live (409), unknown_person (404)."""
         room = await self._room(lesson_id)
-        if question is not None and self._screening is not None:
-            asked = "\n".join((question.text, *question.options))
-            self._screening.require_clean(lesson_id, asked, person=claims.person, name=claims.name)
-        return await self._challenges.ask(room, kind, claims.person, person, question)
+        return await self._checks.ask(room, kind, claims.person, person, question)
 
     async def challenges(self, lesson_id: str, after: int, limit: int) -> Json:
         """The checks of a lesson, in the order of issue."""
         await self._stored(lesson_id)
+        return await self._checks.listed(lesson_id, after, limit)
+
+    def consents(self, claims: Claims) -> bool:
+        """Whether the bearer agreed to photos."""
+        return self._checks.agreed(claims.person)
+
+    async def agree(self, claims: Claims, text_sha256: str) -> None:
+        """The bearer agrees to photos. Raises PeerError `bad_request` for words that are not ours."""
+        await self._checks.agree(claims.person, text_sha256)
+
+    async def withdraw(self, claims: Claims) -> None:
+        """The bearer takes it back; photos there are are erased."""
+        await self._checks.withdraw(claims.person)
+
+    async def photo(self, lesson_id: str, photo: str, claims: Claims, reason: str) -> bytes:
+        """The JPEG of a photo of this lesson; that it was looked at is a fact. Raises PeerError `not_found`."""
+        return await self._checks.photo(lesson_id, photo, claims.person, reason)
+
+    async def review(
+        self, lesson_id: str, claims: Claims, challenge: str, person: str, *, passed: bool
+    ) -> None:
+        """What a person found in a photo. Raises PeerError unknown_challenge (404), challenge_over (409)."""
+        room = await self._room(lesson_id)
+        await room.ask(events.PhotoReviewed(claims.person, person, challenge, passed))
+
+    @property
+    def _checks(self) -> Challenges:
         if self._challenges is None:
-            return {"items": [], "next": None}
-        return await self._challenges.listed(lesson_id, after, limit)
+            raise PeerError("not_available", "this server has no challenges", status=404)
+        return self._challenges
 
     # --- moderation ---
 

@@ -67,6 +67,10 @@ class Signalling:
     def send(self, message: Mapping[str, object]) -> None:
         self._channel.send(json.dumps(message))
 
+    def send_bytes(self, data: bytes) -> None:
+        """A piece of what the message before announced."""
+        self._channel.send(data)
+
     async def close(self) -> None:
         """Leave in good order; a server that is away already is none of our business."""
         if self._resource:

@@ -10,13 +10,16 @@ import pytest
 
 from liveserver.challenges import Challenges
 from liveserver.clock import Clock
+from liveserver.core import consent
 from liveserver.core.challenge import Cause, CheckKind
 from liveserver.core.challenge_rules import CheckPolicy
+from liveserver.core.errors import PeerError
 from liveserver.core.ledger import Fact
 from liveserver.core.quiz import arithmetic
 from liveserver.store import Lesson, Store, open_store
 
 KEY = bytes(32)
+WORDS = consent.digest(consent.FACE)
 LESSON = Lesson("l", "Title", "", "live", 1, started_at_ms=2)
 
 
@@ -106,7 +109,7 @@ class TestConsent:
     async def test_is_known_to_open_lessons_at_once_and_after_a_restart(self, store: Store) -> None:
         running = challenges(store)
         checks = await running.open(LESSON)
-        await running.agree("p", "ab" * 32)
+        await running.agree("p", WORDS)
         assert "p" in checks.consents
         again = challenges(store)
         await again.start()
@@ -114,9 +117,13 @@ class TestConsent:
         await again.withdraw("p")
         assert "p" not in (await again.open(LESSON)).consents
 
+    async def test_to_other_words_than_ours_is_none(self, store: Store) -> None:
+        with pytest.raises(PeerError, match="words"):
+            await challenges(store).agree("p", "ab" * 32)
+
     async def test_each_one_and_its_end_are_in_the_ledger(self, store: Store) -> None:
         running = challenges(store)
-        await running.agree("p", "ab" * 32)
+        await running.agree("p", WORDS)
         await running.withdraw("p")
         await running.withdraw("p")
         assert [entry.type for entry in await store.entries()] == ["consent", "consent_withdrawn"]

@@ -97,7 +97,7 @@ class TestKeeping:
         self, photos: Photos, store: Store
     ) -> None:
         name = await photos.keep("l", "p", "c1", b"jpeg")
-        assert await photos.show(name, "ada", "review") == b"jpeg"
+        assert await photos.show("l", name, "ada", "review") == b"jpeg"
         assert [entry.type for entry in await store.entries()] == ["photo", "photo_seen"]
 
 
@@ -112,7 +112,7 @@ class TestErasing:
         assert row is not None and row.sha256 and row.look
         assert await photos.erase_person("p", "p") == 1
         with pytest.raises(PeerError):
-            await photos.show(name, "ada", "review")
+            await photos.show("l", name, "ada", "review")
         erased = await store.people_keys.photo(name)
         assert erased is not None and (erased.sha256, erased.look, erased.salt) == ("", b"", b"")
         assert await store.people_keys.face("p") is None
@@ -138,4 +138,4 @@ class TestErasing:
         clock.ahead_ms = 31 * DAY_MS
         assert await photos.erase_old() == 1
         with pytest.raises(PeerError):
-            await photos.show(name, "ada", "review")
+            await photos.show("l", name, "ada", "review")

@@ -52,6 +52,8 @@ class Permission(StrEnum):
     ISSUE_CHALLENGES = "issue_challenges"
     SEE_CHALLENGES = "see_challenges"
     SEE_ATTENDANCE = "see_attendance"
+    REVIEW_PHOTOS = "review_photos"
+    """See a learner's photo that no model could decide about, and decide."""
     SEE_OWN_HOURS = "see_own_hours"
     ASK_ADJUSTMENT = "ask_adjustment"
     """Ask that somebody's hours be changed."""
@@ -132,6 +134,7 @@ TABLE: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 _P.LIST_LESSONS,
                 _P.CREATE_LESSON,
                 _P.ISSUE_TOKENS,
+                _P.REVIEW_PHOTOS,
                 _P.ISSUE_CHALLENGES,
                 _P.SEE_CHALLENGES,
                 _P.SEE_ATTENDANCE,

@@ -18,6 +18,7 @@ from liveserver.http.api import (
     incidents,
     ledger,
     lessons,
+    photos,
     recordings,
     rules,
     setup,
@@ -45,6 +46,7 @@ def public_routes(*, test_hooks: bool) -> tuple[Route, ...]:
         *ledger.ROUTES,
         *setup.ROUTES,
         *challenges.ROUTES,
+        *photos.ROUTES,
     )
     moderation = (*incidents.ROUTES, *chat.ROUTES, *rules.ROUTES)
     media = (*whip.ROUTES, *whep.ROUTES, *wall.ROUTES, *ws.ROUTES, *playback.ROUTES, *watch.ROUTES)

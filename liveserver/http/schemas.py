@@ -45,8 +45,12 @@ SCHEMAS: dict[str, Schema] = {
             "answered_at": _or_null(_TIME),
             "result": _or_null(_TEXT),
             "detail": _TEXT,
+            "photo": _or_null(_TEXT),
         }
     ),
+    "ConsentText": _object({"purpose": _TEXT, "text": _MAP, "sha256": _HASH}),
+    "Consents": _object({"face": _FLAG}),
+    "Reviewed": _object({"challenge": _TEXT, "person": _TEXT, "passed": _FLAG}),
     "ChallengeList": _list("Challenge"),
     "Problem": {
         **_object(

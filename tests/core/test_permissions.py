@@ -25,6 +25,7 @@ GRANTED: dict[Permission, set[Role]] = {
     Permission.ISSUE_CHALLENGES: {Role.INSTRUCTOR, Role.ADMIN},
     Permission.SEE_CHALLENGES: {Role.INSTRUCTOR, Role.ADMIN, Role.INSPECTOR},
     Permission.SEE_ATTENDANCE: {Role.INSTRUCTOR, Role.ADMIN, Role.INSPECTOR},
+    Permission.REVIEW_PHOTOS: {Role.ADMIN},
     Permission.SEE_OWN_HOURS: {Role.LEARNER},
     Permission.ASK_ADJUSTMENT: {Role.INSTRUCTOR, Role.ADMIN},
     Permission.DECIDE_ADJUSTMENT: {Role.ADMIN},

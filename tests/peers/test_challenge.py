@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
+
+import pytest
+
 from tests.drivers.server import Lesson, Server
 from tests.peers.test_lesson import message, viewer
 
@@ -10,6 +15,7 @@ QUESTION = {"kind": "single", "text": "灭火器先做什么?", "options": ["提
 
 def ask(server: Server, lesson: Lesson, **order: object) -> dict:
     body = {"kind": "quiz", "question": QUESTION} | order
+    body = {key: value for key, value in body.items() if value is not None}
     return server.api(
         "POST", f"/lessons/{lesson.id}/challenges", body, token=lesson.tokens["instructor"]
     ).json
@@ -58,3 +64,65 @@ async def test_a_question_that_is_none_is_refused(server, lesson):
             "POST", f"/lessons/{lesson.id}/challenges", order, token=lesson.tokens["instructor"]
         )
         assert (reply.status, reply.json["code"]) == (400, "bad_question")
+
+
+PHOTOS = Path(__file__).parents[2] / "../shared/data/faces"
+
+
+def photo(name: str) -> bytes:
+    path = PHOTOS / name
+    if not path.exists():
+        pytest.skip("the photos are not beside the repository (../shared/data/faces)")
+    return path.read_bytes()
+
+
+def send(learner, challenge: str, jpeg: bytes) -> None:
+    digest = hashlib.sha256(jpeg).hexdigest()
+    learner.session.send({"type": "photo", "challenge": challenge, "size": len(jpeg), "sha256": digest})
+    for start in range(0, len(jpeg), 16_384):
+        learner.session.send_bytes(jpeg[start : start + 16_384])
+
+
+async def test_photos_are_taken_with_consent_matched_and_doubt_goes_to_a_person(server, lesson, on_air):
+    me = lesson.tokens["learner"]
+    words = server.api("GET", "/consents/face", token=me).json
+    async with viewer(server, lesson) as learner:
+        person = (await message(learner, "joined"))["you"]["person"]
+        refused = ask(server, lesson, kind="face", question=None)
+        assert (await message(learner, "challenge", id=refused["id"]))[
+            "kind"
+        ] == "quiz"  # no consent: a question
+        send(learner, refused["id"], b"\xff\xd8")
+        assert await message(learner, "error", code="no_consent")
+        shown = await message(learner, "challenge", id=refused["id"])
+        first, sign, second, *_ = shown["question"]["text"].split()
+        value = int(first) + int(second) if sign == "+" else int(first) - int(second)
+        learner.session.send({"type": "answer", "challenge": refused["id"], "choice": [value]})
+        await message(learner, "result", result="passed")
+
+        agreed = server.api("PUT", "/me/consents/face", {"text_sha256": words["sha256"]}, token=me)
+        assert agreed.json == {"face": True}
+        asked = ask(server, lesson, kind="face", question=None)["id"]
+        assert (await message(learner, "challenge", id=asked))["kind"] == "face"
+        send(learner, asked, photo("president_a_1.jpg"))
+        await message(learner, "result", challenge=asked, result="passed", timeout_s=60)
+
+        asked = ask(server, lesson, kind="face", question=None)["id"]
+        await message(learner, "challenge", id=asked)
+        send(learner, asked, photo("liveness_real_1.jpg"))
+        doubted = await message(learner, "result", challenge=asked, result="review", timeout_s=60)
+        assert doubted["detail"] == "not_alike"
+
+    admin = f"/lessons/{lesson.id}"
+    row = next(i for i in server.api("GET", f"{admin}/challenges").json["items"] if i["id"] == asked)
+    seen = server.api("GET", f"{admin}/photos/{row['photo']}?reason=review")
+    assert (seen.status, seen.body) == (200, photo("liveness_real_1.jpg"))
+    teacher = lesson.tokens["instructor"]
+    assert server.api("GET", f"{admin}/photos/{row['photo']}?reason=look", token=teacher).status == 403
+    decided = server.api("POST", f"{admin}/challenges/{asked}/review", {"person": person, "passed": True})
+    assert decided.status == 200
+    row = next(i for i in server.api("GET", f"{admin}/challenges").json["items"] if i["id"] == asked)
+    assert row["result"] == "passed"
+
+    assert server.api("DELETE", "/me/consents/face", token=me).json == {"face": False}
+    assert server.api("GET", f"{admin}/photos/{row['photo']}?reason=review").status == 404
