@@ -341,7 +341,7 @@ class Rooms:
         await self._checks.withdraw(claims.person)
 
     async def photo(self, lesson_id: str, photo: str, claims: Claims, reason: str) -> bytes:
-        """The JPEG of a photo of this lesson; that it was looked at is a fact. Raises PeerError `not_found`."""
+        """The JPEG of a photo of this lesson; each look is a fact. Raises PeerError `not_found`."""
         return await self._checks.photo(lesson_id, photo, claims.person, reason)
 
     async def review(
