@@ -32,7 +32,7 @@ _FOLDED_MAX = 4_096
 _GATHER_S = 1.0  # findings of one incident are counted together for so long
 _SETTLE_S = 5.0
 _LIST_S = 0.5
-_SWEEP_S = 60.0
+_SWEEP_S, _REST_S = 60.0, 3_600.0  # between sweeps while there is much to erase, and otherwise
 _log = get_logger()
 
 
@@ -233,11 +233,12 @@ class Incidents:
 
     async def _sweep(self) -> None:
         while True:
+            erased = ERASED_AT_ONCE
             try:
-                await self.erase_old()
+                erased = await self.erase_old()
             except Exception:  # the next minute tries again
                 _log.exception(Event.STORE_FAILED)
-            await asyncio.sleep(_SWEEP_S)
+            await asyncio.sleep(_SWEEP_S if erased == ERASED_AT_ONCE else _REST_S)
 
     async def erase_old(self) -> int:
         """Forget words and pictures whose date has come, at most 200 incidents; how many."""

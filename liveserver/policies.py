@@ -17,11 +17,13 @@ from liveserver.core.ledger import JSON, Fact
 from liveserver.core.messages import Json
 from liveserver.core.policies import DEFAULT, NAME, PRESETS, parse, policy_fact, policy_json
 from liveserver.core.screening import Policy
+from liveserver.log import Event, get_logger
 from liveserver.store import Lesson, Store, Version
 
 OWN = "lesson-"
 """A lesson's own policy is named so, with its id."""
 SERVER = "server"
+_log = get_logger()
 
 
 class Policies:
@@ -143,7 +145,11 @@ class Policies:
     async def _of_stored(self, lesson: Lesson) -> Policy:
         if not lesson.policy:
             return self._standard
-        return await self.get(lesson.policy, lesson.policy_version)
+        found = await self._kept.get(lesson.policy, lesson.policy_version)
+        if found is None:  # a lesson must open whatever became of its policy
+            _log.error(Event.SCREENING_LACKS, lesson=lesson.id, policy=lesson.policy)
+            return self._standard
+        return _read(found)
 
     async def _add(self, name: str, policy: Policy, by: str) -> Version:
         now_ms = self._clock.wall_ms()

@@ -46,6 +46,7 @@ LEVELS: Mapping[Action, Level] = {
     Action.CUT: Level.LESSON,
 }
 _NAMES_MAX = 20_000
+_LINES_MAX, _TEXT_MAX = 200, 2_000  # lines, and characters of the flagged ones, that are kept of a picture
 _ID_BYTES = 9
 _SALT_BYTES = 16
 _log = get_logger()
@@ -272,9 +273,9 @@ def _new_id() -> str:
 def _seen(lesson: str, receipt: Receipt) -> Incident:
     """An incident of a picture or of sound."""
     finding, decision = receipt.finding, receipt.decision
-    flagged = [line for line in finding.lines if line.label is not Category.BENIGN]
+    flagged = [line.text for line in finding.lines if line.label is not Category.BENIGN]
     lines: list[dict[str, JSON]] = [
-        {"line": line.text, "box": list(line.box), "label": line.label} for line in finding.lines
+        {"line": line.text, "box": list(line.box), "label": line.label} for line in finding.lines[:_LINES_MAX]
     ]
     return Incident(
         id=_new_id(),
@@ -288,7 +289,7 @@ def _seen(lesson: str, receipt: Receipt) -> Incident:
         receipt=receipt.as_json(),
         salt=secrets.token_bytes(_SALT_BYTES),
         track=finding.track,
-        text="\n".join(line.text for line in flagged) if finding.kind is Kind.TEXT else "",
+        text="\n".join(flagged)[:_TEXT_MAX] if finding.kind is Kind.TEXT else "",
         why=finding.why,
         lines=lines,
     )

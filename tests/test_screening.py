@@ -287,6 +287,14 @@ class TestARestart:
         assert carrier.last("chat")["text"] == ADVERT
         assert carrier.last("muted")["active"] is False
 
+    async def test_opens_a_lesson_whose_policy_is_lost_under_the_standard_one(
+        self, node: ScreenedNode
+    ) -> None:
+        lesson = await node.lesson()
+        await node.store.update_lesson(lesson, policy="lost", policy_version=3)
+        await node.join(lesson, claims())
+        assert node.screening.policy(lesson) == node.policies.standard
+
     async def test_finds_shipped_policies_there_and_changed_ones_as_they_were_left(
         self, node: ScreenedNode
     ) -> None:
