@@ -10,7 +10,7 @@ from liveserver.core.screening import Category, Kind, Line
 from liveserver.screen import images
 from liveserver.screen.judge import Judge, Judged
 from liveserver.screen.wire import MAX_WHY, Found
-from models.phash import SAME_SLIDE, distance, perceptual_hash
+from models.phash import NEW_TEXT, SAME_SLIDE, change, distance, perceptual_hash
 
 WIDTH = 1280  # pixels; letters of a slide are legible there
 LEAST_GAP_MS = 1_000
@@ -65,20 +65,30 @@ class Reading:
 
 
 class Slides:
-    """Which pictures of a track are read: those that are another slide, within a share of the time."""
+    """Which pictures of a track are read: those that are another slide, within a share of the time.
+
+    One more line of small text is no other slide to the hash. So what differs from the picture that was read
+    is read too once it stands still from one look to the next; a camera, where somebody moves, does not.
+    """
 
     def __init__(self) -> None:
-        self._hash: int | None = None
+        self._read: tuple[int, images.Pixels] | None = None  # hash and brightness of the picture read last
+        self._looked: images.Pixels | None = None
         self._next_ms = 0
 
     def is_new(self, luma: images.Pixels, now_ms: int) -> bool:
-        """Whether to read this picture. What is read once is not read again."""
+        """Whether to read this picture, which is looked at now. What is read once is not read again."""
+        stands = self._looked is not None and change(self._looked, luma) <= NEW_TEXT
+        self._looked = luma
         if now_ms < self._next_ms:
             return False
         found = perceptual_hash(luma)
-        if self._hash is not None and distance(found, self._hash) <= SAME_SLIDE:
-            return False
-        self._hash = found
+        if self._read is not None:
+            read, shown = self._read
+            is_other = distance(found, read) > SAME_SLIDE
+            if not is_other and not (stands and change(shown, luma) > NEW_TEXT):
+                return False
+        self._read = found, luma
         return True
 
     def read(self, took_ms: int, now_ms: int) -> None:
