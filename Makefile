@@ -56,7 +56,7 @@ lint: $(INSTALLED_DEV) ## ruff, mypy --strict, hadolint
 	@echo "== hadolint"
 	@$(VENV)/bin/hadolint Dockerfile
 
-test-tools: $(INSTALLED_DEV) $(NODE_MODULES)
+test-tools: $(INSTALLED_DEV) $(NODE_MODULES) $(MODELS)
 	@tests/install-debian.sh
 
 clean: ## remove what the targets above made; the data folder stays
