@@ -28,6 +28,7 @@ class Showing:
         self._show_ms, self._patch = show_ms, patch
         self._asked = threading.Event()
         self._until_s: float | None = None
+        self._count = 0
 
     def ask(self) -> None:
         """From the next picture on."""
@@ -38,10 +39,11 @@ class Showing:
         if self._asked.is_set() and self._until_s is None:
             self._asked.clear()
             self._until_s = now_s + self._show_ms / 1000
-            say("shown", at_ms=time.time_ns() // 1_000_000)
+            self._count += 1
+            say("shown", count=self._count, at_ms=time.time_ns() // 1_000_000)
         if self._until_s is not None and now_s >= self._until_s:
             self._until_s = None
-            say("hidden", at_ms=time.time_ns() // 1_000_000)
+            say("hidden", count=self._count, at_ms=time.time_ns() // 1_000_000)
         if self._until_s is not None:
             magenta.paint(picture, *self._patch)
 
