@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from liveserver.core.events import LessonState, Level
 from liveserver.core.retention import Programme
-from liveserver.core.screening import Action, Category, Kind, Mode, WhenBlind
 from liveserver.http.schema import COUNT as _COUNT
 from liveserver.http.schema import FLAG as _FLAG
 from liveserver.http.schema import HASH as _HASH
@@ -22,10 +21,6 @@ STATES = [str(state) for state in LessonState]
 LEVELS = [str(level) for level in Level]
 
 _CHECK_KIND: Schema = {"type": "string", "enum": ["quiz", "face"]}
-_TEXTS: Schema = {"type": "array", "items": _TEXT}
-_SHARE: Schema = {"type": "number", "minimum": 0, "maximum": 1}
-_CATEGORY: Schema = {"type": "string", "enum": [str(category) for category in Category]}
-_ACTION: Schema = {"type": "string", "enum": [str(action) for action in Action]}
 _MAP: Schema = {"type": "object", "additionalProperties": _TEXT}
 _OBJECT: Schema = {"type": "object"}
 _PROGRAMMES: Schema = {"type": "array", "items": {"type": "string", "enum": [str(p) for p in Programme]}}
@@ -220,149 +215,6 @@ SCHEMAS: dict[str, Schema] = {
         }
     ),
     "Hold": _object({"recording": _TEXT, "hold": _TEXT}),
-    "Appeal": _object({"text": _TEXT, "by": _TEXT, "at": _TIME}),
-    "Receipt": {**_OBJECT, "description": "What was seen, by its hash, and all that repeats the decision"},
-    "Incident": _object(
-        {
-            "id": _TEXT,
-            "lesson": _TEXT,
-            "title": _TEXT,
-            "at": _TIME,
-            "until": {**_TIME, "description": "When it was last seen"},
-            "kind": {"type": "string", "enum": [*(str(kind) for kind in Kind), "blind"]},
-            "category": _CATEGORY,
-            "score": _SHARE,
-            "action": _ACTION,
-            "state": {"type": "string", "enum": ["open", "confirmed", "dismissed"]},
-            "count": {"type": "integer", "minimum": 1},
-            "person": _TEXT,
-            "name": _TEXT,
-            "track": _TEXT,
-            "text": _TEXT,
-            "line": {"type": "string", "description": "The chat line it is about"},
-            "why": _TEXTS,
-            "lines": {
-                "type": "array",
-                "items": _object(
-                    {
-                        "line": _TEXT,
-                        "box": {"type": "array", "items": {"type": "integer"}, "minItems": 4, "maxItems": 4},
-                        "label": _CATEGORY,
-                    }
-                ),
-            },
-            "evidence": {**_or_null(_TEXT), "description": "The picture's address"},
-            "receipt": _ref("Receipt"),
-            "appeal": _or_null(_ref("Appeal")),
-            "decided": _or_null(_ref("Decided")),
-        }
-    ),
-    "Decided": _object(
-        {
-            "outcome": {"type": "string", "enum": ["confirmed", "dismissed"]},
-            "note": _TEXT,
-            "by": _TEXT,
-            "at": _TIME,
-        }
-    ),
-    "IncidentList": _list("Incident"),
-    "ScreeningStatistics": _object(
-        {
-            "since": _TIME,
-            "items": {
-                "type": "array",
-                "items": _object(
-                    {
-                        "kind": _TEXT,
-                        "category": _CATEGORY,
-                        "found": _COUNT,
-                        "open": _COUNT,
-                        "confirmed": _COUNT,
-                        "dismissed": _COUNT,
-                        "precision": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
-                    }
-                ),
-            },
-            "blind_s": {"type": "number", "minimum": 0},
-            "blind_spells": _COUNT,
-            "median_decision_s": {"type": ["number", "null"], "minimum": 0},
-        }
-    ),
-    "Mute": _object({"person": _TEXT, "name": _TEXT, "active": _FLAG, "reason": _TEXT, "at_ms": _MS}),
-    "LineRemoved": _object({"id": _TEXT, "removed": _FLAG}),
-    "Rule": _object(
-        {
-            "kind": {"type": "string", "enum": [str(kind) for kind in Kind]},
-            "category": _CATEGORY,
-            "threshold": _SHARE,
-            "action": _ACTION,
-        }
-    ),
-    "Policy": {
-        **_object(
-            {},
-            {
-                "name": _TEXT,
-                "version": _COUNT,
-                "mode": {"type": "string", "enum": [str(mode) for mode in Mode]},
-                "delay_ms": {"type": "integer", "minimum": 1000, "maximum": 3000},
-                "blind_after_ms": {"type": "integer", "minimum": 1000, "maximum": 600_000},
-                "when_blind": {"type": "string", "enum": [str(when) for when in WhenBlind]},
-                "two_person_restore": _FLAG,
-                "mute_after": {"type": "integer", "minimum": 0, "maximum": 100},
-                "rules": {"type": "array", "items": _ref("Rule"), "maxItems": 256},
-                "versions": {"type": "array", "items": _ref("Version")},
-            },
-        ),
-        "description": "What a PUT leaves out is as in the policy default",
-    },
-    "PolicyChoice": {
-        "oneOf": [_object({"name": _TEXT}, {"version": _COUNT}), _ref("Policy")],
-        "description": "A kept policy by its name, or a whole policy",
-    },
-    "Version": _object(
-        {"version": _COUNT, "entries": _COUNT, "sha256": _TEXT, "at": _TIME, "by": _TEXT}, {"name": _TEXT}
-    ),
-    "VersionList": _list("Version"),
-    "Lexicon": _object(
-        {
-            "name": _TEXT,
-            "version": _COUNT,
-            "entries": _COUNT,
-            "sha256": _TEXT,
-            "text": {"type": "string", "description": "Its rows in order, tab-separated"},
-            "versions": {"type": "array", "items": _ref("Version")},
-        }
-    ),
-    "LexiconTaken": _object(
-        {
-            "name": _TEXT,
-            "version": {**_or_null(_COUNT), "description": "Null when nothing was taken"},
-            "entries": _COUNT,
-            "added": _COUNT,
-            "removed": _COUNT,
-            "errors": {
-                "type": "array",
-                "items": _object({"row": _COUNT, "code": _TEXT, "detail": _TEXT}),
-            },
-            "looked_at": {**_COUNT, "description": "Recent chat lines"},
-            "hits": {
-                "type": "array",
-                "items": _object(
-                    {
-                        "line": _TEXT,
-                        "lesson": _TEXT,
-                        "name": _TEXT,
-                        "text": _TEXT,
-                        "at": _TIME,
-                        "category": _CATEGORY,
-                        "now": _ACTION,
-                        "then": _ACTION,
-                    }
-                ),
-            },
-        }
-    ),
     "LedgerHead": _object({"size": _COUNT, "root": _HASH}),
     "Entry": _object(
         {
