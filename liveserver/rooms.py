@@ -319,8 +319,12 @@ class Rooms:
     async def challenge(
         self, lesson_id: str, claims: Claims, kind: CheckKind, person: str | None, question: Question | None
     ) -> Json:
-        """Check one learner now, or all. Raises PeerError not_live (409), unknown_person (404)."""
+        """Check one learner now, or all. Raises PeerError not_live (409), unknown_person (404), text_refused
+        (422) for a question that screening refuses."""
         room = await self._room(lesson_id)
+        if question is not None and self._screening is not None:
+            asked = "\n".join((question.text, *question.options))
+            self._screening.require_clean(lesson_id, asked, person=claims.person, name=claims.name)
         return await self._checks.ask(room, kind, claims.person, person, question)
 
     async def challenges(self, lesson_id: str, after: int, limit: int) -> Json:

@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
 
 from liveserver import receipts
+from liveserver.config import Config
 from liveserver.core.challenge import CheckKind
 from liveserver.core.chat import SCREENING
 from liveserver.core.errors import PeerError
 from liveserver.core.events import Level
+from liveserver.core.permissions import Role
 from liveserver.core.policies import PRESETS
 from liveserver.core.quiz import Question, QuestionKind
 from liveserver.core.screening import (
@@ -31,20 +34,27 @@ from liveserver.core.screening import (
     WhenBlind,
 )
 from liveserver.evidence import Evidence
+from liveserver.http.api import incidents as api_incidents
+from liveserver.http.app import make_app
+from liveserver.http.context import Services
+from liveserver.http.cors import cors
 from liveserver.incidents import FOLD_MS, Incidents
 from liveserver.lexicons import Lexicons
+from liveserver.metrics import Metrics
 from liveserver.moderation import Moderation
 from liveserver.policies import Policies
 from liveserver.rtp.flags import VIDEO
 from liveserver.screening import LEVELS, Screening
 from liveserver.store import Case
 from liveserver.store.incidents import Wanted
+from liveserver.tokens import Tokens
 from models.chat.screen import ChatScreen
 from tests.test_rooms import ADMIN, MODERATOR, TEACHER, Carrier, Node, chat, claims, soon
 
 ADVERT = "澳门六合彩代理 加薇信abc123"
 JPEG = b"\xff\xd8 a picture"
 CHAT = ChatScreen.load()
+TOKENS = Tokens(b"k" * 32)
 KEPT_MS = 1_000_000
 
 
@@ -80,6 +90,17 @@ class ScreenedNode(Node):
     async def end_screening(self) -> None:
         await self.screening.stop()
         await self.incidents.stop()
+
+    def token(self, role: Role, lesson: str) -> str:
+        now_s = self.clock.wall_s()
+        return TOKENS.issue(person=role, name="N", role=role, lesson=lesson, now_s=now_s, ttl_s=60)
+
+    def client(self) -> TestClient[Any, Any]:
+        """The API of incidents over this node."""
+        services: Any = Services(
+            Config(), TOKENS, Metrics(), self.clock, self.rooms, self.store, None, self.moderation, None
+        )  # type: ignore[arg-type]
+        return TestClient(TestServer(make_app(services, api_incidents.ROUTES, cors("/"))))
 
     @property
     def moderation(self) -> Moderation:
@@ -193,6 +214,26 @@ class TestAFinding:
 
 
 class TestEvidence:
+    async def test_is_had_by_its_address_by_those_who_may(self, node: ScreenedNode) -> None:
+        lesson, _, _ = await node.live()
+        node.screening.found(lesson, seen(node))
+        async with node.client() as client:
+            by = {role: {"Authorization": f"Bearer {node.token(role, lesson)}"} for role in Role}
+            listed = await client.get("/api/v1/incidents", headers=by[Role.MODERATOR])
+            (item,) = (await listed.json())["items"]
+            assert item["lines"] == [{"line": "招嫖", "box": [1, 2, 3, 4], "label": "porn"}]
+            path = item["evidence"].removeprefix(str(client.make_url("")).rstrip("/"))
+            assert path == f"/api/v1/incidents/{item['id']}/evidence.jpg"
+            shown = await client.get(path, headers=by[Role.MODERATOR])
+            assert (shown.status, await shown.read()) == (200, JPEG)
+            kept = {name: shown.headers[name] for name in ("Content-Type", "Cache-Control")}
+            assert kept == {"Content-Type": "image/jpeg", "Cache-Control": "no-store"}
+            statuses = {role: (await client.get(path, headers=by[role])).status for role in Role}
+        allowed = {role for role, status in statuses.items() if status == 200}
+        assert allowed == {Role.MODERATOR, Role.ADMIN}
+        views = [view["by"] for view in await node.data(lesson, "evidence_viewed")]
+        assert views == ["moderator", "moderator", "admin"]
+
     async def test_that_was_altered_is_said_to_be_and_not_shown(self, node: ScreenedNode) -> None:
         lesson, _, _ = await node.live()
         node.screening.found(lesson, seen(node))
@@ -372,7 +413,7 @@ async def test_a_commit_whose_answer_was_lost_is_not_made_twice(node: ScreenedNo
 async def test_a_question_is_looked_at_before_it_is_asked(node: ScreenedNode) -> None:
     lesson, _, _ = await node.live()
     question = Question(QuestionKind.SINGLE, "哪个是本课内容?", ("车床", ADVERT), frozenset({0}))
-    node.rooms._challenges = object()
+    node.rooms._challenges = object()  # what would ask it is not asked
     with pytest.raises(PeerError) as refused:
         await node.rooms.challenge(lesson, TEACHER, CheckKind.QUIZ, None, question)
     assert (refused.value.code, refused.value.status) == ("text_refused", 422)
