@@ -12,7 +12,7 @@ from pathlib import Path
 
 __all__ = ["PAGES", "root", "shell"]
 
-PAGES = ("portal", "teach", "learn", "moderate", "admin", "inspect", "watch")
+PAGES = ("portal", "teach", "learn", "moderate", "admin", "inspect", "watch", "hours")
 
 _CONTROL_URL = "{{control_url}}"
 

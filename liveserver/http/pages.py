@@ -20,6 +20,7 @@ _ADDRESSES = {
     "admin": "/admin",
     "inspect": "/inspect",
     "watch": f"/watch/{RECORDING}",
+    "hours": "/hours",
 }
 # Each page has one shell, filled in per address people come by; those are few, and clients choose them.
 _MAX_SHELLS = 64

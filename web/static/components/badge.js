@@ -22,3 +22,8 @@ export function stateBadge(state) {
   const [key, tone] = STATES[state] ?? [null, 'neutral'];
   return badge(key ? t(key) : String(state), tone);
 }
+
+const ATTENDED = { present: 'ok', late: 'warn', left_early: 'warn', absent: 'danger' };
+
+/** The badges of how somebody attended; `words` says each. */
+export const attendedBadges = (names, words) => el('span', { class: 'statuses' }, names.map((name) => badge(words(name), ATTENDED[name])));

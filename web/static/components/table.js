@@ -8,7 +8,8 @@ const PAGE = 25;
 /**
  * A table that searches, sorts, pages and exports.
  * columns: [{ name, text, value(row) → string|number, cell(row) → node|string?, numeric?, tight?, plain? }];
- * `tight` columns do not wrap, `plain` ones (buttons) neither sort nor export. `set(rows)` keeps search, order and page.
+ * `tight` columns do not wrap, `plain` ones (buttons) neither sort nor export; without `file` there is no export.
+ * `set(rows)` keeps search, order and page.
  */
 export function table({ caption, columns, empty, file }) {
   const state = { rows: [], words: '', by: null, up: true, page: 0 };
@@ -18,7 +19,7 @@ export function table({ caption, columns, empty, file }) {
   const earlier = button(t('table.previous'), { press: () => turn(-1) });
   const later = button(t('table.next'), { press: () => turn(1) });
   const heads = columns.map((column) => head(column, () => order(column)));
-  const save = button(t('table.export'), { symbol: 'download', press: () => exportCsv(columns, chosen(), file) });
+  const save = file && button(t('table.export'), { symbol: 'download', press: () => exportCsv(columns, chosen(), file) });
   const node = el('div', { class: 'table-box' },
     el('div', { class: 'table-tools' }, field(t('table.search'), search).node, save),
     el('div', { class: 'table-scroll', tabindex: '0', role: 'region', 'aria-label': caption },

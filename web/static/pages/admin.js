@@ -1,4 +1,5 @@
-/** The administrator's page: lessons and their links, recordings, the ledger's head. */
+/** The administrator's page: lessons and their links, attendance, recordings, the ledger's head. */
+import { attendanceSection } from '../components/attendance.js';
 import { tabs } from '../components/tabs.js';
 import { topbar } from '../components/topbar.js';
 import { el, mount } from '../lib/dom.js';
@@ -16,11 +17,13 @@ function draw() {
     return;
   }
   const lessons = lessonsSection();
+  const attendance = attendanceSection({ changes: true });
   const recordings = recordingsSection();
   const ledger = ledgerCard();
-  const sections = { lessons, recordings, ledger };
+  const sections = { lessons, attendance, recordings, ledger };
   const nav = tabs(t('admin.sections'), [
     { name: 'lessons', text: t('admin.lessons'), panel: lessons.node },
+    { name: 'attendance', text: t('hours.attendance'), panel: attendance.node },
     { name: 'recordings', text: t('admin.recordings'), panel: recordings.node },
     { name: 'ledger', text: t('ledger.title'), panel: ledger.node },
   ], { vertical: true, changed: (name) => sections[name].refresh() });

@@ -1,5 +1,6 @@
 /** The inspector's page: every recording with its hash, and a check that trusts nothing but arithmetic. */
 import { button } from '../components/button.js';
+import { attendanceSection } from '../components/attendance.js';
 import { ledgerCard } from '../components/ledger.js';
 import { recordingsSection } from '../components/recordings-table.js';
 import { topbar } from '../components/topbar.js';
@@ -10,6 +11,7 @@ import { verifyCard } from './inspect/verify.js';
 const bar = topbar(t('inspect.title'));
 const verify = verifyCard();
 const ledger = ledgerCard();
+const attendance = attendanceSection();
 const recordings = recordingsSection({ loaded: verify.know, more: (row) => [compareButton(row)] });
 
 function compareButton(row) {
@@ -18,7 +20,8 @@ function compareButton(row) {
 }
 
 mount(bar.node, el('main', { class: 'inspect', tabindex: '-1' },
-  el('p', { class: 'lead' }, t('inspect.text')), recordings.node, el('div', { class: 'pair' }, verify.node, ledger.node)));
+  el('p', { class: 'lead' }, t('inspect.text')), recordings.node, attendance.node, el('div', { class: 'pair' }, verify.node, ledger.node)));
+attendance.refresh();
 recordings.refresh();
 ledger.refresh();
 // Drawn: for tests and for support.

@@ -12,6 +12,7 @@ import * as format from '../../lib/format.js';
 import { t } from '../../lib/i18n.js';
 import { DownloadMeter } from '../../lib/quality.js';
 import { cutByScreening } from '../../lib/screening.js';
+import { creditedChip } from './credited.js';
 import { taps } from './taps.js';
 
 const SAMPLE_MS = 2000;
@@ -36,6 +37,7 @@ export function drawLearn(viewer, story) {
   const audioOnly = button(t('learn.audio_only_on'), { symbol: 'sound', 'aria-pressed': 'false', press: switchAudio });
   const fullScreen = button(t('stage.full_screen'), { symbol: 'full', press: stage.fullScreen });
   const fit = button(t('stage.fit'), { symbol: 'fit', press: stage.fit });
+  const credited = creditedChip(viewer, story);
   const talk = chat({ send: (message) => viewer.send({ type: 'chat', ...message }), object: askAppeal });
   stage.overlay.append(again);
 
@@ -44,7 +46,7 @@ export function drawLearn(viewer, story) {
   mount(bar.node, el('main', { class: 'learn', tabindex: '-1' },
     el('div', { class: 'learn-stage' }, stage.node),
     el('section', { class: 'learn-about', 'aria-label': t('learn.about') }, notes.node,
-      el('div', { class: 'facts' }, state, el('span', { class: 'fact' }, icon('people'), t('learn.watching'), ' ', people), elapsed),
+      el('div', { class: 'facts' }, state, el('span', { class: 'fact' }, icon('people'), t('learn.watching'), ' ', people), elapsed, credited),
       teacher, transport, delay,
       el('div', { class: 'learn-actions' }, fullScreen, fit, audioOnly)),
     el('section', { class: 'learn-chat panel' }, el('h2', {}, t('chat.label')), talk.node)));

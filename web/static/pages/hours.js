@@ -1,0 +1,76 @@
+/** A learner's own hours: what was credited, when, why not more, and how it changed. */
+import '../components/hours-texts.js';
+import { attendedBadges } from '../components/badge.js';
+import { barChart } from '../components/bars.js';
+import { button } from '../components/button.js';
+import { tell } from '../components/dialog.js';
+import { table } from '../components/table.js';
+import { tabs } from '../components/tabs.js';
+import { toast } from '../components/toast.js';
+import { topbar } from '../components/topbar.js';
+import { why } from '../components/why.js';
+import { get } from '../lib/api.js';
+import { el, mount, setText } from '../lib/dom.js';
+import * as format from '../lib/format.js';
+import { length, spans, status } from '../lib/hours.js';
+import { t } from '../lib/i18n.js';
+import { explain } from '../lib/problems.js';
+
+const bar = topbar(t('hours.mine'));
+const problem = el('p', { class: 'problem', role: 'alert' });
+const sum = el('p', { class: 'why-sum', testid: 'own-hours' });
+const courses = el('p', { class: 'hint' });
+const averages = el('p', { class: 'hint' });
+const STEPS = [['days', 'hours.by_day'], ['weeks', 'hours.by_week'], ['months', 'hours.by_month']];
+const charts = Object.fromEntries(STEPS.map(([name, key]) => [name, barChart({ label: t(key), empty: t('hours.nothing') })]));
+const lessons = table({
+  caption: t('hours.lessons'), empty: t('hours.nothing'), file: 'hours',
+  columns: [
+    { text: t('lessons.title'), value: (row) => row.title },
+    { text: t('lessons.started'), value: (row) => row.started_at ?? '', cell: (row) => format.dateTime(row.started_at), tight: true },
+    { text: t('hours.status'), value: (row) => row.status.map(status).join(' '), cell: (row) => attendedBadges(row.status, status) },
+    { text: t('hours.present'), value: (row) => row.session_s, cell: (row) => length(row.session_s), numeric: true },
+    { text: t('hours.credited'), value: (row) => row.credited_s, cell: (row) => length(row.credited_s), numeric: true },
+    { text: t('hours.lesson_hours'), value: (row) => Number(row.lesson_hours), cell: (row) => row.lesson_hours, numeric: true },
+    { text: t('table.actions'), value: () => '', plain: true, cell: (row) => button(t('hours.why'), { kind: 'quiet', symbol: 'list', testid: 'why',
+      'aria-label': t('hours.why_button', { name: row.title }), press: () => explainLesson(row) }) },
+  ],
+});
+
+mount(bar.node, el('main', { class: 'inspect', tabindex: '-1' }, problem, el('section', { class: 'panel card' }, sum, courses, averages),
+  tabs(t('hours.over_time'), STEPS.map(([name, key]) => ({ name, text: t(key), panel: el('div', {}, charts[name].node) }))).node,
+  el('section', {}, el('div', { class: 'section-head' }, el('h2', {}, t('hours.lessons'))), lessons.node)));
+
+async function refresh() {
+  try {
+    const [own, over] = await Promise.all([get('/me/hours'), get('/me/statistics')]);
+    setText(sum, t('hours.mine_sum', { hours: own.lesson_hours, length: length(own.credited_s) }));
+    setText(courses, t('hours.courses', over.courses));
+    setText(averages, t('hours.averages', { active: length(over.average_active_day_s), calendar: length(over.average_calendar_day_s) }));
+    for (const [name] of STEPS) charts[name].set(over[name].filter((step) => name !== 'days' || step.seconds).map(step));
+    lessons.set(own.items);
+  } catch (caught) {
+    setText(problem, explain(caught));
+  }
+}
+
+function step({ name, seconds, change_s: change }) {
+  const sign = change < 0 ? '−' : '+';
+  return { name, text: t('hours.step', { length: length(seconds), change: change ? `${sign}${length(Math.abs(change))}` : '±0' }), parts: [{ value: seconds, tone: 'plain' }] };
+}
+
+async function explainLesson(row) {
+  try {
+    const found = await get(`/me/hours/${encodeURIComponent(row.lesson)}`);
+    const taught = spans(found.teaching);
+    const [from, to] = [taught[0]?.from ?? 0, taught.at(-1)?.to ?? 0];
+    const note = el('p', { class: 'hint' }, found.settlement ? t('hours.object') : t('hours.provisional'));
+    await tell({ title: row.title, body: [why({ ...found, voids: found.void, from, to, taught, note })] });
+  } catch (caught) {
+    toast(explain(caught), 'warn');
+  }
+}
+
+refresh();
+// Drawn: for tests and for support.
+document.documentElement.dataset.page = 'hours';
