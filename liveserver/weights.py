@@ -7,7 +7,8 @@ from pathlib import Path
 
 from liveserver.config import Config, ConfigError
 from models import cards
-from models.cards import WEIGHTS, Kind
+from models.card import Kind
+from models.cards import WEIGHTS
 from models.errors import ModelError
 
 OFF = "off"

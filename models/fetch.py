@@ -19,7 +19,7 @@ from importlib import import_module
 from pathlib import Path
 
 from models import cards
-from models.cards import Card
+from models.card import Card
 from models.errors import ModelError
 
 _TIMEOUT_S = 900

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from models import cards
-from models.cards import Card, Kind, Picture
+from models.card import Card, Kind, Picture
 from models.errors import ModelError
 from models.jpeg_trip import jpeg_trip
 from models.network import Network

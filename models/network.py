@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models import runtime
-from models.cards import Card
+from models.card import Card
 from models.errors import ModelError
 from models.resize import Planes
 

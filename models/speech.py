@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models import cards, runtime
-from models.cards import Card, Kind
+from models.card import Card, Kind
 from models.errors import ModelError
 from models.fbank import RATE, Sound, fbank
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models import cards
-from models.cards import Card, Kind
+from models.card import Card, Kind
 from models.errors import ModelError
 from models.network import Network
 from models.resize import Pixels, Planes, resize

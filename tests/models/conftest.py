@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from models import cards
-from models.cards import Card
+from models.card import Card
 
 WEIGHTS = cards.WEIGHTS
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from models import cards
-from models.cards import CARDS, Kind
+from models.card import Kind
+from models.card_file import parse
+from models.cards import CARDS
 from models.errors import ModelError
 
 GOOD = (CARDS / "open-nsfw.toml").read_text()
@@ -48,12 +50,12 @@ class TestACardThatIsWrong:
     def test_the_key_is_named(self, before, after, named):
         assert before in GOOD
         with pytest.raises(ModelError) as refused:
-            cards.parse(GOOD.replace(before, after, 1))
+            parse(GOOD.replace(before, after, 1))
         assert named in str(refused.value)
 
     def test_origin_is_needed(self):
         with pytest.raises(ModelError, match="origin"):
-            cards.parse(GOOD[: GOOD.index("[origin]")])
+            parse(GOOD[: GOOD.index("[origin]")])
 
     def test_two_cards_of_one_name_in_a_folder_are_refused(self, tmp_path):
         for file in ("a.toml", "b.toml"):

@@ -12,7 +12,8 @@ import onnx
 import pytest
 
 from models import fetch
-from models.cards import WEIGHTS, Card, Kind, Origin
+from models.card import Card, Kind, Origin
+from models.cards import WEIGHTS
 from models.convert import dlib_resnet, onnx_writer
 from models.errors import ModelError
 
