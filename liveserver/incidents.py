@@ -31,7 +31,7 @@ WAITING_MAX = 1_000
 _FOLDED_MAX = 4_096
 _GATHER_S = 1.0  # findings of one incident are counted together for so long
 _SETTLE_S = 5.0
-_LIST_S = 0.5
+_LIST_S = 2.0
 _SWEEP_S, _REST_S = 60.0, 3_600.0  # between sweeps while there is much to erase, and otherwise
 _log = get_logger()
 

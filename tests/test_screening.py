@@ -118,6 +118,7 @@ class ScreenedNode(Node):
         return lesson, mod, teacher
 
     async def cases(self, lesson: str) -> list[Case]:
+        await soon(lambda: not self.incidents._unsaved, "everything written")
         found, _ = await self.incidents.cases(Wanted(lesson=lesson), None, 50)
         return found
 
@@ -219,6 +220,7 @@ class TestEvidence:
         node.screening.found(lesson, seen(node))
         async with node.client() as client:
             by = {role: {"Authorization": f"Bearer {node.token(role, lesson)}"} for role in Role}
+            await node.cases(lesson)
             listed = await client.get("/api/v1/incidents", headers=by[Role.MODERATOR])
             (item,) = (await listed.json())["items"]
             assert item["lines"] == [{"line": "招嫖", "box": [1, 2, 3, 4], "label": "porn"}]

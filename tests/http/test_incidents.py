@@ -13,6 +13,7 @@ import pytest
 from websockets.sync.client import ClientConnection
 
 from liveserver.core.permissions import Role
+from tests.drivers.process import until
 from tests.drivers.server import Lesson, Reply, Server, request
 from tests.http.conftest import Sign
 from tests.http.test_requests import is_problem
@@ -112,7 +113,10 @@ class Held:
 def held(room: Classroom) -> Held:
     author, mate, mod = room.enters("learner"), room.enters("learner"), room.enters("moderator")
     author.says(ADVERT)
-    return Held(author, mate, mod, mod.hears("held"))
+    line = mod.hears("held")
+    path = f"/incidents/{line['incident']}"
+    until(lambda: room.api("GET", path).status == 200, "the incident on record")
+    return Held(author, mate, mod, line)
 
 
 class TestAHeldLine:
