@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -451,12 +451,13 @@ class TestFuzz:
         lines = (corpus / "text" / "big-list-of-naughty-strings__e87d3889__blns.txt").read_text("utf-8")
         texts = [line.strip() for line in lines.splitlines() if line.strip() and not line.startswith("#")]
         for start in range(0, len(texts), 30):  # fewer than one person may say at once
-            author = room.enters("learner")
-            for text in texts[start : start + 30]:
-                author.says(text)
-            for text in texts[start : start + 30]:
-                answer = author.answered()
-                if answer["type"] == "error":
-                    assert answer["code"] in ("chat_too_long", "bad_message", "chat_muted"), answer
-                else:
-                    assert answer["text"] == text
+            with contextlib.ExitStack() as people:
+                author = replace(room, people=people).enters("learner", f"author-{start}")
+                for text in texts[start : start + 30]:
+                    author.says(text)
+                for text in texts[start : start + 30]:
+                    answer = author.answered()
+                    if answer["type"] == "error":
+                        assert answer["code"] in ("chat_too_long", "bad_message", "chat_muted"), answer
+                    else:
+                        assert answer["text"] == text
