@@ -40,6 +40,7 @@ from liveserver.http.context import Edge, Services
 from liveserver.http.control import control_app
 from liveserver.http.listen import Listener, listen, tls_context
 from liveserver.incidents import Incidents
+from liveserver.inventory import Inventory
 from liveserver.keeper import Keeper
 from liveserver.keys import load_or_create
 from liveserver.kills import KillFiles
@@ -190,8 +191,9 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
         }
 
     moderation = Moderation(store, rooms, screening.incidents, rules.lexicons, clock)
+    inventory = Inventory(_models_folder(config))
     services = Services(
-        config, tokens, metrics, clock, rooms, store, wall, moderation, rules,
+        config, tokens, metrics, clock, rooms, store, wall, moderation, rules, inventory,
         control.listener.url, checks, turn, hours, keeper,
     )  # fmt: skip
     http = config.http
@@ -335,6 +337,11 @@ def _transcodes(config: Config, forwarder: Forwarder, clock: Clock) -> Transcode
     )
 
 
+def _models_folder(config: Config) -> Path | None:
+    """The operator's own models."""
+    return Path(config.screening.models).absolute() if config.screening.models else None
+
+
 def _screens(
     config: Config,
     forwarder: Forwarder,
@@ -348,7 +355,6 @@ def _screens(
     if not config.screening.enabled:
         _log.warning(Event.SCREENING_LACKS, model="pictures", error="switched off")
         return None
-    folder = Path(config.screening.models).absolute() if config.screening.models else None
     screens = Screens(
         forwarder.fanout,
         forwarder.pacer,
@@ -356,7 +362,7 @@ def _screens(
         forwarder.schedule,
         watcher,
         watcher.policy,
-        command=screen_command(config.screening.width, folder),
+        command=screen_command(config.screening.width, _models_folder(config)),
         workers=config.screening.workers,
     )
     stack.push_async_callback(screens.stop)

@@ -87,7 +87,12 @@ class Wall:
 
     def numbers(self) -> dict[str, float]:
         """For /metrics."""
-        return {"spectators": float(len(self._spectators)), "tiles": float(len(self._state))}
+        watched = sum(spectator.watched for spectator in self._spectators)
+        return {
+            "spectators": float(len(self._spectators)),
+            "tiles": float(len(self._state)),
+            "watched": float(watched),
+        }
 
     def tick(self) -> None:
         """A second has passed: tell everybody what changed in it."""
@@ -120,6 +125,11 @@ class Spectator:
         self._pictures: dict[Picture, bytes] = {}
         self._wake = asyncio.Event()
         self._wake.set()
+
+    @property
+    def watched(self) -> int:
+        """Of how many lessons it is sent thumbnails."""
+        return len(self._wanted)
 
     def watch(self, lessons: Sequence[str]) -> None:
         """Thumbnails of these lessons and no others from now on, beginning with the newest there are."""

@@ -18,6 +18,7 @@ from liveserver.http.api import (
     incidents,
     ledger,
     lessons,
+    models,
     photos,
     recordings,
     rules,
@@ -48,7 +49,7 @@ def public_routes(*, test_hooks: bool) -> tuple[Route, ...]:
         *challenges.ROUTES,
         *photos.ROUTES,
     )
-    moderation = (*incidents.ROUTES, *chat.ROUTES, *rules.ROUTES)
+    moderation = (*incidents.ROUTES, *chat.ROUTES, *rules.ROUTES, *models.ROUTES)
     media = (*whip.ROUTES, *whep.ROUTES, *wall.ROUTES, *ws.ROUTES, *playback.ROUTES, *watch.ROUTES)
     known = (
         *api,

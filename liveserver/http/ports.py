@@ -323,6 +323,12 @@ class Wall(Protocol):
     def leave(self, spectator: Any) -> None: ...
 
 
+class Inventory(Protocol):
+    """Which models are there."""
+
+    async def listed(self) -> list[Object]: ...
+
+
 class Store(Protocol):
     """The parts of the store that are read without a room: the ledger, sealed files, used links."""
 

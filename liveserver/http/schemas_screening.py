@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from liveserver.core.screening import Action, Category, Kind, Mode, WhenBlind
-from liveserver.http.schema import COUNT, FLAG, MS, TEXT, TIME, Schema, list_of, object_of, or_null, ref
+from liveserver.http.schema import COUNT, FLAG, HASH, MS, TEXT, TIME, Schema, list_of, object_of, or_null, ref
 
 _OBJECT: Schema = {"type": "object"}
 _TEXTS: Schema = {"type": "array", "items": TEXT}
@@ -116,6 +116,22 @@ COMPONENTS: dict[str, Schema] = {
         {"version": COUNT, "entries": COUNT, "sha256": TEXT, "at": TIME, "by": TEXT}, {"name": TEXT}
     ),
     "VersionList": list_of("Version"),
+    "Model": object_of(
+        {
+            "name": TEXT,
+            "kind": TEXT,
+            "version": TEXT,
+            "file": TEXT,
+            "sha256": HASH,
+            "size": COUNT,
+            "licence": TEXT,
+            "author": TEXT,
+            "used_for": TEXT,
+            "limits": TEXT,
+            "state": {"type": "string", "enum": ["present", "missing", "damaged"]},
+        }
+    ),
+    "ModelList": list_of("Model"),
     "Lexicon": object_of(
         {
             "name": TEXT,

@@ -87,6 +87,10 @@ class ChromiumTab(Tab):
     def click(self, selector: str, *, timeout_s: float = 10) -> None:
         self._do(self.page.locator(selector).first.click(timeout=timeout_s * 1000), timeout_s + 5)
 
+    def hover(self, selector: str) -> None:
+        """Put the pointer on the element."""
+        self._do(self.page.locator(selector).first.hover(timeout=10_000))
+
     def type(self, text: str) -> None:
         self._do(self.page.keyboard.type(text))
 

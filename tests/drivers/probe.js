@@ -192,6 +192,11 @@
       context.fillRect((number * 9) % width, height * 0.72, width / 12, height / 12);
       context.font = `${Math.round(height / 12)}px sans-serif`;
       context.fillText(`${label} ${number}`, 10, height * 0.65);
+      if (watch.patch) {
+        // A third of the picture in one colour, for who looks for it.
+        context.fillStyle = watch.patch;
+        context.fillRect(0, height * 0.68, width, height * 0.32);
+      }
       write(context, width, height, Date.now());
       number += 1;
     };

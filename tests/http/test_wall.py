@@ -139,7 +139,8 @@ class TestWhoTakesNothing:
         wall.tick()
         config = dataclasses.replace(Config(), socket=SocketConfig(stall=Duration(200)))
         tokens = Tokens.load_or_create(tmp_path / "key")
-        services: Any = Services(config, tokens, Metrics(), Clock(), None, None, wall, None, None)  # type: ignore[arg-type]
+        others: dict[str, Any] = dict.fromkeys(("rooms", "store", "moderation", "rules", "inventory"))
+        services = Services(config, tokens, Metrics(), Clock(), wall=wall, **others)
         app = make_app(services, wall_socket.ROUTES, cors("/"))
         app[SOCKETS] = set()
         runner = web.AppRunner(app, shutdown_timeout=0.1)

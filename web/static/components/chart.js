@@ -2,8 +2,6 @@
 import { el } from '../lib/dom.js';
 import { t } from '../lib/i18n.js';
 
-export { barChart } from './bars.js';
-
 const SVG = 'http://www.w3.org/2000/svg';
 const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP] = [640, 220, 44, 26, 10];
 const LINES = 6;

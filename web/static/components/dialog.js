@@ -7,14 +7,14 @@ import { button } from './button.js';
  * `confirm()` may throw: the dialog stays and shows what `explain(problem)` says. Resolves with what
  * `confirm` returned, or null when the person left.
  */
-export function ask({ title, body = [], confirm, label, kind = 'primary', testid, explain = String, focus = null }) {
+export function ask({ title, body = [], confirm, label, kind = 'primary', testid, explain = String, focus = null, wide = false }) {
   const heading = el('h2', { id: uniqueId('dialog') }, title);
   const problem = el('p', { class: 'problem', role: 'alert' });
   const yes = button(label, { kind, type: 'submit', testid });
   const no = button(t('action.cancel'), { press: () => dialog.close() });
   const form = el('form', { method: 'dialog' },
     heading, el('div', { class: 'dialog-body' }, body), problem, el('div', { class: 'dialog-actions' }, no, yes));
-  const dialog = el('dialog', { class: 'dialog', 'aria-labelledby': heading.id }, form);
+  const dialog = el('dialog', { class: wide ? 'dialog wide' : 'dialog', 'aria-labelledby': heading.id }, form);
   let answer = null;
   form.addEventListener('submit', async (event) => {
     event.preventDefault();

@@ -15,3 +15,10 @@ export const textInput = (attributes = {}) => el('input', { class: 'input', type
 export function select(options, attributes = {}) {
   return el('select', { class: 'input', ...attributes }, options.map(([value, text]) => el('option', { value }, text)));
 }
+
+/** Fills a select anew ([[value, text], …]) without losing what is chosen. */
+export function fillSelect(input, list) {
+  const { value } = input;
+  input.replaceChildren(...list.map(([name, text]) => el('option', { value: name }, text)));
+  if (list.some(([name]) => name === value)) input.value = value;
+}

@@ -1,4 +1,5 @@
 /** The last minute of one class's risk as a small line, one point a second. */
+import { percent } from '../lib/format.js';
 import { t } from '../lib/i18n.js';
 import { categoryName } from './category.js';
 
@@ -24,8 +25,6 @@ export function summary(points) {
   const last = points.findLast((point) => point !== null);
   return { highest: best[1] < 0 ? null : best[1], category: best[0], now: last ? strongest(last)[1] : null };
 }
-
-export const percent = (score) => `${Math.round(score * 100)}%`;
 
 /** { node, set(points) }: `points` as the wall has them, the newest last. */
 export function sparkline() {

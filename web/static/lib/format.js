@@ -29,6 +29,9 @@ export function elapsed(ms) {
 /** Milliseconds as seconds with at most one digit after the point: 1500 → "1.5". */
 export const seconds = (ms) => String(Math.round(ms / 100) / 10);
 
+/** A share from 0 to 1 as "83%". */
+export const percent = (share) => `${Math.round(share * 100)}%`;
+
 /** Bytes in the decimal units that file managers show. */
 export function size(bytes) {
   if (bytes === null || bytes === undefined) return '–';

@@ -18,6 +18,7 @@ const SENTENCES = {
   appealed: 'problem.appealed',
   evidence_gone: 'problem.evidence_gone',
   text_refused: 'problem.text_refused',
+  lexicon_invalid: 'problem.lexicon_invalid',
   second_person_needed: 'problem.second_person_needed',
   chat_too_long: 'problem.chat_too_long',
   no_common_codec: 'problem.no_common_codec',

@@ -1,4 +1,5 @@
-/** The administrator's page: lessons and their links, attendance, recordings, the ledger's head. */
+/** The administrator's page: lessons and their links, attendance, recordings, screening, the ledger's head. */
+import './admin/texts.js';
 import { attendanceSection } from '../components/attendance.js';
 import { tabs } from '../components/tabs.js';
 import { topbar } from '../components/topbar.js';
@@ -20,15 +21,32 @@ function draw() {
   const attendance = attendanceSection({ changes: true });
   const recordings = recordingsSection();
   const ledger = ledgerCard();
-  const sections = { lessons, attendance, recordings, ledger };
+  const screening = laterSection(async () => (await import('./admin/screening.js')).screeningSection());
+  const sections = { lessons, attendance, recordings, screening, ledger };
   const nav = tabs(t('admin.sections'), [
     { name: 'lessons', text: t('admin.lessons'), panel: lessons.node },
     { name: 'attendance', text: t('hours.attendance'), panel: attendance.node },
     { name: 'recordings', text: t('admin.recordings'), panel: recordings.node },
+    { name: 'screening', text: t('screening.title'), panel: screening.node },
     { name: 'ledger', text: t('ledger.title'), panel: ledger.node },
   ], { vertical: true, changed: (name) => sections[name].refresh() });
   mount(bar.node, el('main', { class: 'desk', tabindex: '-1' }, nav.node));
   lessons.refresh();
+}
+
+/** A section that is loaded when it is first opened: { node, refresh() }. */
+function laterSection(load) {
+  const node = el('div', {}, el('p', { class: 'empty', role: 'status' }, t('admin.loading')));
+  let section = null;
+
+  async function refresh() {
+    section ??= load();
+    const made = await section;
+    if (made.node.parentNode !== node) node.replaceChildren(made.node);
+    made.refresh();
+  }
+
+  return { node, refresh };
 }
 
 draw();

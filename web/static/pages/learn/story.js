@@ -67,8 +67,9 @@ export class Story extends Emitter {
   get pictures() {
     const sent = this.sources;
     const any = sent === null || sent.camera || sent.screen || sent.blank;
-    // After a cut not even the last frame stays.
-    const picture = any && !this.audioOnly && !this.codecMissing && !this.dark && !this.ended;
+    // After a cut not even the last frame stays, nor while screening holds the picture back.
+    const picture = any && !this.audioOnly && !this.codecMissing && !this.dark && !this.ended
+      && !this.screening.heldBack;
     return { picture, inset: Boolean(picture && sent?.camera && sent?.screen && !sent.blank && this.link.name === 'open') };
   }
 

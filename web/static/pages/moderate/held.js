@@ -1,7 +1,6 @@
 /** Chat lines that wait for a person, before everything that was said: one key lets one through or takes it away. */
 import { categoryName } from '../../components/category.js';
 import { button } from '../../components/button.js';
-import { percent } from '../../components/sparkline.js';
 import { toast } from '../../components/toast.js';
 import { el } from '../../lib/dom.js';
 import * as format from '../../lib/format.js';
@@ -20,7 +19,7 @@ export function heldLines(changed) {
     if (lines.has(line.id)) return;
     const row = el('li', { class: 'held-line', tabindex: '0', 'data-line': line.id },
       el('p', { class: 'line-head' }, el('span', { class: 'line-name' }, line.from?.name || line.from?.person || ''),
-        el('time', {}, format.clock(line.at_ms)), el('span', {}, `${categoryName(line.category)} ${percent(line.score)}`)),
+        el('time', {}, format.clock(line.at_ms)), el('span', {}, `${categoryName(line.category)} ${format.percent(line.score)}`)),
       el('p', { class: 'line-text' }, line.text),
       line.why?.length > 0 && el('p', { class: 'hint' }, format.list(line.why)),
       el('div', { class: 'row' },

@@ -3,7 +3,6 @@ import { button } from '../../components/button.js';
 import { categoryName, subject } from '../../components/category.js';
 import { evidence } from '../../components/evidence.js';
 import { field } from '../../components/field.js';
-import { percent } from '../../components/sparkline.js';
 import { el, uniqueId } from '../../lib/dom.js';
 import * as format from '../../lib/format.js';
 import { t } from '../../lib/i18n.js';
@@ -19,7 +18,7 @@ export function incidentDetail(incident, changed) {
   const alt = t('evidence.alt', { category: subject(incident), time: format.clockExact(incident.at) });
   return el('div', { class: 'incident' },
     incident.evidence && evidence({ address: incident.evidence, lines: incident.lines ?? [], alt }),
-    incident.text && el('blockquote', { class: 'incident-text' }, incident.text),
+    incident.text && incident.kind !== 'text' && el('blockquote', { class: 'incident-text' }, incident.text),
     incident.why?.length > 0 && el('p', { class: 'hint' }, t('incident.why', { why: format.list(incident.why) })),
     incident.appeal && el('div', { class: 'notice' }, el('p', { class: 'notice-text' },
       t('incident.appeal', { name: incident.appeal.by_name || incident.appeal.by, time: format.clockExact(incident.appeal.at) }), ' ', el('q', {}, incident.appeal.text))),
@@ -36,10 +35,10 @@ function decidedWords({ outcome, note, by, by_name: name, at }) {
 /** What the decision of the machine rests on, so that anybody can repeat it. */
 function receipt(found) {
   if (!found) return null;
-  const scores = Object.entries(found.scores_ppm ?? {}).map(([name, ppm]) => `${categoryName(name)} ${percent(ppm / 1e6)}`);
+  const scores = Object.entries(found.scores_ppm ?? {}).map(([name, ppm]) => `${categoryName(name)} ${format.percent(ppm / 1e6)}`);
   const models = Object.entries({ ...found.models, ...found.lists }).map(([name, hash]) => `${name} ${String(hash).slice(0, 12)}`);
   const rows = [[t('receipt.scores'), scores.join(', ') || '–'],
-    [t('receipt.threshold'), found.threshold_ppm === null || found.threshold_ppm === undefined ? '–' : percent(found.threshold_ppm / 1e6)],
+    [t('receipt.threshold'), found.threshold_ppm === null || found.threshold_ppm === undefined ? '–' : format.percent(found.threshold_ppm / 1e6)],
     [t('receipt.policy'), t('receipt.version', { name: found.policy, n: found.policy_version })],
     [t('receipt.models'), models.join(', ') || '–'], [t('receipt.content'), found.content_sha256 ?? '–']];
   return el('details', { class: 'receipt' }, el('summary', {}, t('receipt.title')),

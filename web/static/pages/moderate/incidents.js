@@ -1,7 +1,7 @@
 /** Incidents as a timeline: what was seen, when, what was done, and a person's word on it. */
 import { badge } from '../../components/badge.js';
 import { kindSign, subject } from '../../components/category.js';
-import { percent } from '../../components/sparkline.js';
+import { measureName } from '../../components/measure.js';
 import { timeline } from '../../components/timeline.js';
 import { toast } from '../../components/toast.js';
 import { get, post } from '../../lib/api.js';
@@ -10,12 +10,6 @@ import * as format from '../../lib/format.js';
 import { t } from '../../lib/i18n.js';
 import { explain } from '../../lib/problems.js';
 import { incidentDetail } from './incident.js';
-
-const MEASURES = {
-  allow: 'measure.allow', log: 'measure.log', warn: 'measure.warn', hide: 'measure.hide', mute: 'measure.mute',
-  blank: 'measure.blank', pause: 'measure.pause', cut: 'measure.cut',
-};
-export const measureName = (action) => (action in MEASURES ? t(MEASURES[action]) : action);
 
 const TONES = { open: 'danger', confirmed: 'warn', dismissed: 'ok' };
 const STATES = { open: 'incident.open', confirmed: 'incident.confirmed', dismissed: 'incident.dismissed' };
@@ -55,7 +49,7 @@ function draw({ at_ms: at, title, kind, category, score, action, state, count, n
   const times = count > 1 ? ` ×${format.count(count)}` : '';
   return {
     time: format.clockExact(at), tone: TONES[state] ?? 'ok',
-    head: [el('span', { class: 'timeline-title' }, `${about}${kind === 'blind' ? '' : ` ${percent(score)}`}${times}`),
+    head: [el('span', { class: 'timeline-title' }, `${about}${kind === 'blind' ? '' : ` ${format.percent(score)}`}${times}`),
       el('span', { class: 'hint row' }, withClass && title ? el('span', {}, title) : '', kind === 'blind' ? '' : kindSign(kind), name ? el('span', {}, name) : '',
         el('span', {}, measureName(action))),
       text ? el('q', { class: 'timeline-quote' }, text) : ''],

@@ -1,7 +1,6 @@
 /** The scores of the opened class over the last minute, a line for each category, a mark where something was found. */
 import { categoryName, subject } from '../../components/category.js';
 import { lineChart } from '../../components/chart.js';
-import { percent } from '../../components/sparkline.js';
 import * as format from '../../lib/format.js';
 import { t } from '../../lib/i18n.js';
 
@@ -24,7 +23,7 @@ export function scoreChart() {
     }));
     const marks = incidents.map((one) => [(one.at_ms - Date.now()) / 1000, `${subject(one)} ${format.clockExact(one.at_ms)}`])
       .filter(([at]) => at > -SECONDS && at <= 0);
-    chart.set({ series, most: 1, ticks: TICKS, from: 1 - SECONDS, to: 0, marks, text: percent, when: (s) => (s === 0 ? t('scores.now') : t('scores.ago', { n: Math.abs(s) })) });
+    chart.set({ series, most: 1, ticks: TICKS, from: 1 - SECONDS, to: 0, marks, text: format.percent, when: (s) => (s === 0 ? t('scores.now') : t('scores.ago', { n: Math.abs(s) })) });
   }
 
   return { node: chart.node, set };

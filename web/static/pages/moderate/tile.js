@@ -3,7 +3,7 @@ import { badge, stateBadge } from '../../components/badge.js';
 import { subject } from '../../components/category.js';
 import { icon } from '../../components/icon.js';
 import { sightBadge } from '../../components/sight.js';
-import { percent, sparkline } from '../../components/sparkline.js';
+import { sparkline } from '../../components/sparkline.js';
 import { el, setText } from '../../lib/dom.js';
 import * as format from '../../lib/format.js';
 import { t } from '../../lib/i18n.js';
@@ -80,7 +80,7 @@ export function tile(id, { press, enter }) {
     line.set(lesson.points);
     const level = lesson.risk >= URGENT ? 'hot' : lesson.risk >= 0.5 ? 'warm' : 'calm';
     line.node.dataset.level = level;
-    setText(score, lesson.points.length ? percent(lesson.risk) : '');
+    setText(score, lesson.points.length ? format.percent(lesson.risk) : '');
     score.dataset.level = level;
   }
 
@@ -99,6 +99,9 @@ export function tile(id, { press, enter }) {
     if (to.width !== bitmap.width) to.width = bitmap.width;
     if (to.height !== bitmap.height) to.height = bitmap.height;
     to.getContext('bitmaprenderer').transferFromImageBitmap(bitmap);
+    if (shown.dataset.fresh === 'true') return;
+    shown.dataset.fresh = 'true';
+    setText(words, '');
   }
 
   return { node, button, set, paint };
@@ -128,7 +131,7 @@ function countBadges({ open, held, chat_on: chatOn }) {
 
 function hitWords(hit) {
   if (!hit) return [];
-  const score = hit.kind === 'blind' ? '' : ` ${percent(hit.score)}`;
+  const score = hit.kind === 'blind' ? '' : ` ${format.percent(hit.score)}`;
   return [icon(hit.state === 'dismissed' ? 'ok' : 'warn'),
     el('span', {}, `${subject(hit)}${score} · ${format.clockExact(hit.at_ms)} · ${t(OUTCOMES[hit.state] ?? 'incident.open')}`)];
 }

@@ -10,6 +10,8 @@ const MOST = 6;
 const COMFORTABLE = 270;
 const LEAST = 340;
 const MOVE_MS = 220;
+/** More than so many that move at once nobody can follow: they stand where they belong at once. */
+const MOST_MOVING = 12;
 const STEPS = { ArrowRight: 1, ArrowLeft: -1 };
 
 /** `open(id)`: the person wants to see the class from near. */
@@ -23,7 +25,7 @@ export function tileGrid(wall, open) {
   let columns = 0;
   let columnsAsked = 0;
 
-  new ResizeObserver(layOut).observe(node);
+  new ResizeObserver(() => requestAnimationFrame(layOut)).observe(node);
 
   function layOut() {
     const width = node.clientWidth;
@@ -64,7 +66,7 @@ export function tileGrid(wall, open) {
     thumbnails.drop(id);
   }
 
-  /** Puts the nodes in order, and lets those that moved glide to their new places. */
+  /** Puts the nodes in order, and lets the few that moved glide to their new places. */
   function arrange() {
     const now = [...grid.children].map(({ dataset }) => dataset.lesson);
     if (now.join() === wall.order.join()) return;
@@ -73,13 +75,15 @@ export function tileGrid(wall, open) {
     grid.replaceChildren(...wall.order.map((id) => tiles.get(id).node));
     focused?.focus({ preventScroll: true });
     if (matchMedia('(prefers-reduced-motion: reduce)').matches) return;
-    for (const [id, { left, top }] of before) glide(tiles.get(id).node, left, top);
-  }
-
-  function glide(node, left, top) {
-    const to = node.getBoundingClientRect();
-    if (to.left === left && to.top === top) return;
-    node.animate([{ translate: `${left - to.left}px ${top - to.top}px` }, { translate: '0 0' }], { duration: MOVE_MS, easing: 'ease-out' });
+    const moved = [...before].map(([id, { left, top }]) => {
+      const { node } = tiles.get(id);
+      const to = node.getBoundingClientRect();
+      return { node, x: left - to.left, y: top - to.top };
+    }).filter(({ x, y }) => x !== 0 || y !== 0);
+    if (moved.length > MOST_MOVING) return;
+    for (const { node, x, y } of moved) {
+      node.animate([{ translate: `${x}px ${y}px` }, { translate: '0 0' }], { duration: MOVE_MS, easing: 'ease-out' });
+    }
   }
 
   function focus() {

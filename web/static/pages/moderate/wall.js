@@ -205,8 +205,7 @@ export class Wall extends Emitter {
   /** Until the person chooses, the first class is the one that the keys act on. */
   #preselect() {
     if (document.querySelector('dialog[open]')) return;
-    const idle = this.current === null || this.current.state === 'waiting' || this.current.state === 'ended';
-    if (!this.order.includes(this.selected) || (!this.#chosen && (idle || need(this.shown[0])))) this.selected = this.order[0] ?? null;
+    if (!this.#chosen || !this.order.includes(this.selected)) this.selected = this.order[0] ?? null;
   }
 
   // --- acting ---

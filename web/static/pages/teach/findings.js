@@ -7,8 +7,11 @@ import { el } from '../../lib/dom.js';
 import * as format from '../../lib/format.js';
 import { t } from '../../lib/i18n.js';
 
-const AT_ONCE = 2;
+/** Over the stage stands the gravest alone; the others are in the list. */
+const AT_ONCE = 1;
+const GRAVITY = ['warn', 'blank', 'pause', 'cut'];
 const FOLLOWS = { warn: 'finding.warn', blank: 'finding.blank', pause: 'finding.pause', cut: 'finding.cut' };
+const FOLLOWS_BLIND = { warn: 'finding.blind_goes_on', blank: 'finding.blind_held' };
 const STATES = { open: ['incident.open', 'warn'], confirmed: ['incident.confirmed', 'danger'], dismissed: ['incident.dismissed', 'ok'] };
 
 /** What learners write is not the instructor's doing, and what was only noted is nobody's concern. */
@@ -25,8 +28,9 @@ export function findings(news, notes, count) {
 
   function render() {
     const all = [...news.incidents.values()].filter(concerns).sort((a, b) => b.at_ms - a.at_ms);
-    const open = all.filter(({ state }) => state !== 'dismissed');
-    note(open.filter(({ id }) => !understood.has(id)));
+    // That nobody could look is on record; while it lasts, the page says what it means.
+    const open = all.filter(({ kind, state }) => state !== 'dismissed' && kind !== 'blind');
+    note(open.filter(({ id }) => !understood.has(id)).sort((a, b) => GRAVITY.indexOf(b.action) - GRAVITY.indexOf(a.action)));
     count(open.length);
     const key = JSON.stringify(all);
     if (key === drawn) return;
@@ -43,7 +47,7 @@ export function findings(news, notes, count) {
       noted.delete(id);
     }
     for (const [id, one] of shown) {
-      notes.set(`finding-${id}`, `${seen(one)} ${t(FOLLOWS[one.action])}`, { testid: 'finding', action: actions(one) });
+      notes.set(`finding-${id}`, `${seen(one)} ${follows(one)}`, { testid: 'finding', action: actions(one) });
       noted.add(id);
     }
     notes.set('findings', open.length > AT_ONCE ? t('finding.more', { n: format.count(open.length - AT_ONCE) }) : null);
@@ -61,8 +65,8 @@ export function findings(news, notes, count) {
     const [key, tone] = STATES[one.state] ?? STATES.open;
     return el('li', {}, el('p', { class: 'line-head' }, el('time', {}, format.clockExact(one.at_ms)), badge(t(key), tone),
       one.appealed && badge(t('incident.appealed'), 'warn')),
-    el('p', {}, seen(one)), one.state !== 'dismissed' && el('p', { class: 'hint' }, t(FOLLOWS[one.action])),
-    !one.appealed && one.state !== 'dismissed' && objectButton(one));
+    el('p', {}, seen(one)), one.state !== 'dismissed' && el('p', { class: 'hint' }, follows(one)),
+    !one.appealed && one.state !== 'dismissed' && one.kind !== 'blind' && objectButton(one));
   }
 
   const objectButton = ({ id }) => button(t('appeal.open'), { kind: 'quiet', symbol: 'hand', testid: 'object', press: () => askAppeal(id) });
@@ -70,6 +74,8 @@ export function findings(news, notes, count) {
   news.on('change', render);
   return { node };
 }
+
+const follows = ({ kind, action }) => t(kind === 'blind' ? FOLLOWS_BLIND[action] ?? 'finding.blind_goes_on' : FOLLOWS[action]);
 
 function seen(one) {
   if (one.kind === 'blind') return t('finding.blind', { time: format.clockExact(one.at_ms) });
