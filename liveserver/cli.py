@@ -13,6 +13,7 @@ from pathlib import Path
 from liveserver import (
     __version__,
     bench,
+    bench_hours,
     cli_hours,
     cli_recordings,
     cli_retention,
@@ -94,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     measured = commands.add_parser(
         "bench", help="measure what a packet, a join or an idle viewer costs", description=_bench.__doc__
     )
-    measured.add_argument("what", choices=("fanout", "joins", "idle"))
+    measured.add_argument("what", choices=("fanout", "joins", "idle", "hours"))
     measured.add_argument("--viewers", type=_count, default=100, metavar="N")
     measured.add_argument("--seconds", type=float, default=10.0, metavar="S", help="of fanout and idle")
     measured.add_argument("--json", action="store_true", help="print one JSON line")
@@ -174,7 +175,7 @@ def _demo(given: argparse.Namespace) -> int:
 
 def _bench(given: argparse.Namespace) -> int:
     """Measure CPU time on this machine. `fanout` sends a 1 Mbit/s lesson to N rows of the fan-out; `joins`
-    and `idle` start a server and N real WebRTC viewers."""
+    and `idle` start a server and N real WebRTC viewers; `hours` settles a lesson of N learners."""
 
     def tell(text: str) -> None:
         if not given.json:
@@ -183,6 +184,9 @@ def _bench(given: argparse.Namespace) -> int:
     viewers = max(1, given.viewers)
     if given.what == "fanout":
         report = bench.fanout(viewers, given.seconds, tell)
+    elif given.what == "hours":
+        log.set_up(LogLevel.WARNING, "bench")
+        report = bench_hours.measure(viewers, tell)
     elif given.what == "joins":
         report = asyncio.run(bench.joins(viewers, tell))
     else:

@@ -14,7 +14,7 @@ FIRST_INTERVAL_NS = 2_500_000_000
 LONGEST_INTERVAL_NS = 7_500_000_000  # 5 s, spread by half (RFC 3550 §6.2, §6.3.1)
 LEAST_SILENCE_NS = 4_000_000_000
 REPORTS_MISSED = 3  # of those expected; the network may lose some
-_SLOWLY = 8
+_SLOWLY = 4
 
 
 def is_recent(last_sent: int, highest: int) -> bool:

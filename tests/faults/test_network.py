@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from liveserver.core.times import parse_rfc3339
 from tests.browser.classroom import Classroom
 from tests.drivers import chromium as chromium_driver
 from tests.drivers.chromium import Chromium, ChromiumTab
@@ -26,6 +27,7 @@ from tests.faults.pictures import Seen, Sight
 from tests.faults.relay import Shape
 from tests.faults.turn import can_filter
 from tests.http.test_media import OFFER
+from tests.peers.test_attendance import person
 
 RTT_MS = 50
 HALF = RTT_MS / 2
@@ -45,6 +47,8 @@ class Goal:
 
 IN_FLIGHT = 20  # packets between the server's counter and the page's, of 125 a second
 ATTEMPTS = 2
+NOTICED_S = 5  # a gap that the register has to mark (REL-N9)
+MARKED_S = 2.5  # of 1 s, on a machine that is shared, and after the browser has found its way again
 FOLLOWED_S = 4  # table 1.2: a change of address
 GOALS = (
     Goal(0.01, 0.999, 0.2, 0, 0.001),
@@ -63,6 +67,14 @@ class Hall:
     relay: Relay
     bad: ChromiumTab
     good: ChromiumTab
+    people: tuple[str, str]
+
+    def absences(self, person: str) -> list[tuple[float, float]]:
+        """When this learner was not there, as the register has it so far; seconds since 1970."""
+        path = f"/lessons/{self.classroom.lesson.id}/attendance/{person}"
+        voids = self.server.api("GET", path).json["void"]
+        times = [(parse_rfc3339(v["from"]), parse_rfc3339(v["to"])) for v in voids if v["reason"] == "absent"]
+        return [(start / 1000, end / 1000) for start, end in times]
 
     def stage(self) -> dict[str, Any]:
         rooms = request("GET", f"{self.server.base_url}/debug/rooms").json["rooms"]
@@ -110,7 +122,8 @@ def hall(network: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hal
         good = classroom.learn(token=tokens[1])
         for tab in (bad, good):
             tab.wait_moving(timeout_s=20)
-        yield Hall(server, classroom, relay, bad, good)
+        people = (person(tokens[0], server), person(tokens[1], server))
+        yield Hall(server, classroom, relay, bad, good, people)
         classroom.close()
     server.stop()
     assert server.tracebacks() == []
@@ -236,11 +249,14 @@ class TestBlackOut:
             pytest.skip("longer than the server keeps a silent session (30 s): RELIABILITY=full")
         if not can_filter():
             pytest.skip("needs root and iptables to keep HTTP from a browser")
+        if seconds >= NOTICED_S:
+            hall.bad.wait_frames(100)  # it reports at its own pace again after what was before
         http = hall.server.base_url.rpartition(":")[2]
         with dropping("-p", "tcp", "--dport", http), hall.relay.shaped(Shape(dark=True)):
+            dark_s = time.time()
             time.sleep(seconds)
             before = hall.bad.frames_decoded()
-        ended_s = time.monotonic()
+        ended_s, light_s = time.monotonic(), time.time()
         hall.bad.until(
             lambda: hall.bad.frames_decoded() != before, "a picture after the black-out", timeout_s=60
         )
@@ -248,6 +264,22 @@ class TestBlackOut:
         print(f"black-out {seconds} s, first picture after {back:.2f} s")
         hall.bad.wait_moving()
         assert back <= back_s + 1
+        if seconds >= NOTICED_S:
+            self._is_marked(hall, dark_s, light_s)
+
+    def _is_marked(self, hall: Hall, dark_s: float, light_s: float) -> None:
+        """REL-N9: presence marks the gap to about a second, and nobody else is marked."""
+
+        def overlapping(person: str) -> list[tuple[float, float]]:
+            return [(start, end) for start, end in hall.absences(person) if start < light_s and end > dark_s]
+
+        bad, good = hall.people
+        until(lambda: overlapping(bad), "the gap in the register", timeout_s=10)
+        ((start, end),) = overlapping(bad)
+        print(f"gap marked from {start - dark_s:+.2f} s to {end - light_s:+.2f} s")
+        assert abs(start - dark_s) <= MARKED_S
+        assert abs(end - light_s) <= MARKED_S
+        assert overlapping(good) == []
 
     def test_of_media_alone_leads_to_an_ice_restart_in_the_same_session(self, hall: Hall):
         """The server is reached and knows the session: the page looks for a way instead of joining again."""
