@@ -194,7 +194,9 @@ class PublisherEnd:
         assert self.publisher is not None
         self._room.closes_by(self.id, self.publisher.close)
         tracks = tuple(uplink.track for uplink in self.publisher.uplinks)
-        self._room.post(events.Published(self.id, self._claims.person, self._claims.name, tracks))
+        person = self._claims.person
+        name = self._room.shown_name(person, self._claims.name)
+        self._room.post(events.Published(self.id, person, name, tracks))
 
     def control_opened(self, channel: DataChannel) -> None:
         """Publishers are not spoken to on a data channel."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -97,9 +97,9 @@ class ScreenedNode(Node):
 
     def client(self) -> TestClient[Any, Any]:
         """The API of incidents over this node."""
-        services: Any = Services(
-            Config(), TOKENS, Metrics(), self.clock, self.rooms, self.store, None, self.moderation, None
-        )  # type: ignore[arg-type]
+        parts: dict[str, Any] = dict.fromkeys(field.name for field in fields(Services))
+        parts |= {"config": Config(), "tokens": TOKENS, "metrics": Metrics(), "clock": self.clock}
+        services = Services(**parts | {"rooms": self.rooms, "moderation": self.moderation})
         return TestClient(TestServer(make_app(services, api_incidents.ROUTES, cors("/"))))
 
     @property
