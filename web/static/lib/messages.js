@@ -1,13 +1,16 @@
 /** Control messages (docs/PROTOCOL.md section 1) over whichever carrier is up, with their heartbeat. */
-import { jittered } from './backoff.js';
+import { jittered, pause } from './backoff.js';
 import { Emitter } from './emitter.js';
 
 const HEARTBEAT_MS = 15_000;
 const ANSWER_MS = 10_000;
+const PIECE_BYTES = 16_384;
+const WAITING_BYTES = 65_536;
+const ROOM_MS = 50;
 
 /**
- * Emits each incoming message under its `type`. A carrier is `{ send(text), lost() }`; a heartbeat that
- * stays unanswered for 10 s calls its `lost`.
+ * Emits each incoming message under its `type`. A carrier is `{ send(textOrBytes), waiting(), lost() }`, with
+ * `waiting` the bytes it has not sent yet; a heartbeat that stays unanswered for 10 s calls its `lost`.
  */
 export class Messages extends Emitter {
   #carrier = null;
@@ -36,6 +39,17 @@ export class Messages extends Emitter {
   send(message) {
     if (!this.#carrier) return false;
     return this.#carrier.send(JSON.stringify(message));
+  }
+
+  /** A message and the bytes it announces, in pieces that a slow line is given time for; false when the carrier went. */
+  async sendWith(message, bytes) {
+    const carrier = this.#carrier;
+    if (!this.send(message)) return false;
+    for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+      while (carrier === this.#carrier && carrier.waiting() > WAITING_BYTES) await pause(ROOM_MS);
+      if (carrier !== this.#carrier || !carrier.send(bytes.subarray(at, at + PIECE_BYTES))) return false;
+    }
+    return true;
   }
 
   receive(text) {

@@ -37,7 +37,11 @@ export class Socket extends Messages {
     socket.binaryType = 'arraybuffer';
     socket.addEventListener('open', () => {
       socket.send(JSON.stringify({ type: 'join', token: token() }));
-      this.attach({ send: (text) => this.#write(socket, text), lost: () => socket.close(4000, 'silent') });
+      this.attach({
+        send: (data) => this.#write(socket, data),
+        waiting: () => socket.bufferedAmount,
+        lost: () => socket.close(4000, 'silent'),
+      });
     });
     socket.addEventListener('message', ({ data }) => {
       this.#attempt = 0;
@@ -47,9 +51,9 @@ export class Socket extends Messages {
     socket.addEventListener('close', ({ code }) => this.#closed(code));
   }
 
-  #write(socket, text) {
+  #write(socket, data) {
     if (socket.readyState !== WebSocket.OPEN) return false;
-    socket.send(text);
+    socket.send(data);
     return true;
   }
 

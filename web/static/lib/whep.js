@@ -87,11 +87,12 @@ export class Viewer extends Messages {
     const channel = peer.pc.createDataChannel('control', { ordered: true });
     channel.addEventListener('open', () => {
       this.attach({
-        send: (text) => {
+        send: (data) => {
           if (channel.readyState !== 'open') return false;
-          channel.send(text);
+          channel.send(data);
           return true;
         },
+        waiting: () => channel.bufferedAmount,
         lost,
       });
       new Watchdog(peer, () => this.beat());

@@ -1,5 +1,6 @@
 /** Watching a class: `join` has already asked for it; here the page grows around it. */
 import { release, viewer } from './learn/join.js';
+import { Checks } from './learn/checks.js';
 import { Presence } from './learn/presence.js';
 import { Sound } from './learn/sound.js';
 import { Story } from './learn/story.js';
@@ -9,6 +10,7 @@ const story = new Story(viewer);
 const view = drawLearn(viewer, story);
 const sound = new Sound(view.stage);
 new Presence(viewer, story);
+const checks = new Checks(viewer, () => Date.now() + story.clockOffsetMs);
 
 function showTracks() {
   const { audio, main, second } = viewer.tracks;
@@ -26,3 +28,8 @@ view.render();
 release();
 // Drawn: for tests and for support.
 document.documentElement.dataset.page = 'learn';
+
+// Nobody is asked in the first moments: the sheet comes after the picture.
+const [{ challengeSheet }, { photoSettings }] = await Promise.all([import('../components/challenge.js'), import('../components/photo-consent.js')]);
+view.actions.append(photoSettings());
+challengeSheet(checks, { hours: view.hours });

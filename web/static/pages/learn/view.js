@@ -41,6 +41,7 @@ export function drawLearn(viewer, story) {
   const talk = chat({ send: (message) => viewer.send({ type: 'chat', ...message }), object: askAppeal });
   stage.overlay.append(again);
 
+  const actions = el('div', { class: 'learn-actions' }, fullScreen, fit, audioOnly);
   const transport = el('p', { class: 'hint connection' }, t('learn.connection'), ' ',
     el('span', { class: 'figure', testid: 'transport' }, 'webrtc'), ' · ', quality);
   mount(bar.node, el('main', { class: 'learn', tabindex: '-1' },
@@ -48,7 +49,7 @@ export function drawLearn(viewer, story) {
     el('section', { class: 'learn-about', 'aria-label': t('learn.about') }, notes.node,
       el('div', { class: 'facts' }, state, el('span', { class: 'fact' }, icon('people'), t('learn.watching'), ' ', people), elapsed, credited),
       teacher, transport, delay,
-      el('div', { class: 'learn-actions' }, fullScreen, fit, audioOnly)),
+      actions),
     el('section', { class: 'learn-chat panel' }, el('h2', {}, t('chat.label')), talk.node)));
 
   taps(stage.node, { once: stage.fullScreen, twice: stage.fit });
@@ -121,7 +122,8 @@ export function drawLearn(viewer, story) {
     setText(quality, `${words}${sample.packets ? ` · ${format.rate(sample.bps)}` : ''}${late}${advice}`);
   }, SAMPLE_MS);
 
-  return { stage, render };
+  const hours = { shown: () => !credited.hidden, open: () => credited.click() };
+  return { stage, render, actions, hours };
 }
 
 /** Tells the story when pictures are really shown, not merely promised. */
