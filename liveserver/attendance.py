@@ -80,6 +80,7 @@ class Attendance:
         self._settling = asyncio.Lock()
         self._reckoning = asyncio.Lock()
         self._lately: tuple[str, float, Standing] | None = None
+        self._looked: int | None = None  # entries of the ledger in which checks judged late were looked for
         self._task: asyncio.Task[None] | None = None
         self.settled_total = 0
         self.failed_total = 0
@@ -192,11 +193,20 @@ class Attendance:
                 if other is not None:
                     await self.revise(other, f"shares people with {lesson.id}")
 
+    async def revise_judged(self) -> None:
+        """Settled lessons in which a check was judged since: a person has looked at a photo."""
+        size, _ = await self._store.head()
+        start = await self._book.settled_size() if self._looked is None else self._looked
+        for lesson in await self._book.judged_late(start, size):
+            await self.revise(lesson, "a check was judged")
+        self._looked = size
+
     async def _run(self) -> None:
         while True:
             await asyncio.sleep(min(_LOOK_EVERY_S, max(1.0, self._settle_after_ms / 1000)))
             try:
                 await self.settle_due()
+                await self.revise_judged()
             except StoreError:
                 self.failed_total += 1
                 _log.exception(Event.HOURS_FAILED)

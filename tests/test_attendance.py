@@ -180,7 +180,8 @@ class TestSettling:
         check = {"id": "x", "person": "wang", "number": 1, "kind": "face", "cause": "random", "detail": "",
                  "issued_at_ms": START + 15 * MIN, "answered_at_ms": None, "result": "failed"}  # fmt: skip
         await store.append([Fact("challenge_resolved", "a", START + 60 * MIN, check)])
-        await attendance.revise(lesson, "a check was judged")
+        await attendance.revise_judged()
+        await attendance.revise_judged()
         found = await store.attendance.settlements("a")
         assert [(one.revision, one.credited_s) for one in found] == [(1, 2700), (2, 0)]
 

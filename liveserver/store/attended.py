@@ -19,6 +19,7 @@ from liveserver.store.tables import (
     ATTENDANCE,
     ATTENDANCE_DAYS,
     ATTENDEES,
+    LEDGER,
     LESSONS,
     SETTLEMENTS,
 )
@@ -178,6 +179,24 @@ class AttendanceBook:
         c = LESSONS.c
         is_title = sa.and_(c.course == "", c.title == storable(course))
         query = sa.select(LESSONS).where(sa.or_(c.course == course, is_title)).limit(10_000)
+        async with self._access.reading() as connection:
+            return [lesson_of(row) for row in (await connection.execute(query)).mappings()]
+
+    async def settled_size(self) -> int:
+        """How much of the ledger the newest settlement was reckoned from; 0 before the first."""
+        async with self._access.reading() as connection:
+            size = await connection.scalar(sa.select(sa.func.max(SETTLEMENTS.c.ledger_size)))
+        return int(size or 0)
+
+    async def judged_late(self, start: int, end: int) -> list[Lesson]:
+        """Settled lessons with a check resolved in the ledger's entries `start` to `end` (not included)."""
+        c = LEDGER.c
+        judged = sa.select(c.lesson).where(
+            c.entry_index >= start, c.entry_index < end, c.type == "challenge_resolved"
+        )
+        query = sa.select(LESSONS).where(
+            LESSONS.c.id.in_(judged), LESSONS.c.id.in_(sa.select(SETTLEMENTS.c.lesson))
+        )
         async with self._access.reading() as connection:
             return [lesson_of(row) for row in (await connection.execute(query)).mappings()]
 

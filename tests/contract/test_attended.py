@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from liveserver.store import Adjustment, Attended, DayHours, Lesson, Settlement, Store
+from liveserver.store import Adjustment, Attended, DayHours, Fact, Lesson, Settlement, Store
 
 ROW = Attended("l1", "wang", 1, "lathes", 1000, 2700, 2400, '{"person":"wang"}', {20_514: 2400})
 SETTLED = Settlement("l1", 1, 9000, 77, "a" * 64, 2, 2400, "ended")
@@ -82,6 +82,19 @@ class TestUnsettled:
             await store.create_lesson(lesson)
         await store.attendance.save(replace(SETTLED, lesson="settled"), [])
         assert [lesson.id for lesson in await store.attendance.unsettled(100)] == ["earlier", "ended"]
+
+
+class TestJudgedLate:
+    async def test_settled_lessons_with_a_check_in_a_part_of_the_ledger(self, store: Store) -> None:
+        for name in ("settled", "unsettled"):
+            await store.create_lesson(Lesson(name, "", "", "ended", 1, 2, 3))
+            await store.append([Fact("challenge_resolved", name, 5, {}), Fact("chat", name, 5, {})])
+        assert await store.attendance.settled_size() == 0
+        await store.attendance.save(replace(SETTLED, lesson="settled", ledger_size=1), [])
+        assert await store.attendance.settled_size() == 1
+        found = await store.attendance.judged_late(0, 4)
+        assert [lesson.id for lesson in found] == ["settled"]
+        assert await store.attendance.judged_late(1, 4) == []
 
 
 class TestAdjustments:
