@@ -112,6 +112,13 @@ class Recordings:
         if self._client is not None:
             self._client.close_recording(sink.recording)
 
+    async def hold(self, recording: str, lesson: str, reason: str, by: str) -> None:
+        """It is evidence: kept whatever its date, until an administrator lets it go."""
+        await self._store.kept.set_hold(recording, f"cut: {reason}")
+        data = {"recording": recording, "by": by, "reason": f"cut: {reason}"}
+        await self._store.append([Fact("hold", lesson, self._clock.wall_ms(), data)])
+        _log.info(Event.RECORDING_HELD, recording=recording, on=True)
+
     async def _note_all(self) -> None:
         while True:
             event = await self._events.get()

@@ -39,7 +39,13 @@ _LAST_WORDS_S = 2.0  # for the facts that wait when a room stops
 _STEP_MS = 1000  # the wall clock may drift from the monotonic one by so much
 _SLICE_S = 0.005  # for one message to many, before others are let in
 _URGENT = (events.CutMade, events.CutMeasured, events.RestoreAsked, events.Restored, events.IncidentSeen)
-_AFTERWARDS = (events.Keep, events.NoteCut, events.NoteRestored, events.Recorded)  # what the database is for
+_AFTERWARDS = (  # what the database is for
+    events.Keep,
+    events.KeepEvidence,
+    events.NoteCut,
+    events.NoteRestored,
+    events.Recorded,
+)
 _BREATH_S = 0.05  # between commits of what nobody waits for: a class that joins at once shares a few
 T = TypeVar("T")
 
@@ -99,6 +105,7 @@ class Room:
         self._greeted: set[str] = set()  # who has had `joined`; no broadcast comes before it
         self._closers: dict[str, Callable[[str], None]] = {}
         self._sink: RecorderSink | None = None
+        self._ended_recording = ""
         self._said: tuple[Json, str] = ({}, "{}")  # what was sent last, and its text
         self._queue: asyncio.Queue[tuple[events.Event, asyncio.Future[None] | None]] = asyncio.Queue(
             MAX_WAITING
@@ -446,7 +453,7 @@ class Room:
         elif not effect.on and self._sink is not None:
             self.stage.record(None)
             self._recordings.finish(self._sink)
-            self._sink = None
+            self._ended_recording, self._sink = self._sink.recording, None
 
     async def _keep(self, effect: events.Keep) -> None:
         update = partial(
@@ -476,6 +483,12 @@ class Room:
 
     async def _carried_out(self, effect: events.CarriedOut) -> None:
         self._guard.told(effect.cut, self._clock.monotonic_ns())
+
+    async def _keep_evidence(self, effect: events.KeepEvidence) -> None:
+        recording, self._ended_recording = self._ended_recording, ""
+        if recording:
+            hold = partial(self._recordings.hold, recording, self.state.lesson, effect.reason, effect.by)
+            await self._until_stored(hold)
 
     async def _note_cut(self, effect: events.NoteCut) -> None:
         cut = effect.cut
@@ -514,6 +527,7 @@ _ACTS: dict[type[Any], Callable[[Room, Any], Awaitable[None]]] = {
     events.Record: Room._record,
     events.Keep: Room._keep,
     events.CarriedOut: Room._carried_out,
+    events.KeepEvidence: Room._keep_evidence,
     events.NoteCut: Room._note_cut,
     events.NoteRestored: Room._note_restored,
     events.Recorded: Room._recorded,

@@ -28,7 +28,7 @@ from liveserver.core.events import LessonState, Level, LineState
 from liveserver.core.kill import cut_to_json
 from liveserver.core.ledger import Fact
 from liveserver.core.messages import Json
-from liveserver.core.permissions import Permission, Role
+from liveserver.core.permissions import Permission, Role, allows
 from liveserver.core.presets import frozen
 from liveserver.core.quiz import Question
 from liveserver.core.register import Register
@@ -251,6 +251,18 @@ class Rooms:
         await self._stored(lesson_id)
         rows, following = await self._store.cuts.of(lesson_id, after, limit)
         return {"items": [shapes.cut(row) for row in rows], "next": following}
+
+    def may_play(self, lesson_id: str, person: str, role: str) -> None:
+        """Recordings of a cut lesson are for those who judge it, and never for a person removed from it.
+
+        Raises PeerError lesson_cut, person_removed (410).
+        """
+        kill = self._guard.kill_of(lesson_id)
+        if person in kill.removed:
+            raise PeerError("person_removed", kill.removed[person].reason, status=410)
+        judges = any(one == role and allows(one, Permission.SEE_EVIDENCE) for one in Role)
+        if Level.LESSON in kill.cuts and not judges:
+            raise PeerError("lesson_cut", kill.cuts[Level.LESSON].reason, status=410)
 
     # --- media and control ---
 

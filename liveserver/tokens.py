@@ -50,7 +50,7 @@ class Claims:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What a verified link names, and for whom it was made, if that was said.
+    """What a verified link names, and for whom it was made, if that was said: name, person and role.
 
     `token_id` lets the store refuse a second use.
     """
@@ -59,6 +59,8 @@ class Link:
     expires_at_s: int
     token_id: str
     name: str = ""
+    person: str = ""
+    role: str = ""
 
 
 class Tokens:
@@ -105,16 +107,26 @@ class Tokens:
             token_id=_text(payload, "jti"),
         )
 
-    def sign_link(self, kind: str, subject: str, now_s: int, ttl_s: int, name: str = "") -> str:
-        """A link of `kind` ("recording", "setup") to `subject`, made for `name`; good for nothing else."""
-        own = {"sub": subject, "name": name} if name else {"sub": subject}
+    def sign_link(
+        self,
+        kind: str,
+        subject: str,
+        now_s: int,
+        ttl_s: int,
+        name: str = "",
+        person: str = "",
+        role: str = "",
+    ) -> str:
+        """A link of `kind` ("recording", "setup") to `subject`, made for somebody; good for nothing else."""
+        made_for = {"name": name, "for": person, "role": role}
+        own = {"sub": subject, **{claim: value for claim, value in made_for.items() if value}}
         return self._sign(_LINK_AUDIENCE + kind, own, now_s, ttl_s)
 
     def verify_link(self, kind: str, token: str | None, now_s: int) -> Link:
         """What a link of `kind` names; raises as `verify` does."""
         payload = self._open(_LINK_AUDIENCE + kind, token, now_s)
-        name = _text(payload, "name") if "name" in payload else ""
-        return Link(_text(payload, "sub"), _whole(payload, "exp"), _text(payload, "jti"), name)
+        name, person, role = (_text(payload, c) if c in payload else "" for c in ("name", "for", "role"))
+        return Link(_text(payload, "sub"), _whole(payload, "exp"), _text(payload, "jti"), name, person, role)
 
     def _sign(self, audience: str, own: Mapping[str, str], now_s: int, ttl_s: int) -> str:
         payload = {

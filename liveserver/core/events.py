@@ -447,6 +447,14 @@ class NoteRestored:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepEvidence:
+    """The recording that has just ended shows why the lesson was cut: it is kept, whatever its date."""
+
+    reason: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Recorded:
     """The ledger has that act."""
 
@@ -512,5 +520,5 @@ class Report:
 
 Effect = (
     Append | Send | Tell | Broadcast | Close | ClosePublisher | Hold | Refresh | ShareScreen | Record | Keep
-    | KeepLine | KeepMute | Report | Judge | CarriedOut | NoteCut | NoteRestored | Recorded
+    | KeepLine | KeepMute | Report | Judge | CarriedOut | KeepEvidence | NoteCut | NoteRestored | Recorded
 )  # fmt: skip

@@ -40,6 +40,7 @@ from liveserver.core.events import (
     IncidentSeen,
     Joined,
     Keep,
+    KeepEvidence,
     Left,
     LessonState,
     Level,
@@ -373,7 +374,7 @@ class RoomState:
         leaving = [m for m in self.members.values() if not allows(m.role, Permission.RESTORE)]
         effects = self._send_away(leaving, told, "cut", "lesson_cut")
         return [*effects, ClosePublisher("cut"), Record(False), Broadcast(told),
-                self._lesson_message(), self._keep()]  # fmt: skip
+                self._lesson_message(), self._keep(), KeepEvidence(cut.reason, cut.by)]  # fmt: skip
 
     def _cut_measured(self, event: CutMeasured, now_ms: int) -> list[Effect]:
         cut = cut_to_json(event.cut)

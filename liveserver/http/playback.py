@@ -67,7 +67,8 @@ def playback_link(call: AnyCall, recording: str) -> tuple[str, int]:
     """A link to `recording` for the call's bearer, and when it ends, in seconds since 1970."""
     services = call.services
     ttl_s, now_s = int(services.config.tokens.playback_link.s), services.clock.wall_s()
-    link = services.tokens.sign_link(LINK_KIND, recording, now_s, ttl_s, call.bearer.name)
+    who = call.bearer
+    link = services.tokens.sign_link(LINK_KIND, recording, now_s, ttl_s, who.name, who.person, who.role)
     return link, now_s + ttl_s
 
 
@@ -82,9 +83,11 @@ def opened(call: Call[None, PlaybackQuery]) -> Link:
 
 async def sealed(call: Call[None, PlaybackQuery]) -> StoredRecording:
     """The recording that the call's link opens."""
-    recording = await call.services.store.recording(opened(call).subject)
+    link = opened(call)
+    recording = await call.services.store.recording(link.subject)
     if recording is None or recording.state != "sealed":
         raise PeerError("not_found", "there is no such sealed recording", status=HTTPStatus.NOT_FOUND)
+    call.services.rooms.may_play(recording.lesson, link.person, link.role)
     return recording
 
 

@@ -39,6 +39,7 @@ Span = tuple[int, int]
 async def about(call: Call[None, PlaybackQuery]) -> web.Response:
     link = opened(call)
     recording = await call.services.rooms.recording(link.subject)
+    call.services.rooms.may_play(recording["lesson"], link.person, link.role)
     return json_answer(await shown(call, recording, call.query.link, link.expires_at_s, link.name))
 
 

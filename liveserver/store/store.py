@@ -161,12 +161,12 @@ class Store:
     # Recordings
 
     async def save_recording(self, recording: Recording) -> None:
-        """Add a recording, or replace what is known of it."""
+        """Add a recording, or replace what is known of it but its legal hold (`kept.set_hold`)."""
         row = asdict(recording) | {"gaps": [dict(gap) for gap in recording.gaps]}
         _check_texts((recording.id, recording.lesson, recording.path, recording.detail, recording.hold))
         canonical_json(row["gaps"])
         insert = self.insert(RECORDINGS).values(row)
-        changed = {name: insert.excluded[name] for name in row if name != "id"}
+        changed = {name: insert.excluded[name] for name in row if name not in ("id", "hold")}
         upsert = insert.on_conflict_do_update(index_elements=["id"], set_=changed)
         await self.write(lambda connection: connection.execute(upsert))
 

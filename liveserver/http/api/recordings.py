@@ -26,6 +26,7 @@ class RecordingsQuery:
 
 async def of_lesson(call: Call[None, RecordingsQuery]) -> web.Response:
     await call.services.rooms.lesson(call.lesson)  # 404 for a lesson nobody made
+    call.services.rooms.may_play(call.lesson, call.bearer.person, call.bearer.role)
     return await _listed(call, call.lesson)
 
 
@@ -39,6 +40,7 @@ async def watch(call: Call[None, None]) -> web.Response:
     recording = await call.services.rooms.recording(call.request.match_info["recording"])
     if not call.bearer.covers(recording["lesson"]):
         raise PeerError("forbidden", "the token is for another lesson", status=403)
+    call.services.rooms.may_play(recording["lesson"], call.bearer.person, call.bearer.role)
     link, expires_at_s = playback_link(call, recording["id"])
     return json_answer(await shown(call, recording, link, expires_at_s, call.bearer.name))
 
