@@ -15,7 +15,7 @@ from liveserver.core.events import Level
 from liveserver.core.kill import cut_from_json
 from liveserver.core.measured import Measured
 from liveserver.core.permissions import Permission
-from liveserver.guard import ACT_TOPIC, LEASE_TOPIC, Guard
+from liveserver.guard import ACT_TOPIC, DARK_TOPIC, LEASE_TOPIC, Guard
 from liveserver.kills import Act
 from liveserver.log import Event, get_logger
 from liveserver.room import Room
@@ -52,7 +52,8 @@ class Acts:
 
     def listen(self, bus: Bus, loop: asyncio.AbstractEventLoop) -> list[Callable[[], None]]:
         """Hear the guard from now on; how to stop that."""
-        return [bus.subscribe(ACT_TOPIC, self._act, loop), bus.subscribe(LEASE_TOPIC, self._lease, loop)]
+        heard = {ACT_TOPIC: self._act, DARK_TOPIC: self._dark, LEASE_TOPIC: self._lease}
+        return [bus.subscribe(topic, act, loop) for topic, act in heard.items()]
 
     def catch_up(self) -> None:
         """Take what the ledger has not yet, because the database was away, or the power. Now and then."""
@@ -62,10 +63,7 @@ class Acts:
             self._take(lesson, act)
 
     def _act(self, message: dict[str, Any]) -> None:
-        lesson, act = str(message["lesson"]), Act.from_json(message)
-        if act.kind == "cut":
-            self._spawn(self._drain(lesson, str(act.data["id"]), str(act.data["level"])))
-        self._take(lesson, act)
+        self._take(str(message["lesson"]), Act.from_json(message))
 
     def _take(self, lesson: str, act: Act) -> None:
         """Let the room know of it, once at a time however often it is told, and in order."""
@@ -111,6 +109,9 @@ class Acts:
             return events.CutMeasured(cut, str(data["node"]), Measured.from_json(data), act.id)
         stands = cut.id in self._guard.kill_of(lesson).standing
         return events.CutMade(cut, act.id, self._guard.node, stands)
+
+    def _dark(self, message: dict[str, Any]) -> None:
+        self._spawn(self._drain(str(message["lesson"]), str(message["cut"]), str(message["level"])))
 
     async def _drain(self, lesson: str, cut: str, level: str) -> None:
         """Look until nothing lies in the kernel's queue of any TCP viewer any more, and tell the guard.

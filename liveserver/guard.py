@@ -6,7 +6,8 @@ each room's lease, for as long as a cut made elsewhere would reach it; if it die
 dark within the lease.
 
 What it does to a lesson is an *act* (`kills.Act`). The main loop is told each of them on ACT_TOPIC and puts
-it into the ledger; until it says so (`recorded`), the act stays in the kill file.
+it into the ledger; until it says so (`recorded`), the act stays in the kill file. That a cut's flags stand it
+is told on DARK_TOPIC before, while the disk is still busy with it.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ from liveserver.rtp.flags import Flags
 from liveserver.stopwatch import Stopwatch, Stopwatches
 
 ACT_TOPIC = "lesson.act"
+DARK_TOPIC = "lesson.dark"
 LEASE_TOPIC = "node.lease"
 MAX_REASON_CHARACTERS = 500
 RESTORED, WAITING = "restored", "waiting_for_second"
@@ -203,6 +205,8 @@ class Guard:
         flags_ns = self._clock.monotonic_ns()
         watch = Stopwatch(self._flags, room, DARK_KINDS[level], began_ns, flags_ns)
         watch.look()
+        if standing is None:
+            self._bus.publish(DARK_TOPIC, {"lesson": lesson, "cut": cut.id, "level": level})
         try:
             self._save(lesson)
         finally:
@@ -303,6 +307,7 @@ class Guard:
         for cut in added:
             late_ns = max(0, self._clock.wall_ms() - cut.at_ms) * 1_000_000
             watch = Stopwatch(self._flags, room, DARK_KINDS[cut.level], flags_ns - late_ns, flags_ns)
+            self._bus.publish(DARK_TOPIC, {"lesson": lesson, "cut": cut.id, "level": cut.level})
             self._time(lesson, cut, watch)
 
     def _time(self, lesson: str, cut: Cut, watch: Stopwatch) -> None:

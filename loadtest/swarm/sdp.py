@@ -48,7 +48,10 @@ class Media:
 
 @dataclass(frozen=True, slots=True)
 class Theirs:
-    """An answer, or an offer, as far as it matters. `candidates` are UDP (host, port), the best first."""
+    """An answer, or an offer, as far as it matters. `candidates` are UDP (host, port), the best first.
+
+    `tcp_candidates` are those one may connect to (RFC 6544 4.5: passive).
+    """
 
     ufrag: str
     password: str
@@ -56,6 +59,7 @@ class Theirs:
     setup: str
     candidates: tuple[tuple[str, int], ...]
     media: tuple[Media, ...] = field(default=())
+    tcp_candidates: tuple[tuple[str, int], ...] = ()
 
     def types(self) -> dict[int, int]:
         """Payload type → 2 x stream + is RTX, of the accepted m-lines: sound is stream 0, pictures 1."""
@@ -169,8 +173,9 @@ def read(sdp: str) -> Theirs:
         password=_first(lines, "a=ice-pwd:"),
         fingerprint=fingerprint.upper(),
         setup=_first(lines, "a=setup:"),
-        candidates=_candidates(lines),
+        candidates=_candidates(lines, "udp"),
         media=tuple(_media(section) for section in sections[1:]),
+        tcp_candidates=_candidates([line for line in lines if "tcptype passive" in line], "tcp"),
     )
     if not (found.ufrag and found.password and found.fingerprint):
         raise UnsuitableError("no ICE credentials, or no SHA-256 fingerprint")
@@ -183,14 +188,14 @@ def _first(lines: Sequence[str], prefix: str) -> str:
     return next((line.removeprefix(prefix).strip() for line in lines if line.startswith(prefix)), "")
 
 
-def _candidates(lines: Sequence[str]) -> tuple[tuple[str, int], ...]:
+def _candidates(lines: Sequence[str], transport: str) -> tuple[tuple[str, int], ...]:
     found: dict[tuple[str, int], int] = {}
     for line in lines:
         parts = line.removeprefix("a=candidate:").split()
         if (
             not line.startswith("a=candidate:")
             or len(parts) < 8
-            or parts[2].lower() != "udp"
+            or parts[2].lower() != transport
             or parts[1] != "1"
         ):
             continue
