@@ -11,15 +11,14 @@ import contextlib
 import json
 import os
 import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 from liveserver import bench_fanout
+from liveserver.own_server import OwnServer, own_server, stop
 
-_STOP_S = 20.0
 _CPUCLOCK_SCHED = 2  # <linux/posix-timers.h>
 
 Report = dict[str, Any]
@@ -36,7 +35,8 @@ async def joins(viewers: int, tell: Tell) -> Report:
 
     A join: WHEP, ICE, DTLS, SCTP, the `control` channel and the message `joined`, whose fact is committed.
     """
-    async with _server(viewers, tell) as server:
+    async with own_server(viewers, tell) as own:
+        server = _Server(own)
         before, loop_before = server.cpu_s(), server.loop_s()
         tell(f"{viewers} viewers join")
         async with server.herd("loadtest.rush") as joined:
@@ -52,7 +52,8 @@ async def joins(viewers: int, tell: Tell) -> Report:
 
 async def idle(viewers: int, seconds: float, tell: Tell) -> Report:
     """`viewers` connected viewers of a lesson that has not begun; the node's CPU for each second of each."""
-    async with _server(viewers, tell) as server:
+    async with own_server(viewers, tell) as own:
+        server = _Server(own)
         rested = await server.cpu_over(seconds)
         memory = server.rss_bytes()
         async with server.herd():
@@ -72,9 +73,8 @@ async def idle(viewers: int, seconds: float, tell: Tell) -> Report:
 class _Server:
     """A demo server in a process group of its own, and what its node uses."""
 
-    def __init__(self, ready: dict[str, Any], node: int):
-        self._ready = ready
-        self._node = node
+    def __init__(self, own: OwnServer):
+        self._ready, self._node = own.ready, own.node
 
     def cpu_s(self) -> float:
         """User and system time of all the node's threads so far, to the nanosecond.
@@ -113,42 +113,4 @@ class _Server:
             yield json.loads(line)
         finally:
             process.stdin.close()
-            await _stop(process)
-
-
-@contextlib.asynccontextmanager
-async def _server(learners: int, tell: Tell) -> AsyncIterator[_Server]:
-    with tempfile.TemporaryDirectory(prefix="liveserver-bench-") as folder:
-        tell("starting a server")
-        environment = {**os.environ, "LIVESERVER_DATA_DIR": folder,
-                       "LIVESERVER_ROOMS_MAX_VIEWERS": str(max(1000, learners))}  # fmt: skip
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "liveserver", "demo", "--json", "--port", "0", "--learners", str(learners),
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, env=environment,
-            limit=64 * 1024 * 1024,
-        )  # fmt: skip
-        assert process.stdout is not None
-        try:
-            line = await asyncio.wait_for(process.stdout.readline(), 60)
-            if not line:
-                raise RuntimeError("the server did not start; try `liveserver demo`")
-            yield _Server(json.loads(line), _node_of(process.pid))
-        finally:
-            process.terminate()
-            await _stop(process)
-
-
-async def _stop(process: asyncio.subprocess.Process) -> None:
-    try:
-        await asyncio.wait_for(process.wait(), _STOP_S)
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-
-
-def _node_of(supervisor: int) -> int:
-    """The child of the supervisor that is the node."""
-    for child in Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split():
-        if b"liveserver.node" in Path(f"/proc/{child}/cmdline").read_bytes():
-            return int(child)
-    raise RuntimeError("the server has no node")
+            await stop(process)

@@ -14,12 +14,14 @@ from liveserver import (
     __version__,
     bench,
     bench_hours,
+    cli_drill,
     cli_hours,
     cli_recordings,
     cli_retention,
     cli_screen,
     config,
     demo,
+    kill_drill,
     log,
     weights,
 )
@@ -93,9 +95,11 @@ def _parser() -> argparse.ArgumentParser:
     checked.add_argument("--config", type=Path, metavar="FILE", help="TOML file; see liveserver.example.toml")
     checked.set_defaults(command=_check)
     measured = commands.add_parser(
-        "bench", help="measure what a packet, a join or an idle viewer costs", description=_bench.__doc__
+        "bench",
+        help="measure what a packet, a join or an idle viewer costs, and how long a cut takes",
+        description=_bench.__doc__,
     )
-    measured.add_argument("what", choices=("fanout", "joins", "idle", "hours"))
+    measured.add_argument("what", choices=("fanout", "joins", "idle", "hours", "kill"))
     measured.add_argument("--viewers", type=_count, default=100, metavar="N")
     measured.add_argument("--seconds", type=float, default=10.0, metavar="S", help="of fanout and idle")
     measured.add_argument("--json", action="store_true", help="print one JSON line")
@@ -103,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_hours.add_command(commands)
     cli_recordings.add_commands(commands)
     cli_retention.add_command(commands)
+    cli_drill.add_command(commands, _count)
     cli_screen.add_commands(commands)
     return parser
 
@@ -175,7 +180,8 @@ def _demo(given: argparse.Namespace) -> int:
 
 def _bench(given: argparse.Namespace) -> int:
     """Measure CPU time on this machine. `fanout` sends a 1 Mbit/s lesson to N rows of the fan-out; `joins`
-    and `idle` start a server and N real WebRTC viewers; `hours` settles a lesson of N learners."""
+    and `idle` start a server and N real WebRTC viewers; `hours` settles a lesson of N learners. `kill`
+    measures time: from the request of a cut to the last packet at any of N viewers."""
 
     def tell(text: str) -> None:
         if not given.json:
@@ -189,6 +195,8 @@ def _bench(given: argparse.Namespace) -> int:
         report = bench_hours.measure(viewers, tell)
     elif given.what == "joins":
         report = asyncio.run(bench.joins(viewers, tell))
+    elif given.what == "kill":
+        report = asyncio.run(kill_drill.bench(viewers, tell))
     else:
         report = asyncio.run(bench.idle(viewers, given.seconds, tell))
     if given.json:

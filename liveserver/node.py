@@ -32,6 +32,7 @@ from liveserver.core.chat import SCREENING
 from liveserver.core.events import Level
 from liveserver.core.retention import Programme, Retention
 from liveserver.core.screening import Finding, Policy, Sight
+from liveserver.drills import Drills
 from liveserver.evidence import Evidence
 from liveserver.guard import Guard
 from liveserver.hours import Hours
@@ -194,7 +195,7 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
     inventory = Inventory(_models_folder(config))
     services = Services(
         config, tokens, metrics, clock, rooms, store, wall, moderation, rules, inventory,
-        control.listener.url, checks, turn, hours, keeper,
+        Drills(store, clock), control.listener.url, checks, turn, hours, keeper,
     )  # fmt: skip
     http = config.http
     public = await listen(public_app(services), http.host, http.port, http, metrics)

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from liveserver.core.drill import in_ms
 from liveserver.core.events import Asked, Cut, LessonState, Level, Mute
 from liveserver.core.measured import Measured
 from liveserver.core.messages import Json
 from liveserver.core.room import RoomState
 from liveserver.core.screening import Kind
-from liveserver.store import Case, ChatLine, CutRow, Lesson, Muted, Recording, Tally, Version
+from liveserver.store import Case, ChatLine, CutRow, Drill, Lesson, Muted, Recording, Tally, Version
 
 
 def time(at_ms: int | None) -> str | None:
@@ -19,6 +20,20 @@ def time(at_ms: int | None) -> str | None:
     if at_ms is None:
         return None
     return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def drill(row: Drill) -> Json:
+    """One drill of the kill switch; its times in milliseconds."""
+    return {
+        "id": row.id,
+        "lesson": row.lesson,
+        "level": row.level,
+        "by": row.made_by,
+        "at": time(row.at_ms),
+        "viewers": row.viewers,
+        "rounds": row.rounds,
+        **in_ms(row.times),
+    }
 
 
 @dataclass(frozen=True, slots=True)

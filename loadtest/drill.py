@@ -1,11 +1,12 @@
 """A kill drill: synthetic viewers of a synthetic lesson, cut and restored again and again, and timed.
 
-    python -m loadtest.drill < PLAN       one JSON object; docs/OPERATIONS.md says what `liveserver drill kill` puts in
+    python -m loadtest.drill < PLAN       one line: the fields of `Plan` as a JSON object
 
-Prints one JSON line when all are there ("watching"), one for each round ("round") and one at the end ("done").
-A round: everybody is being sent media; a cut is asked for on the control port; when nothing has come to anybody for
-a second, the time of the last packet at each viewer is compared with the moment before the request was sent.
-All times are CLOCK_MONOTONIC of this machine. Needs the native half of loadtest.swarm.
+Prints one JSON line when all are there ("watching"), for each round ("round") and at the end ("done", or
+"failed" and exit code 1). A round: everybody is being sent media; a cut is asked for on the control port;
+when nothing has come to anybody for a second, the time of the last packet at each viewer is compared with the
+moment before the request was sent. All times are CLOCK_MONOTONIC of this machine. `liveserver drill kill` and
+`liveserver bench kill` are made of it. Needs the native half of loadtest.swarm.
 """
 
 from __future__ import annotations
@@ -46,14 +47,17 @@ class DrillError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`learners`: a token for each viewer, of whom `tcp` come over TCP. `pause_s`: a random time below it passes
-    before each cut, so that it falls anywhere between two pictures."""
+    """`learners`: a token for each viewer, of whom `tcp` come over TCP. `admin`: the second person, where
+    restoring needs two. A random time below `pause_s` passes before each cut, so that it falls anywhere
+    between two pictures.
+    """
 
     base_url: str
     control_url: str
     lesson: str
     instructor: str
     moderator: str
+    admin: str
     learners: Sequence[str]
     tcp: int = 0
     rounds: int = 5
@@ -69,10 +73,11 @@ class Api:
         self._headers = {"Authorization": f"Bearer {plan.moderator}"}
 
     async def cut(self) -> dict[str, Any]:
-        return await self._post(self._plan.control_url, "cut", {"level": self._plan.level, "reason": REASON})
+        return await self._post("cut", {"level": self._plan.level, "reason": REASON})
 
-    async def restore(self) -> dict[str, Any]:
-        return await self._post(self._plan.control_url, "restore", {"reason": REASON})
+    async def restore(self) -> None:
+        if (await self._post("restore", {"reason": REASON}))["state"] == "waiting_for_second":
+            await self._post("restore", {"reason": REASON}, self._plan.admin)
 
     async def measured(self) -> dict[str, Any]:
         """The server's own times of the cut that stands, once it has them."""
@@ -86,12 +91,13 @@ class Api:
             await asyncio.sleep(_LOOK_S)
         raise DrillError("the server does not say how long the cut took")
 
-    async def _post(self, base: str, what: str, body: Mapping[str, str]) -> dict[str, Any]:
-        url = f"{base}/api/v1/lessons/{self._plan.lesson}/{what}"
-        async with self._http.post(url, headers=self._headers, json=dict(body)) as answer:
+    async def _post(self, what: str, body: Mapping[str, str], token: str | None = None) -> dict[str, Any]:
+        url = f"{self._plan.control_url}/api/v1/lessons/{self._plan.lesson}/{what}"
+        headers = {"Authorization": f"Bearer {token}"} if token else self._headers
+        async with self._http.post(url, headers=headers, json=dict(body)) as answer:
             told = await answer.json()
-            if answer.status != 200:
-                raise DrillError(f"{what}: {answer.status} {told.get('code') or told.get('state')}")
+            if answer.status not in (200, 202):
+                raise DrillError(f"{what}: {answer.status} {told.get('code')}")
             return dict(told)
 
 
@@ -129,7 +135,7 @@ class Crowd:
 
     async def silent(self, since_ns: int) -> None:
         """Until nothing has come to anybody for a second, all that long after `since_ns`."""
-        while time.monotonic_ns() < max([since_ns, *self.last_ns()]) + _SILENT_NS:
+        while time.monotonic_ns() < max([since_ns, *self.last_ns()]) + _SILENT_NS:  # noqa: ASYNC110
             await asyncio.sleep(_LOOK_S)
 
     def last_ns(self, *, tcp: bool | None = None) -> list[int]:
@@ -205,7 +211,7 @@ class Drill:
 
 
 def _after(asked_ns: int, last_ns: Sequence[int]) -> int | None:
-    """The last packet of all, in microseconds after the request; 0 when it came before, None without viewers."""
+    """The last packet of all, microseconds after the request; 0 if it came before, None without viewers."""
     return max(0, (max(last_ns) - asked_ns) // 1000) if last_ns else None
 
 

@@ -44,6 +44,8 @@ class Permission(StrEnum):
     END = "end"
     CUT = "cut"
     RESTORE = "restore"
+    KEEP_DRILLS = "keep_drills"
+    """Report what a drill of the kill switch has seen."""
     SEE_CUTS = "see_cuts"
     """What was cut, how long it took, who lifted it."""
     LIST_LESSONS = "list_lessons"
@@ -130,6 +132,7 @@ TABLE: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 _P.END,
                 _P.CUT,
                 _P.RESTORE,
+                _P.KEEP_DRILLS,
                 _P.SEE_CUTS,
                 _P.LIST_LESSONS,
                 _P.CREATE_LESSON,

@@ -14,6 +14,7 @@ from liveserver.http.api import (
     attendance,
     challenges,
     chat,
+    drills,
     exports,
     incidents,
     ledger,
@@ -39,6 +40,7 @@ def public_routes(*, test_hooks: bool) -> tuple[Route, ...]:
     """Every route of the public port."""
     api = (
         *lessons.ROUTES,
+        *drills.ROUTES,
         *attendance.ROUTES,
         *statistics.ROUTES,
         *exports.ROUTES,

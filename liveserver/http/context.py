@@ -12,7 +12,7 @@ from aiohttp import web
 from liveserver.clock import Clock
 from liveserver.config import Config
 from liveserver.core.errors import PeerError
-from liveserver.http.ports import Hours, Inventory, Keeper, Moderation, Rooms, Rules, Store, Wall
+from liveserver.http.ports import Drills, Hours, Inventory, Keeper, Moderation, Rooms, Rules, Store, Wall
 from liveserver.metrics import Metrics
 from liveserver.tokens import Claims, Tokens
 from liveserver.turn import Turn
@@ -45,6 +45,7 @@ class Services(Edge):
     moderation: Moderation
     rules: Rules
     inventory: Inventory
+    drills: Drills
     control_url: str = ""
     """Address of the guard's control port, as it is to be reached from this host."""
     checks: Callable[[], Awaitable[Mapping[str, bool]]] | None = None

@@ -104,6 +104,21 @@ def record(read: Callable[[Mapping[str, Any]], Any], known: Mapping[str, object]
     return _field(check, {"type": "object", **known}, default)
 
 
+def wholes(most: int, low: int, high: int, *, default: Any = _REQUIRED) -> Any:
+    """A list of at most `most` whole numbers from `low` to `high`."""
+
+    def check(value: object) -> tuple[int, ...]:
+        if not isinstance(value, list) or len(value) > most:
+            raise ValueError(f"a list of at most {most} whole numbers is expected")
+        for item in value:
+            if isinstance(item, bool) or not isinstance(item, int) or not low <= item <= high:
+                raise ValueError(f"a list of whole numbers from {low} to {high} is expected")
+        return tuple(value)
+
+    item = {"type": "integer", "minimum": low, "maximum": high}
+    return _field(check, {"type": "array", "items": item, "maxItems": most}, default)
+
+
 def _field(check: Callable[[object], object], schema: dict[str, object], default: Any) -> Any:
     if default is not _REQUIRED and default is not None:
         schema = {**schema, "default": default}

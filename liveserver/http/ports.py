@@ -146,6 +146,22 @@ class Rooms(Protocol):
     def debug(self) -> Object: ...
 
 
+class Drills(Protocol):
+    """What drills of the kill switch have seen."""
+
+    async def keep(
+        self,
+        lesson: str,
+        by: str,
+        level: str,
+        viewers: int,
+        seen_udp_us: Sequence[int],
+        seen_tcp_us: Sequence[int],
+    ) -> Object: ...
+
+    async def listed(self, after: str | None, limit: int) -> Object: ...
+
+
 class StoredRecording(Protocol):
     @property
     def id(self) -> str: ...

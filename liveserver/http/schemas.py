@@ -96,6 +96,20 @@ SCHEMAS: dict[str, Schema] = {
         }
     ),
     "CutList": _list("CutEntry"),
+    "Drill": _object(
+        {
+            "id": _TEXT,
+            "lesson": _TEXT,
+            "level": {"type": "string", "enum": LEVELS},
+            "by": _TEXT,
+            "at": _TIME,
+            "viewers": _COUNT,
+            "rounds": _COUNT,
+            "seen": _OBJECT,
+            "server": _OBJECT,
+        }
+    ),
+    "DrillList": _list("Drill"),
     "Lesson": _object(
         {
             "id": _TEXT,

@@ -1,4 +1,4 @@
-"""The list of cuts: what was cut, how long it took, and who lifted it."""
+"""The list of cuts: what was cut, how long it took, and who lifted it; and the drills of cutting."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from liveserver.core.ledger import storable
-from liveserver.store.lists import CUTS_BY_AGE, Listing
-from liveserver.store.model import CutRow
-from liveserver.store.tables import CUTS
+from liveserver.store.lists import CUTS_BY_AGE, DRILLS_BY_AGE, Listing
+from liveserver.store.model import CutRow, Drill
+from liveserver.store.tables import CUTS, DRILLS
 
 T = TypeVar("T")
 
@@ -61,3 +61,12 @@ class Cuts:
         """The lesson's, newest first, and the cursor of the next page; raises as `Store.lessons` does."""
         query = sa.select(CUTS).where(CUTS.c.lesson == storable(lesson))
         return await self._access.page(query, CUTS_BY_AGE, after, limit)
+
+    async def save_drill(self, drill: Drill) -> None:
+        """Add a drill. Raises StoreError if its id exists."""
+        insert = sa.insert(DRILLS).values(asdict(drill) | {"times": dict(drill.times)})
+        await self._access.write(lambda connection: connection.execute(insert))
+
+    async def drills(self, after: str | None = None, limit: int = 50) -> tuple[list[Drill], str | None]:
+        """All, newest first, and the cursor of the next page; raises as `Store.lessons` does."""
+        return await self._access.page(sa.select(DRILLS), DRILLS_BY_AGE, after, limit)

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from liveserver.core.errors import PeerError
 from liveserver.core.ledger import storable
-from liveserver.store.model import CutRow, Lesson, Recording
-from liveserver.store.tables import CUTS, LESSONS, RECORDINGS
+from liveserver.store.model import CutRow, Drill, Lesson, Recording
+from liveserver.store.tables import CUTS, DRILLS, LESSONS, RECORDINGS
 
 T = TypeVar("T")
 Row = Mapping[Any, Any]
@@ -27,6 +27,10 @@ def recording_of(row: Row) -> Recording:
 
 def cut_of(row: Row) -> CutRow:
     return CutRow(**row)
+
+
+def drill_of(row: Row) -> Drill:
+    return Drill(**row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,7 @@ class Listing(Generic[T]):
 LESSONS_BY_AGE = Listing(LESSONS.c.created_at_ms, LESSONS.c.id, lesson_of)
 RECORDINGS_BY_AGE = Listing(RECORDINGS.c.started_at_ms, RECORDINGS.c.id, recording_of)
 CUTS_BY_AGE = Listing(CUTS.c.at_ms, CUTS.c.key, cut_of)
+DRILLS_BY_AGE = Listing(DRILLS.c.at_ms, DRILLS.c.id, drill_of)
 
 
 def _position(cursor: str) -> tuple[int, str]:

@@ -104,6 +104,21 @@ class CutRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Drill:
+    """One drill of the kill switch."""
+
+    id: str
+    lesson: str
+    level: str
+    made_by: str
+    at_ms: int
+    viewers: int
+    rounds: int
+    times: Mapping[str, JSON]
+    """`core.drill.summary`."""
+
+
+@dataclass(frozen=True, slots=True)
 class ChatLine:
     """A chat message as people read it.
 

@@ -89,6 +89,20 @@ CUTS = sa.Table(
     sa.Index("cuts_of_lesson", "lesson", "at_ms", "key"),
 )
 
+DRILLS = sa.Table(
+    "drills",
+    METADATA,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("lesson", sa.Text, nullable=False),
+    sa.Column("level", sa.Text, nullable=False),
+    sa.Column("made_by", sa.Text, nullable=False),
+    sa.Column("at_ms", WHOLE, nullable=False),
+    sa.Column("viewers", WHOLE, nullable=False),
+    sa.Column("rounds", WHOLE, nullable=False),
+    sa.Column("times", sa.JSON, nullable=False),
+    sa.Index("drills_by_age", "at_ms", "id"),
+)
+
 CHAT = sa.Table(
     "chat",
     METADATA,

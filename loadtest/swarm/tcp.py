@@ -1,4 +1,4 @@
-"""One viewer over ICE-TCP (RFC 6544, framing of RFC 4571): it joins, counts what is SRTP, and notes when it came."""
+"""One viewer over ICE-TCP (RFC 6544, framing of RFC 4571): it joins, and notes when SRTP came."""
 
 from __future__ import annotations
 

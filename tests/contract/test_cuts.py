@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from liveserver.core.errors import PeerError
-from liveserver.store import CutRow, Store
+from liveserver.store import CutRow, Drill, Store
 
 ROW = CutRow("n:1@n", "n:1", "n", "l1", 1, "lesson", None, "advert 赌博", "mod", 1000)
 TIMES = {"viewers": 20, "flags_us": 40, "udp_us": -1200, "tcp_us": None, "told_us": 900, "dark_us": 40}
@@ -47,3 +47,15 @@ class TestCuts:
         assert end is None
         with pytest.raises(PeerError, match="bad_request"):
             await store.cuts.of("l1", after="nonsense")
+
+
+class TestDrills:
+    async def test_are_kept_and_come_newest_first(self, store: Store) -> None:
+        first = Drill(
+            "d1", "l1", "pause", "admin", 1000, 20, 5, {"seen": {"dark": {"p50": 900}, "tcp": None}}
+        )
+        for drill in (first, replace(first, id="d2", at_ms=2000)):
+            await store.cuts.save_drill(drill)
+        newest, cursor = await store.cuts.drills(limit=1)
+        assert [drill.id for drill in newest] == ["d2"]
+        assert await store.cuts.drills(after=cursor) == ([first], None)

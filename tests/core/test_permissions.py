@@ -18,6 +18,7 @@ GRANTED: dict[Permission, set[Role]] = {
     Permission.END: {Role.INSTRUCTOR, Role.MODERATOR, Role.ADMIN},
     Permission.CUT: {Role.MODERATOR, Role.ADMIN},
     Permission.RESTORE: {Role.MODERATOR, Role.ADMIN},
+    Permission.KEEP_DRILLS: {Role.ADMIN},
     Permission.SEE_CUTS: {Role.MODERATOR, Role.ADMIN, Role.INSPECTOR},
     Permission.LIST_LESSONS: {Role.MODERATOR, Role.ADMIN, Role.INSPECTOR},
     Permission.CREATE_LESSON: {Role.ADMIN},

@@ -139,7 +139,9 @@ class TestWhoTakesNothing:
         wall.tick()
         config = dataclasses.replace(Config(), socket=SocketConfig(stall=Duration(200)))
         tokens = Tokens.load_or_create(tmp_path / "key")
-        others: dict[str, Any] = dict.fromkeys(("rooms", "store", "moderation", "rules", "inventory"))
+        others: dict[str, Any] = dict.fromkeys(
+            ("rooms", "store", "moderation", "rules", "inventory", "drills")
+        )
         services = Services(config, tokens, Metrics(), Clock(), wall=wall, **others)
         app = make_app(services, wall_socket.ROUTES, cors("/"))
         app[SOCKETS] = set()
