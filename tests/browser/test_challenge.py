@@ -16,6 +16,8 @@ from tests.drivers.server import Server
 
 SHEET, SUBMIT, INSTEAD = by_testid("challenge"), by_testid("challenge-submit"), by_testid("challenge-instead")
 PASSED, MISSED = by_testid("challenge-passed"), by_testid("challenge-missed")
+ASK, OWN, SEND = by_testid("ask-quiz"), by_testid("quiz-own"), by_testid("quiz-send")
+SUM, RESULTS = by_testid("quiz-sum"), by_testid("quiz-results")
 CONSENT, CONSENT_CONFIRM = by_testid("photo-consent"), by_testid("consent-confirm")
 CREDITED, WHY_LIST, CLOSE = by_testid("credited"), by_testid("why-list"), by_testid("challenge-close")
 SINGLE = {
@@ -38,6 +40,14 @@ navigator.mediaDevices.getUserMedia = async () => {
   return window.lastCamera = canvas.captureStream(10);
 };
 """
+LEARNER = "() => document.querySelectorAll('[data-testid=roster] li').length > 1"
+# Choose in the dialog's first list by value, or the last entry of the second one: the learner.
+CHOOSE = """([value, last]) => {
+  const [how, whom] = document.querySelectorAll('dialog select');
+  if (value) how.value = value;
+  if (last) whom.selectedIndex = whom.options.length - 1;
+  for (const list of [how, whom]) list.dispatchEvent(new Event('change'));
+}"""
 BUZZ = "window.buzzes = 0; navigator.vibrate = () => { window.buzzes += 1; return true; };"
 
 
@@ -150,3 +160,46 @@ class TestALearner:
         learner.wait_sees(CREDITED, timeout_s=20)
         learner.click(CREDITED)
         learner.wait_text(WHY_LIST, "a check was missed")
+
+
+class TestAnInstructor:
+    @pytest.mark.parametrize("lang", ["en", "zh"])
+    def test_asks_one_an_own_question_and_everybody_a_sum_and_sees_the_numbers(
+        self, room: Classroom, lang: str
+    ):
+        counted = {"en": "1 asked · 1 passed", "zh": "提问 1 · 通过 1"}[lang]
+        teacher = room.teach(lang=lang)
+        learner = room.learn(lang=lang)
+        learner.wait_moving()
+        teacher.until(lambda: teacher.evaluate(LEARNER), "the learner in the roster")
+        teacher.click(ASK)
+        teacher.wait_sees(SEND)
+        teacher.evaluate(CHOOSE, ["multiple", 0])
+        teacher.click("dialog textarea")
+        teacher.type("哪些是气体? Which are gases?")
+        for option, right in (("氩 Argon", True), ("铁 Iron", False), ("氧 Oxygen", True)):
+            teacher.press("Tab")
+            teacher.type(option)
+            teacher.press("Tab")
+            if right:
+                teacher.press("Space")
+        teacher.evaluate(CHOOSE, [None, 1])
+        look_at_both_sizes(teacher, f"quiz-dialog-{lang}")
+        teacher.click(SEND)
+        learner.wait_sees(SHEET)
+        learner.evaluate("() => Promise.all(document.getAnimations().map((a) => a.finished))")
+        look_at_both_sizes(learner, f"check-multiple-{lang}")
+        for option in ("氧 Oxygen", "氩 Argon"):
+            learner.click(f'{SHEET} >> text="{option}"')
+        learner.click(SUBMIT)
+        learner.wait_sees(PASSED)
+        teacher.wait_text(RESULTS, counted)
+
+        teacher.click(SUM)
+        learner.until(lambda: learner.sees(f"{SHEET} .answer-number"), "a sum")
+        first, sign, second, *_ = learner.text(f"{SHEET} legend").split()
+        learner.fill(f"{SHEET} input", str(int(first) + int(second) * (1 if sign == "+" else -1)))
+        learner.press("Enter")
+        learner.wait_sees(PASSED)
+        teacher.until(lambda: teacher.text(RESULTS).count(counted) == 2, "both in the numbers")
+        look_at_both_sizes(teacher, f"quiz-results-{lang}")

@@ -27,7 +27,7 @@ export default {
   "check.not_agreed": "You do not agree to photos: you are asked questions, with no disadvantage.",
   "check.number": "Your number",
   "check.number_first": "Enter a whole number first.",
-  "check.object": "Were you there? Tell your instructor, or object on the page of your hours: two persons can put it right, and it stands in the record.",
+  "check.object": "Were you there? Tell your instructor: two persons can put it right, and it stands in the record. Your hours show the time in question.",
   "check.offline": "No connection just now. Your answer was not sent; try again in a moment.",
   "check.open_camera": "Open the camera",
   "check.over": "The time is over. Waiting for the result …",

@@ -27,7 +27,7 @@ export default {
   "check.not_agreed": "您未同意拍照核验：系统会请您回答问题，没有任何不利影响。",
   "check.number": "您的答案",
   "check.number_first": "请先填写一个整数。",
-  "check.object": "当时您在课？请告诉讲师，或在“我的学时”页面提出异议：经两人核实可以更正，并留有记录。",
+  "check.object": "当时您在课？请告诉讲师：经两人核实可以更正，并留有记录。“我的学时”会显示相关时段。",
   "check.offline": "当前没有连接，答案未发出，请稍后再试。",
   "check.open_camera": "打开摄像头",
   "check.over": "时间已到，正在等待结果……",

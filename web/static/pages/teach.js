@@ -11,7 +11,7 @@ const socket = new Socket(lesson);
 const devices = new Devices();
 const publisher = new Publisher(lesson);
 const broadcast = new Broadcast({ lesson, socket, devices, publisher });
-drawTeach(broadcast);
+const view = drawTeach(broadcast);
 
 if (token()) socket.start();
 else broadcast.set({ phase: 'denied' });
@@ -24,3 +24,5 @@ addEventListener('pagehide', () => publisher.link.peer?.leave());
 addEventListener('pageshow', ({ persisted }) => persisted && location.reload());
 // Drawn: for tests and for support.
 document.documentElement.dataset.page = 'teach';
+
+if (token()) view.addQuiz((await import('./teach/quiz.js')).quizPanel);

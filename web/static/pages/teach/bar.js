@@ -7,16 +7,17 @@ import { el } from '../../lib/dom.js';
 import { t } from '../../lib/i18n.js';
 import { explain } from '../../lib/problems.js';
 
-export function controlBar(broadcast) {
+export function controlBar(broadcast, { askQuiz }) {
   const { devices } = broadcast;
   const microphone = button('', { symbol: 'mic', press: microphonePressed });
   const camera = button('', { symbol: 'camera', press: () => broadcast.toggleCamera() });
   const screen = button('', { symbol: 'screen', testid: 'share-screen', press: () => broadcast.toggleScreen(), hidden: !canShareScreen() });
   const blank = button('', { symbol: 'blank', press: () => broadcast.toggleBlank() });
   const pause = button('', { symbol: 'pause', press: pausePressed });
+  const quiz = button(t('teach.ask'), { symbol: 'hand', testid: 'ask-quiz', press: askQuiz });
   const end = button(t('teach.end'), { symbol: 'stop', kind: 'danger', testid: 'end-lesson', press: endPressed });
   const node = el('div', { class: 'control-bar', role: 'toolbar', 'aria-label': t('teach.controls') },
-    microphone, camera, screen, blank, pause, end);
+    microphone, camera, screen, blank, pause, quiz, end);
 
   async function microphonePressed() {
     if (devices.tracks.microphone) broadcast.toggleMicrophone();

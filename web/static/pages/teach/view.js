@@ -39,14 +39,18 @@ export function drawTeach(broadcast) {
   });
   const people200 = roster();
   const seen = findings(broadcast.screening, notes, (n) => side.mark('findings', n ? ` ${format.count(n)}` : ''));
+  const quizBox = el('div', { class: 'quiz-box' });
+  let learners = [];
+  let openQuiz = null;
   const side = tabs(t('teach.side'), [
     { name: 'chat', text: t('chat.label'), panel: el('div', {}, talk.node) },
     { name: 'learners', text: t('teach.learners'), panel: el('div', {}, people200.node) },
+    { name: 'quiz', text: t('teach.quiz'), panel: quizBox },
     { name: 'findings', text: t('finding.title'), panel: el('div', {}, seen.node) },
   ], { changed: (name) => name === 'chat' && side.mark('chat', '') });
   const setup = setupCard(broadcast);
   const sideBox = el('aside', { class: 'teach-side panel', 'aria-label': t('teach.side') });
-  const controls = controlBar(broadcast);
+  const controls = controlBar(broadcast, { askQuiz });
   const last = farewell(broadcast);
   mount(bar.node, el('main', { class: 'teach', tabindex: '-1' },
     el('div', { class: 'teach-main' }, notes.node, stage.node, delay, controls.node), sideBox));
@@ -54,6 +58,7 @@ export function drawTeach(broadcast) {
   talk.follow(socket);
   socket.on('roster', (message) => {
     people200.set(message);
+    learners = message.people.filter(({ role }) => role === 'learner');
     side.mark('learners', ` ${format.count(message.viewers)}`);
   });
 
@@ -61,6 +66,10 @@ export function drawTeach(broadcast) {
   broadcast.on('change', render);
   setInterval(tick, 1000);
   render();
+
+  async function askQuiz() {
+    if (await openQuiz?.()) side.show('quiz');
+  }
 
   function render() {
     const { phase, lesson, screen } = broadcast;
@@ -110,6 +119,15 @@ export function drawTeach(broadcast) {
     const running = phase === 'live' && lesson.started_at_ms;
     setText(elapsed, running ? format.elapsed(Date.now() + broadcast.clockOffsetMs - lesson.started_at_ms) : '');
   }
+
+  /** The part that asks comes after the page stands. */
+  function addQuiz(makePanel) {
+    const { node, open } = makePanel(broadcast.id, () => learners);
+    quizBox.append(node);
+    openQuiz = open;
+  }
+
+  return { addQuiz };
 }
 
 const CLOSED = {
