@@ -15,8 +15,8 @@ export function faceForm(checks) {
   const go = button(t('check.open_camera'), { kind: 'primary', symbol: 'camera', testid: 'challenge-submit', press: () => (stream ? take() : open()) });
   const instead = button(t('check.instead'), { testid: 'challenge-instead', press: () => checks.instead() });
   go.classList.add('large');
-  instead.classList.add('large');
-  const node = el('div', { class: 'face' }, el('h3', {}, t('check.face')), el('p', {}, t('check.face_text')), preview, problem, go, instead);
+  const about = el('p', {}, t('check.face_text'));
+  const node = el('div', { class: 'face' }, el('h3', {}, t('check.face')), about, preview, problem, go, instead);
   let stream = null;
   let stopped = false;
 
@@ -32,6 +32,7 @@ export function faceForm(checks) {
       stream = opened;
       preview.srcObject = stream;
       preview.hidden = false;
+      about.hidden = true;
       await preview.play();
       relabel(go, t('check.take'));
       go.scrollIntoView({ block: 'end' });
@@ -52,6 +53,7 @@ export function faceForm(checks) {
     stream = null;
     preview.srcObject = null;
     preview.hidden = true;
+    about.hidden = false;
     relabel(go, t('check.open_camera'));
   }
 

@@ -18,7 +18,7 @@ export default {
   "check.failed": "Not passed",
   "check.instead": "Answer a question instead",
   "check.judging": "The photo has arrived and is being looked at. This takes a few seconds.",
-  "check.label": "Check: are you there?",
+  "check.label": "Are you there?",
   "check.late": "The answer came too late",
   "check.missed": "The time to answer is over",
   "check.multiple": "More than one answer can be right.",
