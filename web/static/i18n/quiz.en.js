@@ -17,7 +17,7 @@ export default {
   "quiz.not_live": "Learners can be asked while the class is live.",
   "quiz.one_right": "Mark the one option that is right.",
   "quiz.option": "Option {n}",
-  "quiz.own": "Own question, photo, or one learner …",
+  "quiz.own": "Own question, photo, one learner …",
   "quiz.random": "At random",
   "quiz.results": "Checks of this class",
   "quiz.right": "right",
