@@ -42,6 +42,7 @@ class Event(StrEnum):
     LESSON_CUT = "lesson.cut"
     LESSON_RESTORED = "lesson.restored"
     LESSON_FAILED = "lesson.failed"
+    WALL_FAILED = "wall.failed"
     CLOCK_STEP = "clock.step"
     HOURS_SETTLED = "hours.settled"
     HOURS_FAILED = "hours.failed"

@@ -16,10 +16,12 @@ from liveserver.core.errors import PeerError
 from liveserver.core.messages import MAX_WATCHED, Json, dumps
 from liveserver.core.screening import Sight
 from liveserver.core.wall import Picture, WallState
+from liveserver.log import Event, get_logger
 from liveserver.tokens import ALL_LESSONS, Claims
 
 TICK_S = 1.0
 MOST_SPECTATORS = 100
+_log = get_logger()
 _MOST_REPLIES = 64  # more than the rate of messages lets through between two sends
 
 
@@ -109,7 +111,10 @@ class Wall:
     async def _run(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
-            self.tick()
+            try:
+                self.tick()
+            except Exception:  # one second that could not be told must not be the last
+                _log.exception(Event.WALL_FAILED)
 
 
 class Spectator:

@@ -151,11 +151,17 @@ class WallState:
             tile = self._tiles[lesson] = Tile()
         return tile
 
+    def _named(self, act: Json) -> Json:
+        """What somebody did, with his name where it is known."""
+        return {**act, "by_name": self._names.get(act["by"], "")}
+
     def _facts(self, lesson: Json) -> Json:
         tile = self._tiles.get(lesson["id"]) or Tile()
         cut = lesson.get("cut")
         if cut is not None:
-            cut = {**cut, "by_name": self._names.get(cut["by"], "")}
+            cut = self._named(cut)
+            if cut.get("restore") is not None:
+                cut["restore"] = self._named(cut["restore"])
         if lesson["state"] in ("cut", "ended"):
             tile.pictures.clear()  # after a cut not even the last picture stays
         return {**lesson, "cut": cut, "sight": tile.shown_sight()}

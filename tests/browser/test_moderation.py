@@ -20,9 +20,17 @@ import numpy as np
 import pytest
 
 from liveserver.core.screening import Category, Finding, Kind, Line, Mode, Seeing, Sight
-from tests.browser.classroom import CHAT_LOG, CUT_CONFIRM, CUT_NOTICE, Classroom, by_testid
+from tests.browser.classroom import (
+    CHAT_LOG,
+    CUT_CONFIRM,
+    CUT_NOTICE,
+    RESTORE_CONFIRM,
+    Classroom,
+    by_testid,
+)
 from tests.browser.test_pages import look_at_both_sizes
 from tests.drivers.chromium import ChromiumTab
+from tests.drivers.firefox import Firefox
 from tests.drivers.inside import Inside
 from tests.drivers.process import until
 from tests.drivers.server import Server
@@ -132,6 +140,26 @@ class TestTheWall:
         wall.press("s")
         wall.until(lambda: order(wall)[0] == "made-up-40", "the riskiest first")
 
+    def test_in_firefox_it_moves_and_two_keys_cut(
+        self, inside: Inside, classroom: Classroom, firefox: Firefox
+    ) -> None:
+        lesson = classroom.lesson
+        learner = classroom.learn()  # somebody is there, so the wall knows the lesson
+        learner.wait_sees('[data-testid="chat-input"]:not(:disabled)')
+        tab = classroom.open("moderate", browser=firefox)
+        tile = f'[data-lesson="{lesson.id}"]'
+        tab.click(f"{tile} .tile")
+
+        def look() -> bool:
+            inside.ask(partial(inside.wall.looked, lesson.id, "camera", 1, {"porn": 0.3}, jpeg(320, 180)))
+            return tab.sees(f'{tile} .tile-stage[data-fresh="true"]')
+
+        tab.until(look, "the thumbnail")
+        tab.press("c")
+        tab.wait_sees(CUT_CONFIRM)
+        tab.press("Enter")
+        inside.wait_lesson(lesson, state="cut")
+
     def test_without_classes_it_says_so(self, inside: Inside, classroom: Classroom) -> None:
         over = classroom.server.api("POST", "/lessons", {"title": "Over"}).json
         classroom.server.api("POST", f"/lessons/{over['id']}/end")
@@ -220,6 +248,33 @@ class TestAnIncident:
         moderator.wait_text(CUT_NOTICE, "陈监看")
 
 
+class TestRestoring:
+    def test_takes_a_second_person_where_the_policy_says_so(
+        self, inside: Inside, classroom: Classroom
+    ) -> None:
+        lesson = classroom.lesson
+        inside.api("PUT", f"/lessons/{lesson.id}/policy", {"name": "strict"})
+        classroom.cut()
+        first = self.selected(classroom, inside.token("moderator"))
+        first.press("r")
+        first.wait_sees(RESTORE_CONFIRM)
+        first.press("Enter")
+        first.wait_text(CUT_NOTICE, "It waits for a second person")
+        (token,) = inside.more_tokens(lesson, 1, role="moderator", name="周监看")
+        second = self.selected(classroom, token)
+        second.wait_text(CUT_NOTICE, "陈监看 asked to restore")
+        second.press("r")
+        second.wait_text("dialog", "Restore as the second person")
+        look_at_both_sizes(second, "moderate-second-person")
+        second.press("Enter")
+        inside.wait_lesson(lesson, state="waiting")
+
+    def selected(self, classroom: Classroom, token: str) -> ChromiumTab:
+        tab = classroom.open("moderate", token=token)
+        tab.click(f'[data-lesson="{classroom.lesson.id}"] .tile')
+        return tab
+
+
 class TestNobodyLooks:
     def test_everybody_is_told_what_it_means_to_them(self, inside: Inside, classroom: Classroom) -> None:
         teacher, learner = classroom.teach(), classroom.learn()
@@ -257,12 +312,12 @@ class TestWhatTheInstructorShows:
         teacher, learner, moderator = seeing.teach(), seeing.learn(), seeing.open("moderate")
         learner.wait_moving()
         tile = f'[data-lesson="{seeing.lesson.id}"]'
-        moderator.wait_sees(f'{tile} .tile-stage[data-fresh="true"]', timeout_s=40)
+        moderator.wait_sees(f'{tile} .tile-stage[data-fresh="true"]', timeout_s=60)
         first = moderator.evaluate(PIXELS, tile)
         moderator.until(lambda: moderator.evaluate(PIXELS, tile) != first, "another picture on the tile")
-        moderator.wait_text(tile, "Seeing", timeout_s=30)
+        moderator.wait_text(tile, "Seeing", timeout_s=60)
         teacher.evaluate("() => { watch.patch = '#ff00ff'; }")
-        learner.wait_text(CUT_NOTICE, "automatic screening", timeout_s=20)
+        learner.wait_text(CUT_NOTICE, "automatic screening", timeout_s=60)
         learner.wait_dark()
         teacher.wait_text(by_testid("finding"), "Pornography")
         moderator.wait_text(tile, "Pornography")
@@ -326,6 +381,16 @@ class TestTheAdministrator:
         admin.click(".screening .tab >> nth=3")
         admin.wait_text(".screening", "open-nsfw")
         look_at_both_sizes(admin, "admin-models")
+        drill = {
+            "lesson": classroom.lesson.id,
+            "level": "picture",
+            "viewers": 50,
+            "seen_udp_us": [4100, 9300],
+        }
+        assert inside.api("POST", "/drills", drill).status == 201
+        admin.click(".screening .tab >> nth=4")
+        admin.wait_text(".screening", "9.3 ms")
+        look_at_both_sizes(admin, "admin-drills")
 
     def section(self, classroom: Classroom, panel: int) -> ChromiumTab:
         """The administrator's page with one of screening's panels."""

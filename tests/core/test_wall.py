@@ -100,6 +100,13 @@ class TestACut:
         state.tick([lesson("a", state="cut", cut={"level": "lesson", "by": "p7"})], 1000)
         assert delta(state)["lessons"][0]["cut"] == {"level": "lesson", "by": "p7", "by_name": "Chen"}
 
+    def test_names_who_asked_to_restore(self) -> None:
+        state = WallState()
+        state.met("p8", "Zhou")
+        cut = {"level": "lesson", "by": "p7", "restore": {"by": "p8"}}
+        state.tick([lesson("a", state="cut", cut=cut)], 1000)
+        assert delta(state)["lessons"][0]["cut"]["restore"] == {"by": "p8", "by_name": "Zhou"}
+
     def test_not_even_the_last_picture_stays(self) -> None:
         state = WallState()
         state.looked("a", "camera", 1, {}, JPEG)

@@ -18,7 +18,7 @@ const STOPPED = {
 };
 
 // What another connection is told anew.
-const FRESH = { frames: false, starved: false, codecMissing: false, transcodeLost: false };
+const FRESH = { frames: false, starved: false, codecMissing: false, transcodeLost: false, cutOff: false };
 
 /** Emits `change` after anything that words, buttons or tracks depend on. */
 export class Story extends Emitter {
@@ -31,6 +31,7 @@ export class Story extends Emitter {
   codecMissing = false;
   transcodeLost = false;
   publisherLost = false;
+  cutOff = false;
   audioOnly = false;
   frames = false;
   starved = false;
@@ -69,7 +70,7 @@ export class Story extends Emitter {
     const any = sent === null || sent.camera || sent.screen || sent.blank;
     // After a cut not even the last frame stays, nor while screening holds the picture back.
     const picture = any && !this.audioOnly && !this.codecMissing && !this.dark && !this.ended
-      && !this.screening.heldBack;
+      && !this.screening.heldBack && !this.cutOff;
     return { picture, inset: Boolean(picture && sent?.camera && sent?.screen && !sent.blank && this.link.name === 'open') };
   }
 
@@ -85,6 +86,7 @@ export class Story extends Emitter {
     if (link.name === 'connecting') {
       return link.attempt > 0 ? [t('learn.reconnecting'), t('learn.reconnecting_now')] : [t('stage.connecting'), ''];
     }
+    if (this.cutOff) return [t('learn.cut_off'), t('learn.cut_off_hint')];
     if (this.screening.heldBack) return [t('learn.held_back'), t('learn.held_back_hint')];
     if (lesson.state === 'paused') return [t('learn.paused'), t('learn.paused_hint')];
     const away = this.publisherLost || (lesson.state === 'live' && this.publishing === false);
@@ -150,6 +152,7 @@ export class Story extends Emitter {
     if (code === 'codec_unsupported') this.set({ codecMissing: true });
     else if (code === 'publisher_lost') this.set({ publisherLost: true, frames: false });
     else if (code === 'publisher_back') this.set({ publisherLost: false });
+    else if (code === 'node_cut_off' || code === 'node_back') this.set({ cutOff: code === 'node_cut_off', frames: false });
     else if (code === 'transcode_lost') this.set({ transcodeLost: true });
     else if (code === 'transcode_back') this.set({ transcodeLost: false, codecMissing: false });
   }

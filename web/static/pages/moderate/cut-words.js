@@ -1,17 +1,14 @@
 /** A cut in words: what was cut, when, by whom, and how long it took until nobody saw anything. */
 import { categoryName } from '../../components/category.js';
+import { LEVEL_NAMES } from '../../components/level.js';
 import * as format from '../../lib/format.js';
 import { t } from '../../lib/i18n.js';
 import { cutByScreening } from '../../lib/screening.js';
 
-export const LEVELS = {
-  chat: 'level.chat', picture: 'level.picture', pause: 'level.pause', lesson: 'level.lesson', person: 'level.person',
-};
-
 /** Who cuts when no person does. */
 const SCREENING = 'screening';
 
-export const levelName = (level) => t(LEVELS[level] ?? 'level.lesson');
+export const levelName = (level) => t(LEVEL_NAMES[level] ?? 'level.lesson');
 
 /** At least one: no time is too short to be told. */
 const ms = (value) => format.count(Math.max(1, Math.ceil(value)));

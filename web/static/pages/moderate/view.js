@@ -56,6 +56,8 @@ export function drawModerate(wall) {
     tools.render();
     tiles.render();
     alarm.render();
+    const calling = wall.urgent.length;
+    document.title = `${calling ? `(${format.count(calling)}) ` : ''}${t('moderate.title')} · ${t('brand.name')}`;
     views.mark('queue', ` ${format.count(wall.openIncidents)}`);
     const { current } = wall;
     actions.hidden = current === null;

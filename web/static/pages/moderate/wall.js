@@ -18,7 +18,7 @@ const HOLD_MS = 3000;
 /** Until a class is told of, it is not known to be screened. */
 const UNSEEN = { sight: null, hit: null, open: 0, urgent: 0, held: 0 };
 
-/** Emits `change`; `order` when tiles move. */
+/** Emits `change`. */
 export class Wall extends Emitter {
   socket = new Socket('wall');
   lessons = new Map();
@@ -53,7 +53,8 @@ export class Wall extends Emitter {
     });
     this.socket.start();
     this.#poll();
-    setInterval(() => this.#settle(), 1000);
+    // With the socket each second is told; without it time goes on all the same.
+    setInterval(() => this.#settle(!this.live), 1000);
   }
 
   async #poll() {
@@ -110,7 +111,7 @@ export class Wall extends Emitter {
   #merge() {
     const ids = new Set([...this.#listed.keys(), ...this.#told.keys()]);
     this.lessons = new Map([...ids].map((id) => [id, this.#lesson(id)]));
-    this.#settle();
+    this.#settle(true);
   }
 
   #lesson(id) {
@@ -160,21 +161,20 @@ export class Wall extends Emitter {
   sort() {
     this.#activeAt = -Infinity;
     this.#pinned = null;
-    this.#settle();
+    this.#settle(true);
   }
 
-  #settle() {
+  /** Puts everything where it belongs now; `changed`: something else has changed as well. */
+  #settle(changed) {
     const kept = [...this.lessons.values()].filter(({ id, state }) => state !== 'ended' || this.showEnded || id === this.opened);
     const best = wanted(kept, new Map(this.order.map((id, i) => [id, i]))).map(({ id }) => id);
     const busy = performance.now() - this.#activeAt < HOLD_MS || document.querySelector('dialog[open]') !== null;
     const next = busy ? held(best, this.order) : around(best, this.order, this.#pinned);
+    const before = `${this.order} ${this.rising} ${this.selected}`;
     this.rising = busy ? rising(best, next) : 0;
-    if (next.join() !== this.order.join()) {
-      this.order = next;
-      this.emit('order');
-    }
+    this.order = next;
     this.#preselect();
-    this.emit('change');
+    if (changed || before !== `${this.order} ${this.rising} ${this.selected}`) this.emit('change');
   }
 
   // --- selection ---

@@ -22,6 +22,7 @@ export class Broadcast extends Emitter {
   recording = null;
   outageMs = null;
   online = false;
+  cutOff = false;
   microphoneOn = true;
   cameraOn = true;
   blank = false;
@@ -45,6 +46,7 @@ export class Broadcast extends Emitter {
     socket.on('lesson', (message) => this.#lessonChanged(message));
     socket.on('cut', (message) => this.#cutChanged(message));
     socket.on('recording', (recording) => this.set({ recording }));
+    socket.on('notice', ({ code }) => (code === 'node_cut_off' || code === 'node_back') && this.set({ cutOff: code === 'node_cut_off' }));
   }
 
   set(changes) {
@@ -160,6 +162,7 @@ export class Broadcast extends Emitter {
     this.publisher.link.wake();
     this.set({
       online: true,
+      cutOff: false,
       lesson: { ...this.lesson, ...message.lesson },
       cut: message.cut ?? null,
       chatOn: message.chat_on !== false,

@@ -40,6 +40,7 @@ export function teachNotices(broadcast, notes) {
     notes.set('cut', cutOff ? `${t(LEVELS[cut?.level] ?? 'cut.told.lesson')} ${reason}` : null, { tone: 'danger', testid: 'cut-notice' });
     notes.set('back', phase === 'setup' && lesson.state === 'live' ? t('teach.still_live') : null);
     notes.set('held_back', live && broadcast.screening.heldBack && !cutOff ? t('teach.held_back') : null, { testid: 'held-back' });
+    notes.set('node', live && broadcast.cutOff ? t('teach.cut_off') : null, { tone: 'danger' });
     notes.set('muted', broadcast.screening.muted ? t('teach.muted_chat') : null);
     const retry = live && link.name === 'retrying';
     notes.set('link', retry ? t('teach.republishing', { why: explain(link.problem), n: Math.max(1, Math.round(link.in_ms / 1000)) }) : null);
