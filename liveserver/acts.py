@@ -12,7 +12,7 @@ from liveserver.clock import Clock
 from liveserver.core import events, messages
 from liveserver.core.errors import PeerError
 from liveserver.core.events import Level
-from liveserver.core.kill import cut_from_json
+from liveserver.core.kill import cut_from_json, node_of
 from liveserver.core.measured import Measured
 from liveserver.core.permissions import Permission
 from liveserver.guard import ACT_TOPIC, DARK_TOPIC, LEASE_TOPIC, Guard
@@ -108,7 +108,8 @@ class Acts:
         if act.kind == "cut_measured":
             return events.CutMeasured(cut, str(data["node"]), Measured.from_json(data), act.id)
         stands = cut.id in self._guard.kill_of(lesson).standing
-        return events.CutMade(cut, act.id, self._guard.node, stands)
+        # Told again after a restart, it is still the act of the node as it was then.
+        return events.CutMade(cut, act.id, node_of(cut.id), stands)
 
     def _dark(self, message: dict[str, Any]) -> None:
         self._spawn(self._drain(str(message["lesson"]), str(message["cut"]), str(message["level"])))

@@ -20,7 +20,7 @@ from liveserver.core.kill import Kill
 from liveserver.core.permissions import Role
 from liveserver.core.retention import Retention
 from liveserver.guard import LEASE_TOPIC, Guard
-from liveserver.kills import KillFiles, Record
+from liveserver.kills import KillFiles, Record, cut_act
 from liveserver.neighbours import STATE_TOPIC
 from liveserver.recording import Recordings
 from liveserver.rooms import Rooms
@@ -558,6 +558,20 @@ class TestCuts:
         await soon(lambda: not node.guard.unrecorded(), "nothing owed")
         rows = await self.listed(node, lesson, measured=False)
         assert [(row["level"], row["restored_by"]) for row in rows] == [("lesson", None), ("chat", "mo")]
+
+    async def test_told_again_after_a_restart_it_is_the_same_cut(self, node):
+        """The power went after the row was written, and before the guard's file said so."""
+        lesson = await node.lesson()
+        await node.rooms.cut(lesson, MODERATOR, "chat", "advert")
+        (row,) = await self.listed(node, lesson)
+        await soon(lambda: not node.guard.unrecorded(), "recorded")
+        await node.stop()
+        files = KillFiles(node.folder / "kills")
+        record = files.load()[lesson]
+        files.write(record.with_act(cut_act(record.kill.strongest)))
+        await node.start()
+        await soon(lambda: not node.guard.unrecorded(), "recorded")
+        assert await self.listed(node, lesson) == [row]
 
     async def test_one_of_another_node_is_carried_out_here_and_recorded_there(self, node):
         lesson = await node.lesson()

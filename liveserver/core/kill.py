@@ -92,8 +92,7 @@ class Kill:
 
     def knows(self, act: str) -> bool:
         """Whether this value was made after the act `lesson.node:number`, or merged with one that was."""
-        whose, _, number = act.rpartition(":")
-        return self.seen.get(whose.rpartition(".")[2], 0) >= int(number)
+        return self.seen.get(node_of(act), 0) >= int(act.rpartition(":")[2])
 
     def act_of(self, node: str) -> str:
         """The name of the newest act of `node`: no other act, of whatever lesson, has it."""
@@ -130,6 +129,11 @@ class Kill:
 def _order(asked: Asked) -> tuple[int, str, str, int]:
     """Of two who asked on two nodes, the later counts."""
     return asked.at_ms, asked.by, asked.reason, asked.expires_at_ms
+
+
+def node_of(act: str) -> str:
+    """The node that did the act of that name."""
+    return act.rpartition(":")[0].rpartition(".")[2]
 
 
 def strongest(cuts: Mapping[Level, Cut]) -> Cut | None:
