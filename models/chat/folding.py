@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 
-_TABLES = Path(__file__).with_name("tables")
+TABLES = Path(__file__).with_name("tables")
 _REMEMBERED = 1 << 16
 """So many characters are folded only once; of the others (there are a million) each time."""
 _FIRST_SYLLABLE = 0xE100
@@ -21,7 +21,7 @@ _DECOMPOSED_BELOW = 0x2000
 """Accents are taken off letters below this; kana and Hangul keep theirs."""
 # Alphabets that NFKC leaves alone: first and last character, and the letter that the first one is.
 _ALPHABETS = ((0x1F150, 0x1F169, "a"), (0x1F170, 0x1F189, "a"), (0x1F1E6, 0x1F1FF, "a"))
-_STOPS = dict.fromkeys("。｡·•・∙⋅‧․．", ".") | dict.fromkeys("，、､﹐", ",")
+_STOPS = dict.fromkeys("。｡·•・∙⋅‧․．", ".") | dict.fromkeys("，、､﹐丶", ",")
 
 
 def fold(text: str) -> str:
@@ -40,7 +40,7 @@ def syllable(letters: str) -> str:
 
 
 def _read(name: str) -> list[str]:
-    return (_TABLES / name).read_text(encoding="utf-8").splitlines()
+    return (TABLES / name).read_text(encoding="utf-8").splitlines()
 
 
 class _Folds(dict[int, str]):

@@ -1,0 +1,48 @@
+"""What a text reads like: a linear model over hashed n-grams, run by onnxruntime, trained by `train`.
+
+Input `features`: int64, (n,), n at least 1, each below `BUCKETS`. Output `probabilities`: float32, (8,), in
+the order of `LABELS`, sum 1.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from models import cards, runtime
+from models.card import Card
+from models.chat.features import BUCKETS, buckets
+from models.chat.labels import BENIGN, HARMFUL, LABELS
+from models.chat.normal import Normal
+from models.errors import ModelError
+
+NAME = "chat-ngrams"
+
+
+class Classifier:
+    """Scores normal forms. One caller at a time; about 0.1 ms each."""
+
+    def __init__(self, weights: Path, card: Card):
+        """Raises `ModelError` when the weights are not those of the card, or were made for other features."""
+        if card.number("buckets") != BUCKETS or card.parameters.get("labels") != LABELS:
+            raise ModelError(f"card {card.name}: made for other features or labels than this program has")
+        self._session = runtime.load(weights / card.file, card.sha256)
+        self.name, self.sha256 = card.name, card.sha256
+
+    @classmethod
+    def load(cls, weights: Path = cards.WEIGHTS) -> Classifier:
+        """The one that ships. Raises `ModelError`."""
+        card = cards.own().get(NAME)
+        if card is None:
+            raise ModelError(f"there is no card {NAME}")
+        return cls(weights, card)
+
+    def scores(self, form: Normal) -> dict[str, float]:
+        """Category → 0 to 1. The likeliest harmful category has the probability that the text is not benign,
+        the others proportionally less: an advert that may be two things is not half as certain for it."""
+        (found,) = self._session.run(None, {"features": buckets(form)})
+        benign, *harmful = (float(value) for value in found)
+        highest = max(harmful)
+        scale = (1.0 - benign) / highest if highest > 0 else 0.0
+        return {BENIGN: benign} | {
+            label: min(1.0, value * scale) for label, value in zip(HARMFUL, harmful, strict=True)
+        }
