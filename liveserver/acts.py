@@ -134,7 +134,8 @@ class Acts:
                 self._guard.drained(cut, None)
                 return
             await asyncio.sleep(_LOOK_S)
-        self._guard.drained(cut, self._clock.monotonic_ns())
+        now_ns = self._clock.monotonic_ns()
+        self._guard.drained(cut, max(tcp.last_sent_ns(stream, now_ns) for stream in streams))
 
     def _lease(self, message: dict[str, Any]) -> None:
         """The node was cut off from the others, or is back: then pictures start from the cache."""

@@ -32,6 +32,9 @@ _NOT_SENT = 16 * 1024
 _TCP_NOTSENT_LOWAT = 25  # <linux/tcp.h>
 _SIOCOUTQNSD = 0x894B  # <linux/sockios.h>: what lies in the queue and was not sent yet
 _INT = struct.Struct("=i")
+_TCP_INFO_SIZE, _LAST_DATA_SENT_AT = 104, 44  # struct tcp_info of <linux/tcp.h>: tcpi_last_data_sent, ms ago
+_TICK_MS = 10  # at most, of kernels with the slowest clock
+_LAST_DATA_SENT = struct.Struct("=I")
 _LINGER_NOT = struct.pack("=ii", 1, 0)  # SO_LINGER of no time: close sends a reset (RFC 9293 3.10.4, ABORT)
 
 
@@ -127,6 +130,18 @@ class TcpPort:
         except OSError:
             return 0
         return int(_INT.unpack(answer)[0])
+
+    def last_sent_ns(self, stream: int, now_ns: int) -> int:
+        """When the kernel sent data last, to its clock tick and never too early; 0 for one that is gone."""
+        connection = self._connections.get(stream)
+        if connection is None:
+            return 0
+        try:
+            info = connection.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_SIZE)
+        except OSError:
+            return 0
+        ago_ms = int(_LAST_DATA_SENT.unpack_from(info, _LAST_DATA_SENT_AT)[0])
+        return min(now_ns, now_ns - (ago_ms - _TICK_MS) * 1_000_000)
 
     def reset(self, stream: int) -> None:
         """Close it at once: what the kernel has not sent is never sent."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import resource
 import socket
+import time
 from collections.abc import AsyncIterator, Iterable
 
 import pytest
@@ -255,6 +256,15 @@ class TestWhatTheKernelHolds:
         while port.tcp.unsent(stream):
             await asyncio.to_thread(client.recv, 1 << 20)
 
+    async def test_is_timed_by_the_kernel_when_it_leaves(self, port, held):
+        client, stream = held
+        before_ns = time.monotonic_ns()
+        while port.tcp.unsent(stream):
+            await asyncio.to_thread(client.recv, 1 << 20)
+        await asyncio.sleep(0.3)  # looked at late, it is not thought to have left late
+        looked_ns = time.monotonic_ns()
+        assert before_ns <= port.tcp.last_sent_ns(stream, looked_ns) < looked_ns - 150_000_000
+
     async def test_never_leaves_once_the_connection_is_reset(self, port, held):
         client, stream = held
         port.tcp.reset(stream)
@@ -264,5 +274,5 @@ class TestWhatTheKernelHolds:
                 pass
 
     async def test_a_connection_that_is_gone_holds_nothing(self, port):
-        assert port.tcp.unsent(99) == 0
+        assert (port.tcp.unsent(99), port.tcp.last_sent_ns(99, 5)) == (0, 0)
         port.tcp.reset(99)
