@@ -43,6 +43,9 @@ def add_commands(commands: Any) -> None:
     verified.add_argument(
         "--chain", type=_chain, metavar="HEX", help="a chain value that is known, from the ledger"
     )
+    verified.add_argument(
+        "--previous", type=Path, metavar="P", help="the manifest of the part before, of a long recording"
+    )
     verified.add_argument("--json", action="store_true", help="print one JSON object")
     verified.set_defaults(command=_verify)
 
@@ -77,7 +80,7 @@ def _verify(given: argparse.Namespace) -> int:
     """Compare a file with its manifest: the chain of lines, the file's SHA-256, and if that differs each
     fragment, so that what was altered, deleted, inserted or cut off is named. Needs no server, no network."""
     try:
-        verdict = verify.verify(given.file, given.manifest, given.chain or "")
+        verdict = verify.verify(given.file, given.manifest, given.chain or "", given.previous)
     except OSError as error:
         return _misuse(f"cannot read {error.filename}: {error.strerror}")
     except verify.NotAManifestError as error:
@@ -90,6 +93,11 @@ def _verify(given: argparse.Namespace) -> int:
     if verdict.intact:
         _print(f"{given.file.name} is {verdict.key}, intact: all {verdict.fragments} fragments.")
         _print(f"The manifest's chain ends with {verdict.chain}.")
+        if verdict.continues:
+            joined = "proven" if given.previous else "to prove that, give its manifest with --previous"
+            _print(f"It is part {verdict.reel} and goes on from {verdict.continues} ({joined}).")
+        if verdict.next:
+            _print(f"{verdict.next} goes on from it.")
         if not given.chain:
             _print("Compare that with the ledger's value (--chain): both files could have been written anew.")
     else:

@@ -189,6 +189,8 @@ class RecorderConfig:
     socket: str = ""
     buffer: Size = Size(8 * 1024**2)
     seal_after: Duration = Duration(15_000)
+    reel: Duration = Duration(60 * 60_000)
+    reel_size: Size = Size(750 * 1024**2)
     versions: Versions = ("web",)
     chapter_least: Duration = Duration(5 * 60_000)
     chapter_most: Duration = Duration(15 * 60_000)
@@ -573,6 +575,8 @@ def _check(config: Config, names: Mapping[str, str]) -> None:
     if config.bus.url and urlsplit(config.bus.url).scheme not in ("redis", "rediss", "unix"):
         raise ConfigError(f"{names['bus.url']}: redis://…, rediss://… or unix://… is expected")
     _check_turn(config.rtc)
+    if config.recorder.reel.ms < 10_000 or config.recorder.reel_size.bytes < 1024**2:
+        raise ConfigError("recorder.reel: at least 10s and 1MiB are expected")
     least_ms, most_ms = config.recorder.chapter_least.ms, config.recorder.chapter_most.ms
     if not 1_000 <= least_ms <= most_ms // 2:
         raise ConfigError("recorder.chapter_most: at least twice recorder.chapter_least is expected")

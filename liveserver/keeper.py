@@ -11,14 +11,14 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from liveserver import shapes
 from liveserver.clock import Clock
 from liveserver.core.errors import PeerError
-from liveserver.core.ledger import Fact
+from liveserver.core.ledger import JSON, Fact
 from liveserver.core.retention import (
     DAY_MS,
     RATE_DAYS,
@@ -144,20 +144,23 @@ class Keeper:
     # Holding and deleting
 
     async def hold(self, recording: str, by: str, reason: str) -> Recording:
-        """Put a recording under legal hold, or with "" let it go: here, and in the bucket where its objects
-        are locked. Raises PeerError `not_found`, `unavailable`."""
-        if not await self._store.kept.set_hold(recording, reason):
-            raise PeerError("not_found", "there is no such recording", status=404)
+        """Put a recording with all its reels under legal hold, or with "" let it go: here, and in the bucket
+        where its objects are locked. Raises PeerError `not_found`, `unavailable`."""
         found = await self._store.recording(recording)
-        assert found is not None
+        if found is None:
+            raise PeerError("not_found", "there is no such recording", status=404)
+        reels = [reel.id for reel in await self._store.reels(found)]
         kind = "hold" if reason else "hold_lifted"
-        data = {"recording": recording, "by": by, "reason": reason}
-        await self._store.append([Fact(kind, found.lesson, self._clock.wall_ms(), data)])
-        _log.info(Event.RECORDING_HELD, recording=recording, on=bool(reason))
-        for one in await self._store.kept.objects(recording):
-            if one.version is not None and one.locked:
-                await self._hold_object(one, on=bool(reason))
-        return found
+        for reel in reels:
+            await self._store.kept.set_hold(reel, reason)
+            data = {"recording": reel, "by": by, "reason": reason}
+            await self._store.append([Fact(kind, found.lesson, self._clock.wall_ms(), data)])
+            _log.info(Event.RECORDING_HELD, recording=reel, on=bool(reason))
+        for reel in reels:
+            for one in await self._store.kept.objects(reel):
+                if one.version is not None and one.locked:
+                    await self._hold_object(one, on=bool(reason))
+        return replace(found, hold=reason)
 
     async def _hold_object(self, one: StoredObject, *, on: bool) -> None:
         """Row and ledger have it already; what a bucket that is away leaves undone, asking again does."""
@@ -201,6 +204,11 @@ class Keeper:
                 except OSError as error:
                     refused.append({"id": name, "code": "store_away"})
                     _log.error(Event.OBJECTS_READ_FAILED, recording=name, error=type(error).__name__)
+            if refused:
+                for one in refused:
+                    _log.warning(Event.RECORDING_DELETION_REFUSED, recording=one["id"], code=one["code"])
+                data: dict[str, JSON] = {"by": by, "recordings": [dict(one) for one in refused]}
+                await self._store.append([Fact("deletion_refused", None, self._clock.wall_ms(), data)])
         return {"deleted": deleted, "refused": refused}
 
     async def _delete(self, name: str, by: str) -> None:
@@ -287,14 +295,15 @@ class Keeper:
                 self._damaged += 1
                 _log.error(Event.OBJECT_DAMAGED, recording=one.recording, object=one.key, verdict=verdict)
                 data = {"recording": one.recording, "object": one.key, "sha256": one.sha256,
-                        "verdict": verdict, "detail": answer["detail"]}  # fmt: skip
+                        "verdict": verdict, "detail": answer["detail"],
+                        "fragments": answer.get("fragments", [])}  # fmt: skip
                 facts.append(Fact("object_damaged", one.key.partition("/")[0], now_ms, data))
         facts.append(Fact("objects_read", None, now_ms, {"count": len(wanted), "verdicts": by_verdict}))
         await self._store.append(facts)
         _log.info(Event.OBJECTS_READ, count=len(wanted), **by_verdict)
         return len(wanted)
 
-    async def _read(self, wanted: Sequence[StoredObject]) -> dict[str, dict[str, str]]:
+    async def _read(self, wanted: Sequence[StoredObject]) -> dict[str, dict[str, Any]]:
         """Ask `recorder.reverify`; its answers by key. Raises OSError, ValueError."""
         command = [sys.executable, "-m", "recorder.reverify", "--data", str(self._folder)]
         process = await asyncio.create_subprocess_exec(

@@ -59,6 +59,7 @@ class Event(StrEnum):
     RECORDING_FAILED = "recording.failed"
     RECORDING_GAP = "recording.gap"
     RECORDING_ARCHIVED = "recording.archived"
+    RECORDING_DELETION_REFUSED = "recording.deletion_refused"
     RECORDING_DELETED = "recording.deleted"
     RECORDING_HELD = "recording.held"
     ARCHIVE_ALARM = "archive.alarm"

@@ -101,6 +101,7 @@ class Recordings:
                 started_at_ms=started_at_ms,
                 retain_until_ms=retain_until_ms,
                 programmes=programmes,
+                series=name,
             )
         )
         self._client.open(name, lesson, title, started_at_ms, retain_until_ms)
@@ -165,18 +166,10 @@ class Recordings:
         await self._store.append([fact])
         _log.info(Event.RECORDING_ARCHIVED, recording=name, objects=len(told))
         if self._client is not None:
-            self._client.ack(name)
+            self._client.ack(name, series="")
 
     async def _note_state(self, event: dict[str, Any]) -> None:
-        known = await self._store.recording(str(event["recording"]))
-        if known is None:
-            known = Recording(
-                id=str(event["recording"]),
-                lesson=str(event["lesson"]),
-                state="recording",
-                path="",
-                started_at_ms=int(event.get("started_at_ms") or self._clock.wall_ms()),
-            )
+        known = await self._store.recording(str(event["recording"])) or await self._next_reel(event)
         noted = _updated(known, event)
         # A disk that was full may have room after a restart: `sealed` overrules `failed`, nothing else does.
         is_new = known.state not in _OVER or (known.state == "failed" and noted.state == "sealed")
@@ -188,13 +181,41 @@ class Recordings:
             log = _log.info if noted.state == "sealed" else _log.warning
             name = Event.RECORDING_SEALED if noted.state == "sealed" else Event.RECORDING_FAILED
             log(name, recording=noted.id, lesson=noted.lesson, detail=noted.detail)
+        goes_on = bool(event.get("next"))
         if noted.state in _FINAL and self._client is not None:
-            self._client.ack(noted.id)
-        if self.listener is not None:
-            size = event.get("bytes") or event.get("size") or 0
+            self._client.ack(noted.id, series="" if goes_on else noted.series or noted.id)
+        if self.listener is not None and not goes_on:
+            size = (event.get("bytes") or event.get("size") or 0) + (event.get("begins_bytes") or 0)
             told = {"type": "recording", "state": noted.state, "bytes": size,
-                    "duration_ms": event.get("duration_ms") or 0}  # fmt: skip
+                    "duration_ms": (event.get("duration_ms") or 0) + noted.begins_ms}  # fmt: skip
             self.listener.recording_changed(noted.lesson, told)
+
+    async def _next_reel(self, event: dict[str, Any]) -> Recording:
+        """The row of a recording that is heard of for the first time: a long one has gone on in another reel.
+
+        Its date, its programmes and a hold are the first one's.
+        """
+        series = str(event.get("series") or event["recording"])
+        begun = Recording(
+            id=str(event["recording"]),
+            lesson=str(event["lesson"]),
+            state="recording",
+            path="",
+            started_at_ms=int(event.get("started_at_ms") or self._clock.wall_ms()),
+            series=series,
+            reel=int(event.get("reel") or 1),
+            begins_ms=int(event.get("begins_ms") or 0),
+        )
+        first = await self._store.recording(series)
+        if first is not None:
+            begun = replace(
+                begun,
+                retain_until_ms=first.retain_until_ms,
+                programmes=first.programmes,
+                hold=first.hold,
+            )
+        await self._store.save_recording(begun)
+        return begun
 
 
 def _updated(known: Recording, event: dict[str, Any]) -> Recording:
@@ -222,6 +243,8 @@ def _fact(recording: Recording, chain: str, at_ms: int) -> Fact:
         at_ms=at_ms,
         data={
             "recording": recording.id,
+            "series": recording.series or recording.id,
+            "reel": recording.reel,
             "sha256": recording.sha256,
             "chain": chain,
             "size": recording.size,

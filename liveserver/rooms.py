@@ -264,6 +264,15 @@ class Rooms:
         if Level.LESSON in kill.cuts and not judges:
             raise PeerError("lesson_cut", kill.cuts[Level.LESSON].reason, status=410)
 
+    async def reels(self, recording_id: str) -> list[Json]:
+        """All reels of the recording that this one belongs to, in their order; none if there is none."""
+        found = await self._store.recording(recording_id)
+        if found is None:
+            return []
+        lesson = await self._store.lesson(found.lesson)
+        title = lesson.title if lesson else ""
+        return [shapes.recording(reel, title) for reel in await self._store.reels(found)]
+
     # --- media and control ---
 
     async def publish(self, lesson_id: str, claims: Claims, offer: str) -> Answer:

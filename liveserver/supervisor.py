@@ -283,6 +283,8 @@ class Supervisor:
         command = [sys.executable, "-m", "recorder"]
         command += ["--socket", str(config.recorder_socket), "--data", str(config.recorder_dir)]
         command += ["--abandon-s", str(config.recorder.seal_after.s), "--log-level", config.log_level]
+        command += ["--reel-s", str(config.recorder.reel.s)]
+        command += ["--reel-bytes", str(config.recorder.reel_size.bytes)]
         command += ["--versions", ",".join(config.recorder.versions)]
         command += ["--chapter-s", f"{config.recorder.chapter_least.s}:{config.recorder.chapter_most.s}"]
         command += ["--speech-model", weights.speech_activity(config.recorder.speech_model)]

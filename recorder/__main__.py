@@ -19,9 +19,10 @@ from typing import TextIO, cast
 
 import structlog
 
+from recorder import chapters
 from recorder.archive import Limits
-from recorder.chapters import Bounds
 from recorder.options import add_options, settings_of
+from recorder.reels import Bounds
 from recorder.sandbox import confine
 from recorder.server import Server, Settings
 from recorder.versions import NAMES, Policy
@@ -51,6 +52,8 @@ def _arguments(argv: list[str] | None) -> tuple[Settings, int]:
         "--free-bytes", type=int, default=Limits().free_bytes, help="alarm below so much free"
     )
     add_options(parser)
+    parser.add_argument("--reel-s", type=float, default=Bounds().length_ms / 1000, help="length of a reel")
+    parser.add_argument("--reel-bytes", type=int, default=Bounds().media_bytes, help="its size at most")
     parser.add_argument("--versions", default="", help="made of sealed files: web,archive,parts")
     parser.add_argument("--chapter-s", default="300:900", help="least and greatest length of a chapter")
     parser.add_argument("--speech-model", default="", help="a Silero VAD file; loudness tells without one")
@@ -59,7 +62,10 @@ def _arguments(argv: list[str] | None) -> tuple[Settings, int]:
     limits = Limits(given.backlog_bytes, given.free_bytes)
     bucket = settings_of(given, os.environ)
     policy = _policy(parser, given)
-    settings = Settings(given.socket, given.data, given.abandon_s, given.grace_s, policy, bucket, limits)
+    reels = Bounds(round(given.reel_s * 1000), given.reel_bytes)
+    settings = Settings(
+        given.socket, given.data, given.abandon_s, given.grace_s, policy, reels, bucket, limits
+    )
     return settings, _LEVELS[given.log_level]
 
 
@@ -73,7 +79,7 @@ def _policy(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Polic
         parser.error("--chapter-s wants two numbers, such as 300:900")
     if not 0 < least * 2 <= most:
         parser.error("--chapter-s: the greatest length is at least twice the least")
-    return Policy(versions, Bounds(least, most), given.speech_model)
+    return Policy(versions, chapters.Bounds(least, most), given.speech_model)
 
 
 async def _serve(settings: Settings) -> None:

@@ -16,7 +16,11 @@ one packet of 21 ms is all that is not exact.
 
 from __future__ import annotations
 
+from array import array
+from collections import deque
+from collections.abc import Iterable
 from fractions import Fraction
+from typing import Any
 
 import av
 
@@ -35,6 +39,9 @@ class AudioTranscoder:
     """One audio track's decoder and encoder. Owned by one thread.
 
     `written` is the number of 48 kHz samples placed so far, `packets` the number of AAC packets given out.
+    Where a reel ends (`end_at`) the samples beyond are kept for the next one's transcoder (`go_on`): sound is
+    cut between two samples, not between two packets. AAC smears what begins or ends suddenly, so each encoder
+    gets sound from beyond its side of the cut too, which no player plays.
     """
 
     def __init__(self, packets: int = 0) -> None:
@@ -43,6 +50,26 @@ class AudioTranscoder:
         self._decoder = _decoder()
         self._encoder = _encoder()
         self._expected: int | None = None  # ticks at which the next packet counts on
+        self._end: int | None = None
+        self._is_led_in = False  # the encoder's first packet is before the track's beginning
+        self._beyond: list[av.AudioFrame] = []
+        self._recent: deque[av.AudioFrame] = deque()  # the last two packets' samples, and a few more
+
+    def end_at(self, sample: int | None) -> list[bytes]:
+        """Nothing from `sample` on is placed here; None: all is, and what was kept back comes out."""
+        self._end = sample
+        kept, self._beyond = self._beyond, []
+        return [packet for frame in kept for packet in self._encode(frame)]
+
+    def go_on(self) -> tuple[AudioTranscoder, list[bytes]]:
+        """A transcoder that begins at sample 0 with what came beyond the end, and its first AAC packets."""
+        following = AudioTranscoder()
+        following._decoder, following._expected = self._decoder, self._expected
+        if self._recent:
+            # Its first packet is left out: the second takes that one's place as the priming of the track.
+            following._encode(_last(self._recent, FRAME))
+            following.written, following.packets, following._is_led_in = 0, 0, True
+        return following, [packet for frame in self._beyond for packet in following._encode(frame)]
 
     def source_changed(self) -> None:
         """A new run of timestamps: its first packet is placed by the wall clock alone."""
@@ -94,9 +121,13 @@ class AudioTranscoder:
 
     def finish(self) -> list[bytes]:
         """The encoder's last packets; nothing can be pushed after."""
-        out = [bytes(packet) for packet in self._encoder.encode(None)]
+        out: list[av.Packet[Any]] = []
+        if self._end is not None and self._recent:  # it goes on elsewhere: the encoder sees no end of it
+            out += self._encoder.encode(_mirrored(_last(self._recent, 2 * FRAME)))
+        out += self._encoder.encode(None)
+        out = out[: max(0, -(-self.written // FRAME) + 1 - self.packets)]
         self.packets += len(out)
-        return out
+        return [bytes(packet) for packet in out]
 
     def _decode(self, packet: bytes) -> list[av.AudioFrame]:
         if not packet:  # to FFmpeg the end of the stream
@@ -110,6 +141,12 @@ class AudioTranscoder:
         return frames
 
     def _encode(self, frame: av.AudioFrame) -> list[bytes]:
+        if self._end is not None and self.written + frame.samples > self._end:
+            room = max(0, self._end - self.written)
+            self._beyond.append(_cut(frame, room, 0))
+            if not room:
+                return []
+            frame = _first(frame, room)
         frame.pts = None
         try:
             out = [bytes(packet) for packet in self._encoder.encode(frame)]
@@ -119,8 +156,18 @@ class AudioTranscoder:
             self.written = self.packets * FRAME
             return []
         self.written += frame.samples
+        self._remember(frame)
+        if self._is_led_in and out:
+            self._is_led_in = False
+            del out[0]
         self.packets += len(out)
         return out
+
+    def _remember(self, frame: av.AudioFrame) -> None:
+        recent = self._recent
+        recent.append(frame)
+        while sum(f.samples for f in recent) - recent[0].samples >= 2 * FRAME:
+            recent.popleft()
 
 
 def silent_packet() -> bytes:
@@ -159,6 +206,28 @@ def _frame(samples: int, planes: tuple[bytes, bytes]) -> av.AudioFrame:
     for plane, data in zip(frame.planes, planes, strict=True):
         plane.update(data.ljust(plane.buffer_size, b"\0"))
     return frame
+
+
+def _last(frames: Iterable[av.AudioFrame], samples: int) -> av.AudioFrame:
+    """The last `samples` of them, silence before where there are fewer."""
+    planes = [b"".join(bytes(f.planes[n])[: f.samples * _BYTES] for f in frames) for n in range(2)]
+    left, right = (data[-samples * _BYTES :].rjust(samples * _BYTES, b"\0") for data in planes)
+    return _frame(samples, (left, right))
+
+
+def _mirrored(frame: av.AudioFrame) -> av.AudioFrame:
+    """What could come after it: the same backwards, turned about its last sample, so that nothing jumps."""
+    planes = []
+    for plane in frame.planes:
+        values = array("f", bytes(plane)[: frame.samples * _BYTES])
+        planes.append(array("f", (2 * values[-1] - value for value in reversed(values))).tobytes())
+    return _frame(frame.samples, (planes[0], planes[1]))
+
+
+def _first(frame: av.AudioFrame, samples: int) -> av.AudioFrame:
+    """Its first `samples`."""
+    left, right = (bytes(plane)[: samples * _BYTES] for plane in frame.planes)
+    return _frame(samples, (left, right))
 
 
 def _cut(frame: av.AudioFrame, drop: int, slew: int) -> av.AudioFrame:

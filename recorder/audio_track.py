@@ -57,6 +57,10 @@ class AudioTrack:
         self._marks: deque[tuple[int, int]] = deque()  # (frame number, AAC packets once it was in)
         self._through = 0
         self._run: Run | None = None
+        self._continues = spool.contents.continues is not None  # what is missing at the beginning is a gap
+        self._part_ms: int | None = None  # wall time where the reel ends
+        self._has_left = False
+        self._newest: Stamp | None = None
         self._missing: str | None = None
         self._gap: tuple[int, int, str] | None = None  # (from_ms, to_ms, reason), not noted yet
 
@@ -68,6 +72,7 @@ class AudioTrack:
     def push(self, frame: Frame, stamp: Stamp) -> None:
         """Take the next packet."""
         missing = frame.lost_reason if frame.lost_before else None
+        self._newest = stamp
         if self._waiting:
             first = self._waiting[0].stamp
             span_ms = stamp.arrival_ms - first.arrival_ms
@@ -87,6 +92,50 @@ class AudioTrack:
         """Store all that is packed; the encoder keeps its last 21 ms."""
         self._work()
         self._store(len(self._done))
+
+    @property
+    def end_ms(self) -> int:
+        """Where the sound placed so far ends, from the origin, rounded up."""
+        return -(-self._transcoder.written // (RATE // 1000))
+
+    def part_at(self, at_ms: int) -> None:
+        """The reel ends at this wall time, between two samples: later ones wait for `go_on` or `stay`."""
+        self._part_ms = at_ms
+        self._transcoder.end_at((at_ms - self._origin()) * (RATE // 1000))
+
+    def has_reached(self, at_ms: int, now_ms: int) -> bool:
+        """Whether all before `at_ms` has come, or will not: the track is silent (`now_ms` as arrivals)."""
+        newest = self._newest
+        if newest is None or now_ms - newest.arrival_ms > NOTED_MS:
+            return True
+        return self._timeline.wall_ms(newest) >= at_ms
+
+    def leave(self, now_ms: int) -> int | None:
+        """Store what is before the reel's end; the number of the first packet that waits for the next."""
+        self._work()
+        self._has_left = True
+        if self._transcoder.written:
+            self._done += self._transcoder.finish()
+            self._store(len(self._done))
+        self._note_gap()
+        return self._waiting[0].n if self._waiting else None
+
+    def go_on(self, spool: RecordingSpool) -> None:
+        """Go on in the next reel, whose origin is where this one ended."""
+        self._spool, self._continues, self._part_ms, self._has_left = spool, True, None, False
+        self._transcoder, self._done = self._transcoder.go_on()
+        self._done_since_ms = self._newest_ms
+        self._stored = self._fragments = 0
+        self._marks.clear()
+
+    def stay(self) -> None:
+        """The reel does not end here after all. An encoder that was ended is begun anew."""
+        self._part_ms = None
+        if self._has_left:
+            self._transcoder = AudioTranscoder(self._stored)
+        else:
+            self._done += self._transcoder.end_at(None)
+        self._has_left = False
 
     def finish(self) -> None:
         """Store the rest; nothing can be pushed after."""
@@ -108,7 +157,10 @@ class AudioTrack:
             origin_ms = self._origin()
         finally:
             waiting, self._waiting = self._waiting, []
-        for item in waiting:
+        for number, item in enumerate(waiting):
+            if self._part_ms is not None and self._timeline.wall_ms(item.stamp) >= self._part_ms:
+                self._waiting = waiting[number:]
+                break
             self._place(item, origin_ms)
         while len(self._done) >= FRAGMENT_PACKETS:
             self._store(FRAGMENT_PACKETS)
@@ -142,7 +194,7 @@ class AudioTrack:
         """Account for `shift` samples of silence put at sample `before`."""
         reason, self._missing = self._missing, None
         resumed, self._resumed = self._resumed, False
-        if shift <= 0 or before == 0:
+        if shift <= 0 or (before == 0 and not self._continues):
             return
         start_ms, end_ms = before * 1000 // RATE, (before + shift) * 1000 // RATE
         if reason is None and end_ms - start_ms >= (500 if resumed else NOTED_MS):

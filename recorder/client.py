@@ -190,9 +190,12 @@ class RecorderClient:
             lane.closed = True
             self._put(encode(Close(recording)))
 
-    def ack(self, recording: str) -> None:
-        """The final event is stored; the recorder may forget the recording."""
-        self._lanes.pop(recording, None)
+    def ack(self, recording: str, series: str | None = None) -> None:
+        """The final event is stored; the recorder may forget the recording, or this reel of it.
+
+        `series`: the feed's name for a recording that is over with it, "" while it goes on.
+        """
+        self._lanes.pop(recording if series is None else series, None)
         self._put(encode(Ack(recording)))
 
     @property

@@ -26,10 +26,12 @@ _log = structlog.get_logger("recorder.derive")
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """How many recordings may be written, transcoded, and rendered for later, at once."""
+    """How many recordings may be written, transcoded, written while their lesson goes on, and rendered for
+    later, at once."""
 
     writing: threading.Semaphore
     transcoding: threading.Semaphore
+    background: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(1))
     rendering: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(1))
 
 

@@ -38,7 +38,7 @@ MAX_HEADER_BYTES = 0xFFFF  # the prefix's u16
 MAX_PAYLOAD_BYTES = 4 * 1024 * 1024  # a 4K keyframe is far below 1 MB
 MAX_TITLE = 500  # characters
 _PREFIX = struct.Struct("!IH")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,71}")  # with the number of a reel
 
 
 class FeedError(Exception):

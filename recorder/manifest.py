@@ -15,8 +15,12 @@ a crash's and does not count.
 
 **Types.** Times `…_ms` are milliseconds; `start_ms`, `from_ms`, `to_ms` count from `origin_ms`.
 
-- `opened` `format` 2, `recording`, `lesson`, `title`, `started_at_ms`, `feed`, `retain_until_ms`
-- `origin` `origin_ms`: wall time of the first media; time 0 of the file
+- `opened` `format` 3, `recording`, `lesson`, `title`, `started_at_ms`, `feed`, `retain_until_ms`; since
+  format 3 also what joins the reels of a long recording (`recorder.reels`): `series`, the name of the first;
+  `reel`, 1, 2, …; `begins_ms` and `begins_bytes`, what the reels before have; `through` by track, as below
+- `origin` `origin_ms`: wall time of the first media, of a later reel where it begins; time 0 of the file
+- `continues` `recording`, `line`, `from_chain`: a later reel goes on from that line of the one before, its
+  `closed`, which has this chain value
 - `config` `file`, `config` (1, 2, … within the file), `codec`, `width`, `height`, `avcc` (hex): a video's
   decoder configuration, before the first fragment that needs it
 - `fragment` `track`, `codec`, `file`, `config`, `offset`, `head_size`, `media_size`, `media_sha256`,
@@ -28,7 +32,8 @@ a crash's and does not count.
   keyframe), `feed_overflow`, `overload`, `undecodable`, `source_changed`, `recorder_restarted`,
   `no_keyframe`, `no_media` (nothing came), `disk`, `damaged` (a fragment no longer has its hash)
 - `resumed` `feed`: a recorder went on with the recording after a crash
-- `closed` `reason`: `ended`, or `abandoned` when nobody came back for it
+- `closed` `reason`: `ended`, `abandoned` when nobody came back for it, or `continued`: then `next` names the
+  reel that goes on, and `duration_ms` is this one's length to the millisecond
 - `derived` like `fragment`, and `from`: H.264 made of a VP8 track's file `from`
 - `transcoded` `from`, `file`: the derived file that is in the sealed one; null when no picture could be had
 - `original` `file`, `key`, `sha256`, `size`: the VP8 file, stored as it was recorded
@@ -52,6 +57,8 @@ stored once more, whole, as `<recording>.versions.jsonl`, and begins with the by
 **To verify offline:** walk the chain; hash the MP4 and compare with `sealed.sha256`; for each `placed` pair
 hash `media_size` bytes at `offset` and compare with that line's `media_sha256`: an altered fragment is named
 by its line, with its track and time. The chain's last value goes into the ledger and from there to a witness.
+A recording of several reels is whole when each `from_chain` is the chain value of the `closed` line before
+it, which names it, and the last one's reason is not `continued`.
 """
 
 from __future__ import annotations
@@ -62,7 +69,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-FORMAT = 2
+FORMAT = 3
 CHAIN_START = bytes(32)
 
 
@@ -166,11 +173,24 @@ class Contents:
     originals: dict[str, dict[str, Any]] = field(default_factory=dict)  # by file
     gaps: list[dict[str, Any]] = field(default_factory=list)
     closed: str | None = None
+    continues: dict[str, Any] | None = None
+    next: str | None = None  # the reel that goes on
+    length_ms: int | None = None  # of a reel that another goes on from
     sealed: dict[str, Any] | None = None
     chapters: dict[str, Any] | None = None
     thumbnails: set[int] = field(default_factory=set)
     versions: list[dict[str, Any]] = field(default_factory=list)  # `version` and `version_failed` lines
     versions_done: bool = False
+
+    @property
+    def series(self) -> str:
+        """The name of the recording's first reel, which is the feed's name for all of it."""
+        return str(self.opened.get("series") or self.opened["recording"])
+
+    @property
+    def reel(self) -> int:
+        """The reel's number, from 1."""
+        return int(self.opened.get("reel", 1))
 
     def add(self, record: Mapping[str, Any]) -> None:
         """Take in the next record."""
@@ -178,6 +198,9 @@ class Contents:
             case "opened":
                 self.opened = dict(record)
                 self.feed = record["feed"]
+                self.through = dict(record.get("through", {}))
+            case "continues":
+                self.continues = dict(record)
             case "resumed":
                 if record["feed"] != self.feed:
                     self.through.clear()  # another feed numbers its frames anew
@@ -199,6 +222,7 @@ class Contents:
                 self.gaps.append({key: record[key] for key in ("track", "from_ms", "to_ms", "reason")})
             case "closed":
                 self.closed = record["reason"]
+                self.next, self.length_ms = record.get("next"), record.get("duration_ms")
             case "sealed":
                 self.sealed = dict(record)
             case "chapters":

@@ -1,15 +1,32 @@
-"""Frames of one recording in, durable fragments out. Owned by the recording's thread; no clock read here."""
+"""Frames of one recording in, durable fragments out. Owned by the recording's thread; no clock read here.
+
+Where one reel of a long recording ends and the next begins (`recorder.reels`) is found here: `seek_part` asks
+for it, the next keyframe of any video is it, and once every track has come so far the reel `is_parted`.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
+from dataclasses import dataclass, replace
 
 from recorder.audio import RATE
 from recorder.audio_track import AudioTrack
 from recorder.feed import Codec, Frame, Report, Track
 from recorder.spool import RecordingSpool
-from recorder.timeline import ArrivalGuard, Timeline
+from recorder.timeline import ArrivalGuard, Stamp, Timeline
 from recorder.video_track import VideoTrack
+
+KEYFRAME_WAIT_MS = 10_000  # without one the reel ends between two: no picture, or a source that sends few
+TRACKS_WAIT_MS = 3_000  # for what belongs before the cut and is on its way: `depacketize.RECORD_WAIT_NS`
+
+
+@dataclass(slots=True)
+class _Part:
+    """The end of a reel that is looked for: since when (monotonic ms), then where, in ms since 1970."""
+
+    sought_ms: int
+    at_ms: int | None = None
+    found_ms: int = 0
 
 
 class Packager:
@@ -24,6 +41,7 @@ class Packager:
         self._last: dict[Track, int] = {}  # number of the newest frame, per track
         self._newest: tuple[int, int] | None = None  # (arrival, monotonic) of the newest frame, ms
         self._resumed: set[Track] = set()
+        self._part: _Part | None = None
         for name, through in spool.contents.through.items():
             self._last[Track(name)] = through
             self._resumed.add(Track(name))
@@ -48,12 +66,14 @@ class Packager:
         stamp = self._timeline.stamp(
             frame.track, frame.rtp_timestamp, frame.clock_rate, arrival_ms, frame.source
         )
+        track: VideoTrack | AudioTrack
         if frame.track is Track.AUDIO:
-            if self._audio is None:
-                self._audio = AudioTrack(self._spool, self._timeline, self._origin)
-            self._audio.push(frame, stamp)
+            track = self._audio_track()
         else:
-            self._video_track(frame.track, frame.codec).push(frame, stamp)
+            track = self._video_track(frame.track, frame.codec)
+        if self._part is not None and self._part.at_ms is None and self._may_part(frame, stamp, monotonic_ms):
+            self._part_at(stamp, monotonic_ms)
+        track.push(frame, stamp)
 
     def report(self, report: Report) -> None:
         """Take a sender report."""
@@ -61,23 +81,62 @@ class Packager:
 
     def tick(self, monotonic_ms: int) -> None:
         """Let tracks store what has waited too long."""
-        if self._newest is None:
-            return
-        now_ms = self._newest[0] + monotonic_ms - self._newest[1]
-        for track in self._tracks():
-            track.tick(now_ms)
+        if self._newest is not None:
+            for track in self._tracks():
+                track.tick(self._arrival_ms(monotonic_ms))
 
     def store(self) -> None:
         """Store what waits now; its tracks go on."""
+        self.stay()
         for track in self._tracks():
             track.store()
 
     def finish(self) -> None:
         """Store everything that waits; no more will come."""
+        self.stay()
         for track in self._tracks():
             track.finish()
         self._video.clear()
         self._audio = None
+
+    def seek_part(self, monotonic_ms: int) -> None:
+        """End the reel at the next good place; asking again changes nothing."""
+        if self._part is None:
+            self._part = _Part(monotonic_ms)
+
+    def is_parted(self, monotonic_ms: int) -> bool:
+        """Whether the place is found and all that lies before it has come."""
+        part = self._part
+        if part is None or part.at_ms is None:
+            return False
+        now_ms, at_ms = self._arrival_ms(monotonic_ms), part.at_ms
+        waited_ms = monotonic_ms - part.found_ms
+        return waited_ms >= TRACKS_WAIT_MS or all(t.has_reached(at_ms, now_ms) for t in self._tracks())
+
+    def leave(self, monotonic_ms: int) -> tuple[int, dict[str, int]]:
+        """Store what the reel has to the last sample: where it ends (ms since 1970), and by track the number
+        of the last frame that is in it alone."""
+        assert self._part is not None
+        assert self._part.at_ms is not None
+        through: dict[str, int] = {name.value: n for name, n in self._last.items()}
+        for track in self._tracks():
+            first = track.leave(self._arrival_ms(monotonic_ms))
+            if first is not None:
+                through[track.name] = first - 1
+        return self._part.at_ms, through
+
+    def go_on(self, spool: RecordingSpool) -> None:
+        """Go on in the next reel's spool, whose origin is where this one ended."""
+        self._spool, self._part = spool, None
+        for track in self._tracks():
+            track.go_on(spool)
+
+    def stay(self) -> None:
+        """Forget about ending the reel."""
+        if self._part is not None and self._part.at_ms is not None:
+            for track in self._tracks():
+                track.stay()
+        self._part = None
 
     @property
     def duration_ms(self) -> int:
@@ -88,17 +147,51 @@ class Packager:
         ]
         return max(ends, default=0)
 
+    def _may_part(self, frame: Frame, stamp: Stamp, monotonic_ms: int) -> bool:
+        assert self._part is not None
+        if monotonic_ms - self._part.sought_ms >= KEYFRAME_WAIT_MS:
+            return True
+        return (
+            frame.keyframe
+            and frame.track is not Track.AUDIO
+            and self._timeline.settled(stamp, stamp.arrival_ms)
+        )
+
+    def _part_at(self, stamp: Stamp, monotonic_ms: int) -> None:
+        """At this frame, or right after what is stored already of a track that is ahead of it."""
+        assert self._part is not None
+        stored_ms = max((track.end_ms for track in self._tracks()), default=0)
+        at_ms = max(math.floor(self._timeline.wall_ms(stamp)), self._origin() + max(stored_ms, 1))
+        self._part.at_ms, self._part.found_ms = at_ms, monotonic_ms
+        for track in self._tracks():
+            track.part_at(at_ms)
+
+    def _arrival_ms(self, monotonic_ms: int) -> int:
+        """Now on the arrivals' clock."""
+        assert self._newest is not None
+        return self._newest[0] + monotonic_ms - self._newest[1]
+
     def _tracks(self) -> list[VideoTrack | AudioTrack]:
         audio = [self._audio] if self._audio is not None else []
         return [*self._video.values(), *audio]
+
+    def _audio_track(self) -> AudioTrack:
+        if self._audio is None:
+            self._audio = AudioTrack(self._spool, self._timeline, self._origin)
+            if self._part is not None and self._part.at_ms is not None:
+                self._audio.part_at(self._part.at_ms)
+        return self._audio
 
     def _video_track(self, name: Track, codec: Codec) -> VideoTrack:
         track = self._video.get(name)
         if track is None or track.codec is not codec:
             before, track = track, VideoTrack(name, codec, self._spool, self._timeline, self._origin)
             if before is not None:
-                before.leave()
+                self.stay()
+                before.end()
                 track.follow(before)
+            elif self._part is not None and self._part.at_ms is not None:
+                track.part_at(self._part.at_ms)
             self._video[name] = track
         return track
 

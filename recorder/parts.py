@@ -20,7 +20,8 @@ from recorder.chapters import Chapter
 from recorder.feed import Track
 from recorder.fmp4 import Index
 from recorder.manifest import Fragment
-from recorder.seal import movie_tracks, write_file
+from recorder.movie import movie_tracks
+from recorder.seal import write_file
 from recorder.spool import RecordingSpool
 
 

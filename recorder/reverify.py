@@ -2,7 +2,9 @@
 
 A process of its own at the lowest priority, so that gigabytes never pass through the one that forwards
 lessons. Standard input: a JSON line per object, as in `Stored`. Standard output: `{"key", "verdict",
-"detail"}` each, `verdict` one of `intact`, `missing`, `altered`, `unlocked`, `unreadable` (ask again later).
+"detail", "fragments"}` each, `verdict` one of `intact`, `missing`, `altered`, `unlocked`, `unreadable` (ask
+again later). `fragments` names what differs in an altered file, as far as the manifest beside it tells:
+`[line, track, start_ms, duration_ms]` each.
 """
 
 from __future__ import annotations
@@ -11,7 +13,9 @@ import argparse
 import hashlib
 import json
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -21,7 +25,10 @@ from recorder.objects import DiskStore, ObjectError, ObjectStore
 from recorder.options import add_options, store_of
 from recorder.s3 import S3Store
 from recorder.sandbox import confine
+from recorder.verify import Finding, NotAManifestError
+from recorder.verify import verify as compare
 
+MAX_NAMED = 200  # fragments in an answer
 _READ_BYTES = 1024 * 1024
 
 
@@ -52,6 +59,33 @@ def verify(store: ObjectStore, wanted: Mapping[str, Any]) -> tuple[Verdict, str]
     return Verdict.INTACT, ""
 
 
+def differing(store: ObjectStore, key: str, scratch: Path) -> list[Finding]:
+    """What differs in an altered file, by its manifest; none where that cannot be had."""
+    home, _, name = key.rpartition("/")
+    recording = name.partition(".")[0]
+    manifests = (f"{recording}.versions.jsonl", f"{recording}.manifest.jsonl")
+    with tempfile.TemporaryDirectory(dir=scratch) as folder:
+        try:
+            if store.stat(key).size * 2 > shutil.disk_usage(folder).free:
+                return []
+            file = _fetched(store, key, Path(folder) / name)
+            for other in manifests:
+                try:
+                    told = _fetched(store, f"{home}/{other}", Path(folder) / other)
+                except ObjectError:
+                    continue
+                return list(compare(file, told).findings)
+        except (ObjectError, OSError, NotAManifestError):
+            pass
+    return []
+
+
+def _fetched(store: ObjectStore, key: str, path: Path) -> Path:
+    with store.open_range(key) as body, path.open("wb") as copy:
+        shutil.copyfileobj(body, copy, _READ_BYTES)
+    return path
+
+
 def main(argv: list[str] | None = None) -> int:
     """Entry point; 0 whatever was found."""
     parser = argparse.ArgumentParser(prog="python -m recorder.reverify", description=__doc__)
@@ -69,7 +103,16 @@ def main(argv: list[str] | None = None) -> int:
         verdict, detail = (Verdict.UNREADABLE, "that store is not configured")
         if store is not None:
             verdict, detail = verify(store, wanted)
-        answer = {"key": wanted["key"], "verdict": verdict.value, "detail": detail}
+        found: list[Finding] = []
+        if store is not None and verdict is Verdict.ALTERED:
+            found = differing(store, wanted["key"], given.data)
+        rows = [(p.line, p.track, p.start_ms, p.duration_ms) for f in found if (p := f.fragment) is not None]
+        answer = {
+            "key": wanted["key"],
+            "verdict": verdict.value,
+            "detail": "; ".join([detail, *(f.detail for f in found[:3])]),
+            "fragments": rows[:MAX_NAMED],
+        }
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
     return 0

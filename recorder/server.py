@@ -8,18 +8,21 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import structlog
 
+from recorder import reels
 from recorder import spool as spools
 from recorder.archive import Archive, Limits
 from recorder.derive import Slots
+from recorder.events import failure
 from recorder.feed import Ack, Close, Decoder, Event, FeedError, Frame, Message, Open, Report, State, encode
-from recorder.recording import Recording, Surroundings
+from recorder.finishing import Finishing, Surroundings
+from recorder.recording import Recording
 from recorder.s3 import S3Settings, S3Store
 from recorder.versions import Policy
 
@@ -43,6 +46,7 @@ class Settings:
     abandon_s: float = 15.0
     grace_s: float = 8.0
     policy: Policy = field(default_factory=Policy)
+    bounds: reels.Bounds = field(default_factory=reels.Bounds)
     bucket: S3Settings | None = None
     limits: Limits = field(default_factory=Limits)
 
@@ -96,11 +100,16 @@ class Server:
         self._settings = settings
         self._spool = settings.data / "spool"
         self._connections: set[Connection] = set()
+        # By the feed's name for a recording:
         self._recordings: dict[str, Recording] = {}
         self._feeders: dict[str, Connection] = {}
         self._orphans: dict[str, asyncio.TimerHandle] = {}
-        self._leftovers: set[str] = set()  # folders of an earlier start, not begun yet
+        self._leftovers: dict[str, Path] = {}  # newest reels of an earlier start, not begun yet
+        self._ended: dict[str, str] = {}  # the last reel of a recording that is over
+        # By the reel's own name:
+        self._finishing: dict[str, Finishing] = {}
         self._finals: dict[str, dict[str, Any]] = {}
+        self._leaving = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._socket: asyncio.Server | None = None
         self._repeating: asyncio.Task[None] | None = None
@@ -109,9 +118,11 @@ class Server:
         self._around = Surroundings(
             self._archive,
             self._emit_from_thread,
+            self._closed_from_thread,
             Slots(threading.Semaphore(SEALERS), threading.Semaphore(TRANSCODERS)),
             lambda: time.time_ns() // 1_000_000,
             settings.policy,
+            settings.bounds,
         )
 
     async def start(self) -> None:
@@ -137,13 +148,17 @@ class Server:
             await asyncio.gather(self._repeating, return_exceptions=True)
         for timer in self._orphans.values():
             timer.cancel()
-        recordings = list(self._recordings.values())
-        for recording in recordings:
-            recording.stop()
-        if not await asyncio.to_thread(_join_all, recordings, self._settings.grace_s):
-            for recording in recordings:
-                recording.abort()
-            await asyncio.to_thread(_join_all, recordings, 2.0)
+        self._leaving = True
+        works: list[Recording | Finishing] = [*self._recordings.values(), *self._finishing.values()]
+        for work in works:
+            work.stop()
+        deadline = time.monotonic() + self._settings.grace_s
+        await asyncio.to_thread(_join_all, list(self._recordings.values()), deadline)
+        await asyncio.sleep(0)  # what was closed last is begun to be finished
+        if not await asyncio.to_thread(_join_all, list(self._finishing.values()), deadline):
+            for finishing in self._finishing.values():
+                finishing.abort()
+            await asyncio.to_thread(_join_all, list(self._finishing.values()), time.monotonic() + 2.0)
         await asyncio.to_thread(self._archive.stop, 1.0)  # what it is at goes on at the next start
         await asyncio.sleep(0)  # events the threads emitted last
         for connection in list(self._connections):
@@ -177,8 +192,8 @@ class Server:
                 if recording is not None:
                     recording.close("ended")
             case Ack():
-                if self._finals.pop(message.recording, None) is not None:
-                    self._feeders.pop(message.recording, None)
+                if (event := self._finals.pop(message.recording, None)) is not None:
+                    self._ended.pop(_ends(event) or "", None)
                     self._archive.release(message.recording)
                     self._let_go()
                     self._forget(self._spool / message.recording)
@@ -195,8 +210,11 @@ class Server:
 
     def _open(self, connection: Connection, opening: Open) -> None:
         name = opening.recording
-        if name in self._finals:
-            connection.send(self._finals[name])
+        is_begun = name in self._recordings or name in self._leftovers
+        if not is_begun and (name in self._ended or name in self._finals):
+            told = self._finals.get(self._ended.get(name, name))
+            if told is not None:
+                connection.send(told)
             return
         self._feeders[name] = connection
         if (timer := self._orphans.pop(name, None)) is not None:
@@ -204,24 +222,32 @@ class Server:
         if (recording := self._recordings.get(name)) is not None:
             recording.offer(opening)
             return
-        if sum(not recording.is_sealed for recording in self._recordings.values()) >= MAX_RECORDINGS:
-            connection.send(
-                {"recording": name, "state": State.FAILED.value, "detail": "too_many", "gaps": []}
-            )
+        if len(self._recordings) + sum(not f.is_sealed for f in self._finishing.values()) >= MAX_RECORDINGS:
+            connection.send(failure(name, opening.lesson, "too_many"))
             return
         self._begin(name, opening)
 
     def _begin(self, name: str, opening: Open | None) -> Recording:
-        self._leftovers.discard(name)
-        recording = Recording(self._spool / name, opening, self._around)
+        folder = self._leftovers.pop(name, self._spool / name)
+        recording = Recording(folder, opening, self._around)
         self._recordings[name] = recording
         recording.start()
         return recording
 
+    def _finish(self, folder: Path, series: str, is_last: bool) -> None:
+        """A reel has ended: have it sealed."""
+        if is_last:
+            self._recordings.pop(series, None)
+            self._ended[series] = folder.name
+        finishing = self._finishing[folder.name] = Finishing(folder, self._around)
+        if self._leaving:
+            finishing.stop()
+        finishing.start()
+
     def _await_feeder(self, name: str) -> None:
         """Seal the recording unless somebody opens it again in time."""
         assert self._loop is not None
-        if name not in self._orphans and name not in self._finals:
+        if name not in self._orphans and name not in self._ended:
             self._orphans[name] = self._loop.call_later(self._settings.abandon_s, self._abandon, name)
 
     def _abandon(self, name: str) -> None:
@@ -235,26 +261,40 @@ class Server:
         recording.close("abandoned")
 
     def _look_through_spool(self) -> None:
-        for folder in spools.leftovers(self._spool):
-            event = spools.final_event(folder)
-            if event is not None:
-                self._finals[folder.name] = event
-                if (folder / spools.MANIFEST).exists():  # versions are still to be made
-                    self._begin(folder.name, None)
-                continue
-            contents = spools.look(folder)
-            if not contents.opened:
-                spools.forget(folder)  # died before its first line: nothing was recorded
-            elif contents.closed is not None:
-                self._begin(folder.name, None)
-            else:
-                self._leftovers.add(folder.name)
-                self._await_feeder(folder.name)
+        """Take up what earlier starts left. Raises OSError."""
+        found = {folder: spools.look(folder) for folder in spools.leftovers(self._spool)}
+        for folder, contents in list(found.items()):
+            never_was = not contents.opened or (contents.reel > 1 and contents.continues is None)
+            if never_was and spools.final_event(folder) is None:
+                spools.forget(folder)  # died before it was begun: nothing is in it alone
+                del found[folder]
+            elif contents.continues is not None:
+                reels.close_before(folder, contents)
+        for folder in found:
+            self._take_up(folder)
+
+    def _take_up(self, folder: Path) -> None:
+        event, contents = spools.final_event(folder), spools.look(folder)
+        if event is not None:
+            self._finals[folder.name] = event
+            if (series := _ends(event)) is not None:
+                self._ended[series] = folder.name
+            if contents.opened:  # versions are still to be made
+                self._finish(folder, contents.series, contents.next is None)
+        elif contents.closed is not None:
+            self._finish(folder, contents.series, contents.next is None)
+        else:
+            self._leftovers[contents.series] = folder
+            self._await_feeder(contents.series)
 
     def _let_go(self) -> None:
-        """Forget recordings that are over and acknowledged."""
-        for name in [n for n, r in self._recordings.items() if r.over and n not in self._finals]:
-            del self._recordings[name]
+        """Forget what is over."""
+        self._recordings = {name: r for name, r in self._recordings.items() if not r.over}
+        self._finishing = {name: f for name, f in self._finishing.items() if not f.over}
+
+    def _closed_from_thread(self, folder: Path, series: str, is_last: bool) -> None:
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(self._finish, folder, series, is_last)
 
     def _emit_from_thread(self, event: dict[str, Any]) -> None:
         assert self._loop is not None
@@ -264,7 +304,7 @@ class Server:
     def _emit(self, event: dict[str, Any]) -> None:
         if event["state"] in (State.SEALED, State.FAILED):
             self._finals[event["recording"]] = event
-            self._feeders.pop(event["recording"], None)
+            self._feeders.pop(_ends(event) or "", None)
         for connection in list(self._connections):
             connection.send(event)
 
@@ -282,9 +322,13 @@ class Server:
             self._emit(event)
 
 
-def _join_all(recordings: list[Recording], timeout_s: float) -> bool:
-    deadline = time.monotonic() + timeout_s
-    return all(recording.join(max(0.0, deadline - time.monotonic())) for recording in recordings)
+def _ends(event: dict[str, Any]) -> str | None:
+    """The feed's name for a recording that is over with this final event, None while it goes on."""
+    return None if event.get("next") else event.get("series") or event["recording"]
+
+
+def _join_all(works: Sequence[Recording | Finishing], deadline_s: float) -> bool:
+    return all(work.join(max(0.0, deadline_s - time.monotonic())) for work in works)
 
 
 def _peer_uid(transport: asyncio.Transport) -> int:

@@ -20,7 +20,7 @@ import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from recorder import manifest
 from recorder.fmp4 import Part
@@ -84,6 +84,7 @@ class RecordingSpool:
     """One recording's folder. Owned by one thread; opening an existing folder repairs it.
 
     `on_part` is told each recorded MP4 fragment once it is durable, on the owning thread, and must not block.
+    `lines` counts the manifest's, `media_bytes` the recorded media on disk.
     """
 
     def __init__(self, folder: Path, on_part: Callable[[Part], None] | None = None) -> None:
@@ -99,17 +100,13 @@ class RecordingSpool:
         records, self._chain, good = manifest.read(path.read_bytes() if path.exists() else b"")
         for record in records:
             self.contents.add(record)
-        self._lines = len(records)
+        self.lines = len(records)
+        self.media_bytes = sum(f.head_size + f.media_size for f in self.contents.fragments)
         self._manifest = _Appender(path)
         self._manifest.cut(good)
         self._files: dict[str, _Appender] = {}
         self._cut_media()
         sync_folder(folder)
-
-    @property
-    def media_bytes(self) -> int:
-        """Media on disk so far."""
-        return sum(f.head_size + f.media_size for f in self.contents.fragments)
 
     @property
     def chain(self) -> str:
@@ -118,12 +115,16 @@ class RecordingSpool:
 
     def note(self, kind: str, **fields: Any) -> None:
         """Append one line. Raises OSError; nothing is then noted."""
-        record = {"n": self._lines, "type": kind, **fields}
+        record = {"n": self.lines, "type": kind, **fields}
         line, chain = manifest.link(self._chain, record)
         self._manifest.append(line)
         self._chain = chain
-        self._lines += 1
+        self.lines += 1
         self.contents.add(record)
+
+    def chain_after(self, kind: str, **fields: Any) -> str:
+        """What `chain` would be once this line is noted next."""
+        return manifest.link(self._chain, {"n": self.lines, "type": kind, **fields})[1].hex()
 
     def begin_file(self, file: str, head: bytes) -> None:
         """Start a media file with what comes before its first fragment; does nothing when it is there."""
@@ -152,12 +153,14 @@ class RecordingSpool:
         except OSError:
             appender.cut(offset)
             raise
+        if kind == "fragment":
+            self.media_bytes += len(head) + len(media)
         if self._on_part is not None and kind == "fragment" and head:  # Matroska is not for the live tier
             self._on_part(
                 Part(
                     recording=self.contents.opened["recording"],
                     track=fields["track"],
-                    number=self._lines - 1,
+                    number=self.lines - 1,
                     start_ms=fields["start_ms"],
                     duration_ms=fields["duration_ms"],
                     independent=fields["independent"],
@@ -216,6 +219,27 @@ class RecordingSpool:
                     path.unlink()
                 elif path.stat().st_size > ends[path.name]:  # a stored original is read-only by now
                     self._appender(path.name).cut(ends[path.name])
+
+
+class Reader:
+    """Reads a folder's media; each file is opened once. `with` it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._files: dict[str, BinaryIO] = {}
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file in self._files.values():
+            file.close()
+
+    def read(self, file: str, offset: int, size: int) -> bytes:
+        """`size` bytes from `offset` on, fewer where the file ends. Raises OSError."""
+        if file not in self._files:
+            self._files[file] = (self._folder / file).open("rb", buffering=0)
+        return os.pread(self._files[file].fileno(), size, offset)
 
 
 def look(folder: Path) -> manifest.Contents:

@@ -65,13 +65,20 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`key` is the object the file was compared with; `chain` the last value of the manifest's chain."""
+    """`key` is the object the file was compared with; `chain` the last value of the manifest's chain.
+
+    `reel` counts the files of a long recording from 1; `continues` is the one before this, `next` the one
+    after it, "" where there is none.
+    """
 
     intact: bool
     key: str
     fragments: int
     chain: str
     findings: tuple[Finding, ...]
+    reel: int = 1
+    continues: str = ""
+    next: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -88,32 +95,74 @@ class Verdict:
             "object": self.key,
             "fragments": self.fragments,
             "chain": self.chain,
+            "reel": self.reel,
+            "continues": self.continues or None,
+            "next": self.next or None,
             "findings": findings,
         }
 
 
-def verify(path: Path, manifest_path: Path, chain: str = "") -> Verdict:
-    """Compare a file with its manifest. `chain` is a value known from elsewhere (the ledger), hex.
+def verify(path: Path, manifest_path: Path, chain: str = "", previous: Path | None = None) -> Verdict:
+    """Compare a file with its manifest. `chain` is a value known from elsewhere (the ledger), hex; `previous`
+    the manifest of the reel before.
 
     Raises OSError, NotAManifestError.
     """
-    data = manifest_path.read_bytes()
-    lines, last, good = manifest.read(data)
-    if not lines or lines[0]["type"] != "opened":
-        raise NotAManifestError(f"{manifest_path.name} is not a recording's manifest")
+    data, lines, last, good = _read(manifest_path)
     findings = list(_manifest_findings(data, lines, last, good))
     if chain and not _has_chain(data[:good], chain):
         findings.append(Finding("manifest", f"no line of the manifest has the chain value {chain}"))
     contents = manifest.Contents()
     for line in lines:
         contents.add(line)
+    if previous is not None:
+        findings += _join_findings(contents, previous)
     with path.open("rb") as file:
         expected = _choose(path, file, list(_objects(lines, contents)))
         if expected is None:
             findings.append(Finding("other", "the manifest names no file that this could be"))
-            return Verdict(False, "", 0, last.hex(), tuple(findings))
-        findings += compare(file, expected)
-    return Verdict(not findings, expected.key, len(expected.pieces), last.hex(), tuple(findings))
+            expected = Expected("", 0, "", 0, "", ())
+        else:
+            findings += compare(file, expected)
+    before = "" if contents.continues is None else str(contents.continues["recording"])
+    return Verdict(
+        not findings,
+        expected.key,
+        len(expected.pieces),
+        last.hex(),
+        tuple(findings),
+        contents.reel,
+        before,
+        contents.next or "",
+    )
+
+
+def _read(path: Path) -> tuple[bytes, list[dict[str, Any]], bytes, int]:
+    data = path.read_bytes()
+    lines, last, good = manifest.read(data)
+    if not lines or lines[0]["type"] != "opened":
+        raise NotAManifestError(f"{path.name} is not a recording's manifest")
+    return data, lines, last, good
+
+
+def _join_findings(contents: Contents, previous: Path) -> Iterator[Finding]:
+    """Whether this reel goes on where the one of the manifest `previous` was closed."""
+    data, lines, _, good = _read(previous)
+    continues, name = contents.continues, contents.opened["recording"]
+    if continues is None:
+        yield Finding("manifest", f"{name} is a recording's first part: it goes on from no other")
+        return
+    number, before = continues["line"], lines[0]["recording"]
+    if before != continues["recording"]:
+        yield Finding("manifest", f"{name} goes on from {continues['recording']}, not from {before}")
+    elif number >= len(lines):
+        yield Finding("manifest", f"the manifest of {before} was altered, or ends, before line {number}")
+    elif manifest.through(data[:good], number)[1] != continues["from_chain"]:
+        yield Finding(
+            "manifest", f"{name} does not go on from this manifest: line {number} has another chain"
+        )
+    elif lines[number].get("next") != name:
+        yield Finding("manifest", f"line {number} of {before} does not say that {name} goes on from it")
 
 
 def compare(file: BufferedReader, expected: Expected) -> list[Finding]:

@@ -63,13 +63,12 @@ class _File(web.FileResponse):
                 connections.request_ended(transport)
 
 
-def playback_link(call: AnyCall, recording: str) -> tuple[str, int]:
-    """A link to `recording` for the call's bearer, and when it ends, in seconds since 1970."""
+def playback_link(call: AnyCall, recording: str) -> str:
+    """A link to `recording` for the call's bearer."""
     services = call.services
     ttl_s, now_s = int(services.config.tokens.playback_link.s), services.clock.wall_s()
     who = call.bearer
-    link = services.tokens.sign_link(LINK_KIND, recording, now_s, ttl_s, who.name, who.person, who.role)
-    return link, now_s + ttl_s
+    return services.tokens.sign_link(LINK_KIND, recording, now_s, ttl_s, who.name, who.person, who.role)
 
 
 def opened(call: Call[None, PlaybackQuery]) -> Link:

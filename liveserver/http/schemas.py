@@ -161,6 +161,9 @@ SCHEMAS: dict[str, Schema] = {
             "locked": _FLAG,
             "started_at": _TIME,
             "gaps": {"type": "array", "items": _OBJECT},
+            "series": {**_TEXT, "description": "The first reel's id, which all reels of a long one share"},
+            "reel": {**_COUNT, "description": "Its number, from 1"},
+            "begins_ms": {**_COUNT, "description": "Where it begins, from the first one's beginning"},
         },
         {
             "title": _TEXT,
@@ -181,6 +184,17 @@ SCHEMAS: dict[str, Schema] = {
             "expires_at": {**_TIME, "description": "When the addresses end"},
             "chapters": {"type": "array", "items": _ref("Chapter")},
             "chapters_url": {**_or_null(_TEXT), "description": "The chapters as WebVTT"},
+            "reels": {
+                "type": "array",
+                "description": "All files of a long recording in their order, this one among them",
+                "items": _object(
+                    {
+                        "recording": _ref("Recording"),
+                        "chapters": {"type": "array", "items": _ref("Chapter")},
+                        "chapters_url": _or_null(_TEXT),
+                    }
+                ),
+            },
         }
     ),
     "Storage": _object(

@@ -1,7 +1,8 @@
 """What the player's page plays: chapters, their thumbnails and versions, under the recording's own link.
 
 `GET /recordings/{id}/about?link=…` tells what there is, `GET /recordings/{id}/{object}?link=…` gives one of
-them. A link opens one recording until its time, and nothing that is asked with it makes a longer one.
+them. A link opens one recording until its time, and nothing that is asked with it makes a longer one; the
+other reels of a long recording have links of their own in the answer, which end with it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from liveserver import shapes
 from liveserver.core.errors import PeerError
 from liveserver.http.answers import json_answer
 from liveserver.http.context import AnyCall, Call, base_url
-from liveserver.http.playback import PlaybackQuery, Sent, opened, sealed, send
+from liveserver.http.playback import LINK_KIND, PlaybackQuery, Sent, opened, sealed, send
 from liveserver.http.ports import StoredObject
 from liveserver.http.routes import RECORDING, Route, Scope
 from recorder.objects import ObjectError, checked
@@ -40,7 +41,7 @@ async def about(call: Call[None, PlaybackQuery]) -> web.Response:
     link = opened(call)
     recording = await call.services.rooms.recording(link.subject)
     call.services.rooms.may_play(recording["lesson"], link.person, link.role)
-    return json_answer(await shown(call, recording, call.query.link, link.expires_at_s, link.name))
+    return json_answer(await shown(call, recording, call.query.link))
 
 
 async def piece(call: Call[None, PlaybackQuery]) -> web.StreamResponse:
@@ -52,10 +53,31 @@ async def piece(call: Call[None, PlaybackQuery]) -> web.StreamResponse:
     return await send(call, _key(recording.path, name), sent)
 
 
-async def shown(
-    call: AnyCall, recording: dict[str, Any], link: str, expires_at_s: int, viewer: str
-) -> dict[str, Any]:
-    """What the player shows of `recording`, every address in it with `link`; none while it is not sealed."""
+async def shown(call: AnyCall, recording: dict[str, Any], link: str) -> dict[str, Any]:
+    """What the player shows of `recording` and of the reels beside it, every address in it with `link` or one
+    that ends with it and is for the same person; none of what is not sealed."""
+    services = call.services
+    now_s = services.clock.wall_s()
+    made = services.tokens.verify_link(LINK_KIND, link, now_s)
+    ttl_s = max(1, made.expires_at_s - now_s)
+    reels = []
+    for reel in await services.rooms.reels(recording["id"]):
+        own = link
+        if reel["id"] != recording["id"]:
+            own = services.tokens.sign_link(
+                LINK_KIND, reel["id"], now_s, ttl_s, made.name, made.person, made.role
+            )
+        reels.append(await _reel(call, reel, own))
+    asked = next((reel for reel in reels if reel["recording"]["id"] == recording["id"]), None)
+    return {
+        **(asked or await _reel(call, recording, link)),
+        "viewer": made.name,
+        "expires_at": shapes.time(made.expires_at_s * 1000),
+        "reels": reels,
+    }
+
+
+async def _reel(call: AnyCall, recording: dict[str, Any], link: str) -> dict[str, Any]:
     is_sealed = recording["state"] == "sealed"
     address = f"{base_url(call.request)}/recordings/{recording['id']}"
     chapters: list[dict[str, Any]] = []
@@ -76,8 +98,6 @@ async def shown(
             )
     return {
         "recording": {**recording, "url": f"{address}?link={link}" if is_sealed else None},
-        "viewer": viewer,
-        "expires_at": shapes.time(expires_at_s * 1000),
         "chapters": chapters,
         "chapters_url": f"{address}/{CHAPTERS}?link={link}" if chapters else None,
     }

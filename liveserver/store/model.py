@@ -39,7 +39,10 @@ class Lesson:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """One recording of a lesson. `state`: recording, sealing, sealed, failed, or deleted after its date."""
+    """One recording of a lesson, or one reel of a long one (`recorder.reels`).
+
+    `state`: recording, sealing, sealed, failed, or deleted after its date.
+    """
 
     id: str
     lesson: str
@@ -63,6 +66,11 @@ class Recording:
     hold: str = ""
     """Why it is under legal hold: it is then not deleted whatever its date."""
     deleted_at_ms: int | None = None
+    series: str = ""
+    """The id of the first reel, which all share."""
+    reel: int = 1
+    begins_ms: int = 0
+    """Where this reel begins, from the first one's beginning."""
 
 
 @dataclass(frozen=True, slots=True)

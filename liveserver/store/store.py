@@ -190,6 +190,15 @@ class Store:
         async with self.reading() as connection:
             return [recording_of(row) for row in (await connection.execute(query)).mappings()]
 
+    async def reels(self, recording: Recording) -> list[Recording]:
+        """All reels of the recording that this one belongs to, in their order; at most 1,000."""
+        if not recording.series:  # recorded before there were reels
+            return [recording]
+        query = sa.select(RECORDINGS).where(RECORDINGS.c.series == recording.series)
+        async with self.reading() as connection:
+            rows = (await connection.execute(query.order_by(RECORDINGS.c.reel).limit(PAGE_MAX))).mappings()
+            return [recording_of(row) for row in rows]
+
     async def all_recordings(
         self, after: str | None = None, limit: int = 50
     ) -> tuple[list[Recording], str | None]:

@@ -47,8 +47,12 @@ RECORDINGS = sa.Table(
     sa.Column("programmes", sa.Text, nullable=False, server_default=""),
     sa.Column("hold", sa.Text, nullable=False, server_default=""),
     sa.Column("deleted_at_ms", WHOLE),
+    sa.Column("series", sa.Text, nullable=False, server_default=""),
+    sa.Column("reel", WHOLE, nullable=False, server_default="1"),
+    sa.Column("begins_ms", WHOLE, nullable=False, server_default="0"),
     sa.Index("recordings_by_age", "started_at_ms", "id"),
     sa.Index("recordings_of_lesson", "lesson", "started_at_ms", "id"),
+    sa.Index("recordings_of_series", "series", "reel"),
 )
 
 OBJECTS = sa.Table(

@@ -6,9 +6,10 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import pytest
 
@@ -70,6 +71,12 @@ async def fill(data: Path) -> None:
                 name, "old", state, path, 5, sha256=digest, size=len(CONTENT), duration_ms=1, gaps=[GAP]
             )
         )
+    for number, state in ((1, "sealed"), (2, "sealed"), (3, "recording")):
+        name = "long" if number == 1 else f"long-{number}"
+        (folder / f"{name}.mp4").write_bytes(name.encode())
+        path = f"old/{name}.mp4" if state == "sealed" else ""
+        reel = Recording(name, "old", state, path, 5, sha256=digest, size=4, duration_ms=9, series="long")
+        await store.save_recording(replace(reel, reel=number, begins_ms=(number - 1) * 9))
     await store.close()
 
 
@@ -113,6 +120,24 @@ class TestWhatThePlayerIsTold:
         found = told(kept, "bare-1")
         assert (found["chapters"], found["chapters_url"]) == ([], None)
         assert found["recording"]["url"]
+
+    def test_has_every_reel_of_a_long_recording_by_links_that_end_together(self, kept: Server) -> None:
+        link = link_of(kept, "long-2", ago_s=500, name="Li")
+        found = request("GET", f"{kept.base_url}/recordings/long-2/about?link={quote(link)}").json
+        assert found["recording"]["id"] == "long-2"
+        reels = [reel["recording"] for reel in found["reels"]]
+        assert [(r["id"], r["series"], r["reel"], r["begins_ms"]) for r in reels] == [
+            ("long", "long", 1, 0), ("long-2", "long", 2, 9), ("long-3", "long", 3, 18),
+        ]  # fmt: skip
+        assert [request("GET", r["url"]).body for r in reels[:2]] == [b"long", b"long-2"]
+        assert reels[2]["url"] is None
+        own = urlsplit(reels[0]["url"]).query.removeprefix("link=")
+        made = tokens(kept).verify_link("recording", unquote(own), int(time.time()))
+        given = tokens(kept).verify_link("recording", link, int(time.time()))
+        assert (made.subject, made.name) == ("long", "Li")
+        assert abs(made.expires_at_s - given.expires_at_s) <= 1
+        alone = told(kept)["reels"]
+        assert [reel["recording"]["id"] for reel in alone] == ["old-1"]
 
     def test_has_no_address_before_the_seal(self, kept: Server) -> None:
         found = told(kept, "open-1")

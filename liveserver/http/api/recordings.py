@@ -41,8 +41,8 @@ async def watch(call: Call[None, None]) -> web.Response:
     if not call.bearer.covers(recording["lesson"]):
         raise PeerError("forbidden", "the token is for another lesson", status=403)
     call.services.rooms.may_play(recording["lesson"], call.bearer.person, call.bearer.role)
-    link, expires_at_s = playback_link(call, recording["id"])
-    return json_answer(await shown(call, recording, link, expires_at_s, call.bearer.name))
+    link = playback_link(call, recording["id"])
+    return json_answer(await shown(call, recording, link))
 
 
 async def _listed(call: Call[None, RecordingsQuery], lesson: str | None) -> web.Response:
@@ -54,7 +54,7 @@ def _with_url(call: AnyCall, recording: dict[str, Any]) -> dict[str, Any]:
     """`recording` and the address that plays it, null until it is sealed."""
     if recording["state"] != "sealed":
         return {**recording, "url": None}
-    link, _ = playback_link(call, recording["id"])
+    link = playback_link(call, recording["id"])
     return {**recording, "url": f"{base_url(call.request)}/recordings/{recording['id']}?link={link}"}
 
 

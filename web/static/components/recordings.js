@@ -23,7 +23,7 @@ function kept({ locked, retain_until: until }) {
   return el('div', {}, format.day(until), ' ', locked && badge(t('recording.locked'), 'ok'));
 }
 
-const name = (row) => row.title || row.lesson;
+const name = (row) => [row.title || row.lesson, row.reel > 1 && t('recording.part', { n: row.reel })].filter(Boolean).join(' · ');
 
 /** The columns that every list of recordings shows; `actions(row)` adds its own buttons. */
 export function recordingColumns(actions) {

@@ -9,8 +9,9 @@ import { lessonId, link, token } from '../lib/session.js';
 import { chapterList } from './watch/chapters.js';
 import { factsPanel } from './watch/facts.js';
 import { keys } from './watch/keys.js';
-import { Playback, pieces } from './watch/playback.js';
+import { Playback } from './watch/playback.js';
 import { player } from './watch/player.js';
+import { joined } from './watch/reels.js';
 import { watermark } from './watch/watermark.js';
 
 const RENEW_MS = 15_000; // an address that fails sooner than that after a fresh one is not expired
@@ -36,8 +37,9 @@ function local(told) {
     const address = new URL(url, origin);
     return address.pathname + address.search;
   };
-  return { ...told, chapters_url: own(told.chapters_url), recording: { ...told.recording, url: own(told.recording.url) },
-    chapters: told.chapters.map((one) => ({ ...one, url: own(one.url), thumbnail: own(one.thumbnail) })) };
+  const reel = (one) => ({ chapters_url: own(one.chapters_url), recording: { ...one.recording, url: own(one.recording.url) },
+    chapters: one.chapters.map((chapter) => ({ ...chapter, url: own(chapter.url), thumbnail: own(chapter.thumbnail) })) });
+  return { ...told, ...reel(told), reels: told.reels.map(reel) };
 }
 
 function words(text, hint, ...actions) {
@@ -57,10 +59,10 @@ function refused(problem) {
 async function open() {
   words(t('watch.opening'));
   try {
-    const told = local(await read());
+    const told = joined(local(await read()));
     const { recording } = told;
     bar.name(recording.title || recording.lesson);
-    if (recording.state === 'sealed') play(told);
+    if (told.sealed.length) play(told);
     else if (NOT_PLAYED[recording.state]) words(t(NOT_PLAYED[recording.state]), recording.detail);
     else waitForSeal();
   } catch (problem) {
@@ -74,10 +76,8 @@ function waitForSeal() {
 }
 
 function play(told) {
-  const { recording, chapters, viewer } = told;
-  const gaps = recording.gaps ?? [];
-  const list = pieces(told);
-  const durationMs = list.at(-1).to;
+  const { recording, chapters, gaps, viewer } = told;
+  const durationMs = told.pieces.at(-1).to;
   const video = el('video', { class: 'stage-video', testid: 'stage', playsinline: true, preload: 'metadata', disablepictureinpicture: true,
     disableremoteplayback: true, controlslist: 'nodownload noplaybackrate', poster: chapters[0]?.thumbnail, 'aria-label': t('stage.label') });
   const playback = new Playback(video);
@@ -89,12 +89,13 @@ function play(told) {
   video.addEventListener('contextmenu', (event) => event.preventDefault());
   playback.on('time', () => view.show(playback.atMs, side.show(playback.atMs)));
   renewal(playback, view);
-  main.replaceChildren(view.node, side.node, factsPanel({ recording: { ...recording, gaps }, composed, seek }));
+  main.replaceChildren(view.node, side.node, factsPanel({ told, composed, seek }));
   watermark(view.picture, video, viewer);
-  if (told.chapters_url) track(video, playback, told.chapters_url);
+  for (const { url, begins } of told.tracks) track(video, playback, url, begins);
   keys({ playback, view, chapters });
-  playback.open(list);
-  side.show(0);
+  playback.open(told.pieces);
+  if (recording.begins_ms) seek(recording.begins_ms);
+  side.show(playback.atMs);
   document.documentElement.dataset.played = composed ? 'composed' : 'sealed';
 }
 
@@ -105,7 +106,7 @@ function renewal(playback, view) {
   async function renew() {
     renewed = performance.now();
     try {
-      playback.open(pieces(local(await read())));
+      playback.open(joined(local(await read())).pieces);
       view.say(null);
     } catch (problem) {
       if (problem.code === 'token_expired') view.say(t('watch.expired'), t('watch.expired_hint'));
@@ -120,14 +121,14 @@ function renewal(playback, view) {
   });
 }
 
-/** The chapters as a text track; its times follow the file that plays. */
-function track(video, playback, src) {
+/** A reel's chapters as a text track; its times follow the file that plays. */
+function track(video, playback, src, begins) {
   const node = el('track', { kind: 'chapters', src, srclang: document.documentElement.lang, label: t('watch.chapters'), default: true });
   let cues = [];
 
   // A time before the file's start cannot be said: what is over there is an empty cue at its start.
   function shift() {
-    const inFile = (seconds) => Math.max(0, seconds - playback.offsetMs / 1000);
+    const inFile = (seconds) => Math.max(0, seconds + (begins - playback.offsetMs) / 1000);
     for (const { cue, from, to } of cues) {
       cue.endTime = inFile(to);
       cue.startTime = inFile(from);

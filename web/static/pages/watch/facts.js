@@ -14,23 +14,39 @@ const REASONS = {
 const TRACKS = { camera: 'source.camera', screen: 'source.screen', audio: 'source.microphone' };
 const KEYS = ['watch.key_play', 'watch.key_seek', 'watch.key_chapter', 'watch.key_speed', 'watch.key_full'];
 
-export function factsPanel({ recording, composed, seek }) {
+export function factsPanel({ told, composed, seek }) {
   const fact = (name, ...value) => [el('dt', {}, name), el('dd', {}, ...value)];
-  const hash = recording.sha256;
+  const { recording, sealed, several, gaps } = told;
+  const reels = sealed.map((reel) => reel.recording);
+  const sum = (name) => reels.reduce((total, reel) => total + (reel[name] ?? 0), 0);
+  const locked = reels.every((reel) => reel.locked);
   return el('section', { class: 'watch-facts panel', 'aria-labelledby': 'facts' },
     el('div', {}, el('h2', { id: 'facts' }, t('watch.facts')), el('dl', { class: 'about' },
-      fact(t('recording.started'), format.dateTime(recording.started_at)),
-      fact(t('recording.state'), stateBadge(recording.state)),
-      fact(t('recording.duration'), format.elapsed(recording.duration_ms)),
-      fact(t('recording.size'), format.size(recording.size)),
-      fact(t('recording.kept'), format.day(recording.retain_until)),
-      fact(t('watch.lock'), recording.locked ? badge(t('recording.locked'), 'ok') : badge(t('watch.unlocked'), 'warn'),
-        ' ', recording.locked ? '' : el('span', { class: 'hint' }, t('watch.unlocked_hint'))),
+      fact(t('recording.started'), format.dateTime(reels[0].started_at)),
+      fact(t('recording.state'), several ? told.reels.map((reel) => reelState(reel.recording)) : stateBadge(recording.state)),
+      fact(t('recording.duration'), format.elapsed(sum('duration_ms'))),
+      fact(t('recording.size'), format.size(sum('size'))),
+      fact(t('recording.kept'), format.day(reels.map((reel) => reel.retain_until).sort()[0])),
+      fact(t('watch.lock'), locked ? badge(t('recording.locked'), 'ok') : badge(t('watch.unlocked'), 'warn'),
+        ' ', locked ? '' : el('span', { class: 'hint' }, t('watch.unlocked_hint'))),
       recording.hold ? fact(t('watch.hold'), recording.hold) : [],
-      fact('SHA-256', hash ? [el('span', { class: 'hash', testid: 'hash' }, hash), copyButton(hash, 'SHA-256')] : '–'),
+      fact('SHA-256', reels.map((reel) => hashOf(reel, several))),
       fact(t('watch.played'), composed ? t('watch.played_composed') : t('watch.played_sealed')))),
-    el('div', {}, el('h2', {}, t('recording.gaps_title')), gapList(recording.gaps, seek)),
+    el('div', {}, el('h2', {}, t('recording.gaps_title')), gapList(gaps, seek)),
     el('div', { class: 'watch-keys' }, el('h2', {}, t('watch.keys')), el('ul', { class: 'keys-list' }, KEYS.map((key) => el('li', {}, t(key))))));
+}
+
+/** Of a long recording: which of its parts is where on its way. */
+function reelState({ reel, state, begins_ms: begins }) {
+  return el('div', { class: 'watch-reel', testid: 'reel' }, t('recording.part', { n: reel }), ' ', stateBadge(state), ' ',
+    el('span', { class: 'hint' }, t('watch.part_from', { at: format.elapsed(begins) })));
+}
+
+function hashOf({ reel, sha256: hash }, several) {
+  if (!hash) return '–';
+  const name = several ? t('recording.part', { n: reel }) : '';
+  return el('div', { class: 'watch-hash' }, name && el('span', { class: 'hint' }, name), el('span', { class: 'hash', testid: 'hash' }, hash),
+    copyButton(hash, `SHA-256 ${name}`.trim()));
 }
 
 function gapList(gaps, seek) {

@@ -1,15 +1,8 @@
 /**
- * One time line over several files: chapters as one picture where they were made, else the sealed file.
- * Times are milliseconds from the recording's start. Events: `time`, `state`, `failed`.
+ * One time line over several files, which `reels.js` names. Times are milliseconds from the recording's start.
+ * Events: `time`, `state`, `failed`.
  */
 import { Emitter } from '../../lib/emitter.js';
-
-/** What plays when: `offset` is the recording's time at the file's start. */
-export function pieces({ recording, chapters }) {
-  const whole = { from: 0, to: recording.duration_ms ?? 0, offset: 0, url: recording.url };
-  if (!chapters.some(({ url }) => url)) return [whole];
-  return chapters.map(({ from_ms: from, to_ms: to, url }) => (url ? { from, to, offset: from, url } : { ...whole, from, to }));
-}
 
 export class Playback extends Emitter {
   #video;
@@ -61,8 +54,9 @@ export class Playback extends Emitter {
 
   seek(ms) {
     if (!this.#list.length) return;
-    const at = Math.min(Math.max(0, ms), this.durationMs);
-    const piece = this.#list.find(({ to }) => at < to) ?? this.#list.at(-1);
+    const wanted = Math.min(Math.max(0, ms), this.durationMs);
+    const piece = this.#list.find(({ to }) => wanted < to) ?? this.#list.at(-1);
+    const at = Math.max(wanted, piece.from); // a file that is not here yet is passed over
     const same = this.#piece?.url === piece.url && this.#piece.offset === piece.offset;
     this.#piece = piece;
     if (same && this.#wanted === null) this.#video.currentTime = (at - piece.offset) / 1000;
