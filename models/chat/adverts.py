@@ -146,10 +146,6 @@ _MADE: dict[str, Callable[[random.Random], str]] = {
 _SLOT = re.compile(r"\{([^{}]*)\}")
 
 
-DISGUISED_SHARE = 0.35
-"""Of the training adverts so many are disguised."""
-
-
 def disguise(text: str, dice: random.Random) -> str:
     """`text` as it is written to get past a filter: one or two of the usual ways, here and there."""
     for way in dice.sample(_WAYS, dice.choice((1, 1, 2))):

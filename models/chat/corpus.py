@@ -40,7 +40,7 @@ _COUNTS = {
     "everyday": 5000,
 }
 """Texts made by the training grammar, by its labels; doubles fall out."""
-_BENIGN_KINDS = ("classroom", "hard_negative", "everyday")
+_BENIGN_KINDS = ("classroom", "hard_negative", "everyday", "last_classroom", "last_hard_negative")
 _SEED = 20251128
 
 
@@ -91,6 +91,8 @@ def held_out_made() -> dict[str, list[Sample]]:
         ],
         "held-out hard negatives": [sample for sample in plain if sample.source == "made hard_negative"],
         "held-out classroom": [sample for sample in plain if sample.source == "made classroom"],
+        "last hard negatives": [sample for sample in plain if sample.source == "made last_hard_negative"],
+        "last classroom": [sample for sample in plain if sample.source == "made last_classroom"],
     }
 
 
@@ -101,12 +103,18 @@ def made(folder: str, counts: dict[str, int], *, disguised: bool) -> Iterator[Sa
         known = set()
         for text in adverts.texts(grammar, label, count, dice):
             written = text
-            if disguised and label not in _BENIGN_KINDS and dice.random() < adverts.DISGUISED_SHARE:
+            if disguised and dice.random() < _disguised_share(label):
                 written = adverts.disguise(text, dice)
             form = normal(written).text
             if form not in known:
                 known.add(form)
                 yield Sample(BENIGN if label in _BENIGN_KINDS else label, written, f"made {label}")
+
+
+def _disguised_share(label: str) -> float:
+    """Innocent texts are written so too, less often: titles with spaces, typing errors, emoji. Were none, the
+    writing alone would be taken for an advert."""
+    return 0.2 if label in _BENIGN_KINDS else 0.35
 
 
 def _public(folder: Path) -> Iterator[Sample]:

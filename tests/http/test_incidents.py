@@ -394,7 +394,7 @@ class TestLists:
         taken = upload(lists, "house", "蓝色方案,illicit_ad,0.9\n红色方案\n", kind="csv").json
         assert taken["entries"] == 2
         author, mod = room.enters("learner"), room.enters("moderator")
-        author.says("看看蓝色方案")
+        author.says("看看蓝 色 方 案")
         assert mod.hears("held")["category"] == "illicit_ad"
         shown = lists.api("GET", "/lexicons/house").json
         assert shown["text"].splitlines() == [

@@ -41,14 +41,25 @@ class TestFigures:
     def test_adverts_and_abuse_worded_otherwise(self, chat, made):
         assert flagged(found(chat, made["held-out adverts and abuse"])) >= 0.40
 
-    def test_the_same_in_disguise_is_found_rather_better(self, chat, made):
-        assert flagged(found(chat, made["the same in disguise"])) >= 0.60
+    def test_the_same_in_disguise_is_found_as_well(self, chat, made):
+        assert flagged(found(chat, made["the same in disguise"])) >= 0.45
 
     def test_innocent_lines_with_risky_words(self, chat, made):
-        assert flagged(found(chat, made["held-out hard negatives"])) <= 0.08
+        assert flagged(found(chat, made["held-out hard negatives"])) <= 0.05
 
     def test_ordinary_classroom_lines(self, chat, made):
-        assert flagged(found(chat, made["held-out classroom"])) <= 0.025
+        assert flagged(found(chat, made["held-out classroom"])) <= 0.005
+
+
+class TestTheWritingAlone:
+    """Innocent texts are split and decorated too."""
+
+    @pytest.mark.parametrize(
+        "text",
+        ["红 色 方 案", "看看蓝 色 方 案", "安 全 第 一", "第 一 讲 电 工 基 础", "👏👏老师讲得好🌹🌹"],
+    )
+    def test_makes_nothing_an_advert(self, chat, text):
+        assert evaluate.label_of(chat.screen(text).scores) == BENIGN
 
 
 class TestOneText:
