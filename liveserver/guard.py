@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import secrets
 import threading
 from collections.abc import Callable, Coroutine
@@ -47,6 +48,7 @@ ACT_TOPIC = "lesson.act"
 DARK_TOPIC = "lesson.dark"
 LEASE_TOPIC = "node.lease"
 MAX_REASON_CHARACTERS = 500
+_NICE = -10  # of the guard's thread alone
 RESTORED, WAITING = "restored", "waiting_for_second"
 _log = get_logger()
 
@@ -389,6 +391,8 @@ class Guard:
                 self._loop.call_soon_threadsafe(do, *arguments)
 
     def _run(self) -> None:
+        with contextlib.suppress(OSError):  # only the privileged may; it helps on a starved machine
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(self._main())
 

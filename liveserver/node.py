@@ -71,6 +71,7 @@ from models.chat.screen import ChatScreen
 from models.errors import ModelError
 from recorder.client import RecorderClient
 
+_SWITCH_S = 0.001  # as long as the guard's thread waits for the main loop's to let it in, instead of 5 ms
 _log = get_logger()
 
 
@@ -81,6 +82,7 @@ def main() -> int:
         set_up(config.log_level, "node")
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # a socket per learner; often 1,024 at first
+        sys.setswitchinterval(_SWITCH_S)
         uvloop.run(run(config, _print))
     except (ConfigError, StartError) as error:
         print(f"liveserver: {error}", file=sys.stderr)  # noqa: T201 - for the operator, before logs matter
