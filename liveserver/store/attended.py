@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from liveserver.core.ledger import storable
+from liveserver.store.access import Access
 from liveserver.store.lists import lesson_of
 from liveserver.store.model import Adjustment, Attended, DayHours, Lesson, Settlement
 from liveserver.store.tables import (
@@ -28,20 +28,10 @@ ROWS_AT_ONCE = 500
 """Rows of one transaction: a class of ten thousand is settled without holding up those who write facts."""
 
 
-class _Access(Protocol):
-    """The store's two ways to its database."""
-
-    def reading(self) -> AbstractAsyncContextManager[AsyncConnection]: ...
-
-    def write(self, work: Callable[[AsyncConnection], Awaitable[Any]]) -> Awaitable[Any]: ...
-
-    def insert(self, table: sa.Table) -> Any: ...
-
-
 class AttendanceBook:
     """Part of the store; raises as it does."""
 
-    def __init__(self, access: _Access):
+    def __init__(self, access: Access):
         self._access = access
 
     # Names

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from liveserver.core.ledger import storable
+from liveserver.store.access import Access
 from liveserver.store.tables import CONSENTS, LESSON_CHECKS, QUESTIONS
 
 BANK_MAX = 2_000
 """Questions of one course that are asked from."""
-
-
-class _Access(Protocol):
-    def reading(self) -> AbstractAsyncContextManager[AsyncConnection]: ...
-
-    def write(self, work: Callable[[AsyncConnection], Awaitable[Any]]) -> Awaitable[Any]: ...
-
-    def insert(self, table: sa.Table) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +30,7 @@ class BankQuestion:
 class Challenges:
     """Part of the store; raises as it does."""
 
-    def __init__(self, access: _Access):
+    def __init__(self, access: Access):
         self._access = access
 
     async def seed(self, lesson: str, sealed: bytes, policy: str) -> tuple[bytes, str]:

@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from typing import Any, Protocol, TypeVar
+from typing import TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from liveserver.core.ledger import storable
-from liveserver.store.lists import CUTS_BY_AGE, DRILLS_BY_AGE, Listing
+from liveserver.store.access import Access
+from liveserver.store.lists import CUTS_BY_AGE, DRILLS_BY_AGE
 from liveserver.store.model import CutRow, Drill
 from liveserver.store.tables import CUTS, DRILLS
 
 T = TypeVar("T")
 
 
-class _Access(Protocol):
-    """The store's two ways to its database."""
-
-    def page(
-        self, query: sa.Select[Any], listing: Listing[T], after: str | None, limit: int
-    ) -> Awaitable[tuple[list[T], str | None]]: ...
-
-    def write(self, work: Callable[[AsyncConnection], Awaitable[Any]]) -> Awaitable[Any]: ...
-
-    def insert(self, table: sa.Table) -> Any: ...
-
-
 class Cuts:
     """Part of the store; raises as it does."""
 
-    def __init__(self, access: _Access):
+    def __init__(self, access: Access):
         self._access = access
 
     async def save(self, row: CutRow) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,24 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from liveserver.core.errors import PeerError
 from liveserver.core.ledger import Fact, canonical_json, storable
 from liveserver.store import ledger
+from liveserver.store.access import Access
 from liveserver.store.lists import Listing
 from liveserver.store.model import Appeal, Case, Decided, Incident, Muted, Tally
 from liveserver.store.tables import APPEALS, DECISIONS, INCIDENTS, MUTES
 
 ERASED_AT_ONCE = 200
 _TIMED = 1_000  # decisions that the median is taken of
-
-
-class _Access(Protocol):
-    def reading(self) -> AbstractAsyncContextManager[AsyncConnection]: ...
-
-    def write(self, work: Callable[[AsyncConnection], Awaitable[Any]]) -> Awaitable[Any]: ...
-
-    def insert(self, table: sa.Table) -> Any: ...
-
-    async def append_rows(
-        self, facts: Sequence[ledger.PreparedFact], rows: Mapping[sa.Table, Sequence[dict[str, Any]]]
-    ) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +35,7 @@ class Wanted:
 class Incidents:
     """Part of the store; raises as it does."""
 
-    def __init__(self, access: _Access):
+    def __init__(self, access: Access):
         self._access = access
 
     # --- what was found ---

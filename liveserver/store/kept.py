@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from liveserver.core.ledger import storable
+from liveserver.store.access import Access
 from liveserver.store.lists import recording_of
 from liveserver.store.model import Recording, StoredObject
 from liveserver.store.tables import OBJECTS, RECORDINGS
 
 _FINAL = ("sealed", "failed")
-
-
-class _Access(Protocol):
-    """The store's two ways to its database."""
-
-    def reading(self) -> AbstractAsyncContextManager[AsyncConnection]: ...
-
-    def write(self, work: Callable[[AsyncConnection], Awaitable[Any]]) -> Awaitable[Any]: ...
-
-    def insert(self, table: sa.Table) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +37,7 @@ class Totals:
 class Kept:
     """Part of the store; raises as it does."""
 
-    def __init__(self, access: _Access):
+    def __init__(self, access: Access):
         self._access = access
 
     async def save_objects(self, objects: Sequence[StoredObject]) -> None:

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from liveserver.core.ledger import storable
+from liveserver.store.access import Access
 from liveserver.store.tables import FACES, PERSON_KEYS, PHOTOS
 
 PHOTOS_COMPARED = 20_000
-
-
-class _Access(Protocol):
-    def reading(self) -> AbstractAsyncContextManager[AsyncConnection]: ...
-
-    def write(self, work: Callable[[AsyncConnection], Awaitable[Any]]) -> Awaitable[Any]: ...
-
-    def insert(self, table: sa.Table) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +35,7 @@ class Photo:
 class PeopleKeys:
     """Part of the store; raises as it does. A key's row outlives the key, to say when it was destroyed."""
 
-    def __init__(self, access: _Access):
+    def __init__(self, access: Access):
         self._access = access
 
     async def key(self, person: str, purpose: str, wrapped: bytes, at_ms: int) -> bytes:

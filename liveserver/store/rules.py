@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any, Protocol
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from liveserver.core.ledger import Fact, storable
 from liveserver.store import ledger
+from liveserver.store.access import Access
 from liveserver.store.model import StoreError, Version
 from liveserver.store.tables import LEXICONS, POLICIES
 
@@ -20,18 +18,10 @@ VERSIONS_SHOWN = 200
 _TRIES = 5
 
 
-class _Access(Protocol):
-    def reading(self) -> AbstractAsyncContextManager[AsyncConnection]: ...
-
-    async def append_rows(
-        self, facts: Sequence[ledger.PreparedFact], rows: Mapping[sa.Table, Sequence[dict[str, Any]]]
-    ) -> Any: ...
-
-
 class Rules:
     """Part of the store; raises as it does."""
 
-    def __init__(self, access: _Access):
+    def __init__(self, access: Access):
         self.policies = Versions(access, POLICIES)
         self.lexicons = Versions(access, LEXICONS)
 
@@ -39,7 +29,7 @@ class Rules:
 class Versions:
     """One kind of thing in versions: 1, 2, 3 … of each name."""
 
-    def __init__(self, access: _Access, table: sa.Table):
+    def __init__(self, access: Access, table: sa.Table):
         self._access = access
         self._table = table
 
