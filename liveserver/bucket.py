@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from liveserver.config import ConfigError, ObjectsConfig
+from liveserver.config_checks import ConfigError
+from liveserver.config_sections import ObjectsConfig
 from recorder.s3 import S3Settings
 
 

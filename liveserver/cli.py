@@ -27,7 +27,9 @@ from liveserver import (
 )
 from liveserver.bucket import bucket_of
 from liveserver.clock import Clock
-from liveserver.config import Config, ConfigError, LogLevel
+from liveserver.config import Config
+from liveserver.config_checks import ConfigError
+from liveserver.config_sections import LogLevel
 from liveserver.http.api import setup
 from liveserver.start import ExplainedError, Ready, StartError
 from liveserver.supervisor import Supervisor, supervise

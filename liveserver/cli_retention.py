@@ -20,7 +20,8 @@ from typing import Any
 
 from liveserver import config
 from liveserver.clock import Clock
-from liveserver.config import Config, ConfigError
+from liveserver.config import Config
+from liveserver.config_checks import ConfigError
 from liveserver.core.permissions import Role
 from liveserver.http.api import PREFIX
 from liveserver.http.api.storage import MAX_DELETED

@@ -15,7 +15,7 @@ from typing import Any, TextIO, cast
 
 import structlog
 
-from liveserver.config import LogLevel
+from liveserver.config_sections import LogLevel
 
 
 class Event(StrEnum):

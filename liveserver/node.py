@@ -26,7 +26,9 @@ from liveserver.bucket import bucket_of
 from liveserver.bus import Bus, Line, MemoryBus, PostgresqlLine, RedisLine, SharedBus
 from liveserver.challenges import Challenges
 from liveserver.clock import Clock
-from liveserver.config import Config, ConfigError, RetentionConfig, load
+from liveserver.config import Config, load
+from liveserver.config_checks import ConfigError
+from liveserver.config_sections import RetentionConfig
 from liveserver.core.challenge_rules import CheckPolicy
 from liveserver.core.chat import SCREENING
 from liveserver.core.events import Level

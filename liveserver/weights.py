@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from liveserver.config import Config, ConfigError
+from liveserver.config import Config
+from liveserver.config_checks import ConfigError
 from models import cards
 from models.card import Kind
 from models.cards import WEIGHTS

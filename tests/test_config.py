@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from liveserver import config as configuration
 from liveserver.bucket import bucket_of
-from liveserver.config import Config, ConfigError, Duration, Size, env_name, flatten, keys, load, to_env
+from liveserver.config import Config, env_name, flatten, keys, load, to_env
+from liveserver.config_checks import ConfigError
+from liveserver.config_sections import Duration, Size
+from liveserver.config_values import CONVERTERS
 from recorder.options import arguments
 
 SAMPLE = Path(__file__).parents[1] / "liveserver.example.toml"
@@ -206,7 +208,7 @@ class TestDurationsAndSizes:
 
 
 def test_every_annotation_has_a_converter() -> None:
-    assert {str(definition.type) for _, definition in keys()} <= set(configuration._CONVERTERS)
+    assert {str(definition.type) for _, definition in keys()} <= set(CONVERTERS)
 
 
 class TestRecordings:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from liveserver.config import ConfigError, RtcConfig, load
+from liveserver.config import load
+from liveserver.config_checks import ConfigError
+from liveserver.config_sections import RtcConfig
 from liveserver.turn import Turn
 
 URL = "turn:relay.example:3478?transport=udp"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from liveserver import weights
-from liveserver.config import Config, ConfigError, ScreeningConfig
+from liveserver.config import Config
+from liveserver.config_checks import ConfigError
+from liveserver.config_sections import ScreeningConfig
 from models import cards
 from tests.models.conftest import fetched
 from tests.models.pictures import brightness_model

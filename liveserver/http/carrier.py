@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from liveserver.config import SocketConfig
+from liveserver.config_sections import SocketConfig
 
 TOO_SLOW = 4408
 _GOODBYE_S = 2.0  # for the close frame to leave and its echo to come

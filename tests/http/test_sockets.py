@@ -13,7 +13,8 @@ from aiohttp import web
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from liveserver.config import Config, Duration, Size, SocketConfig
+from liveserver.config import Config
+from liveserver.config_sections import Duration, Size, SocketConfig
 from liveserver.core.permissions import Role
 from liveserver.http.carrier import TOO_SLOW, WebSocketCarrier
 from tests.drivers.server import Lesson, Server, request

@@ -17,7 +17,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
 from liveserver.clock import Clock
-from liveserver.config import Config, Duration, SocketConfig
+from liveserver.config import Config
+from liveserver.config_sections import Duration, SocketConfig
 from liveserver.core.messages import MAX_WATCHED
 from liveserver.core.permissions import Role
 from liveserver.http import wall as wall_socket
