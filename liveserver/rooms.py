@@ -14,30 +14,27 @@ from typing import Any
 from liveserver import shapes
 from liveserver.acts import Acts
 from liveserver.arrivals import Arrivals
-from liveserver.attendance import read_register
-from liveserver.attending import EVERY_S, Attending
+from liveserver.attending import EVERY_S
 from liveserver.bus import Bus
 from liveserver.challenges import Challenges
 from liveserver.clock import Clock
 from liveserver.connections import Connection, PublisherEnd, ViewerEnd
 from liveserver.core import events, messages
 from liveserver.core.challenge import CheckKind
-from liveserver.core.chat import HELD_MAX, HISTORY, Held
 from liveserver.core.errors import PeerError
 from liveserver.core.events import LessonState, Level, LineState
-from liveserver.core.kill import cut_to_json
 from liveserver.core.ledger import Fact
 from liveserver.core.messages import Json
 from liveserver.core.permissions import Permission, Role, allows
-from liveserver.core.presets import frozen
 from liveserver.core.quiz import Question
 from liveserver.core.register import Register
 from liveserver.core.retention import Programme, programmes_text
-from liveserver.core.room import INCIDENTS_TOLD, RoomState
+from liveserver.core.room import RoomState
 from liveserver.core.screening import Sight
 from liveserver.guard import Guard
 from liveserver.log import Event, get_logger
 from liveserver.recording import Recordings
+from liveserver.reopening import Reopening
 from liveserver.room import Carrier, Room
 from liveserver.screening import Screening
 from liveserver.sessions import Answer, Patched, Sessions
@@ -45,7 +42,7 @@ from liveserver.sfu.forwarder import Forwarder
 from liveserver.sfu.screens import Screens
 from liveserver.sfu.stage import Stage
 from liveserver.sfu.transcode import Transcodes
-from liveserver.store import ChatLine, Lesson, Store
+from liveserver.store import Lesson, Store
 from liveserver.tokens import Claims
 
 _ID_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
@@ -88,7 +85,7 @@ class Rooms:
         self._clock = clock
         self._max_lessons = max_lessons
         self._max_viewers = max_viewers
-        self._tell_every_s = tell_every_s
+        self._reopening = Reopening(store, guard, clock, challenges, screening, tell_every_s)
         self._rooms: dict[str, Room] = {}
         self._opening: dict[str, asyncio.Task[Room]] = {}
         self._free_rows = list(range(forwarder.flags.rooms - 1, -1, -1))
@@ -480,22 +477,15 @@ class Rooms:
             self._drop_idle()
         if len(self._rooms) >= self._max_lessons or not self._free_rows:
             raise PeerError("lesson_full", "this server has too many lessons", status=503, retry_after_s=30)
-        history = await self._store.chat(lesson.id, HISTORY)
         row = self._free_rows.pop()
         self._forwarder.flags.clear(row)
         self._guard.know(lesson.id)
         self._guard.open(lesson.id, row)
-        state = self._restored_state(lesson, history)
-        await self._reconcile(lesson, state)
-        if self._challenges is not None:
-            state.checks = await self._challenges.open(lesson)
-        if self._screening is not None:
-            await self._restore_moderation(lesson, state, self._screening)
+        state, attending = await self._reopening.bring_back(lesson)
         transcode = self._transcodes.of(lesson.id) if self._transcodes is not None else None
         screen = self._screens.of(lesson.id) if self._screens is not None else None
         stage = Stage(row, self._forwarder.flags, transcode, screen)
         stage.hold(state.state is LessonState.PAUSED, self._clock.monotonic_ns())
-        attending = await self._attending(lesson, state)
         room = Room(
             state,
             stage,
@@ -510,64 +500,6 @@ class Rooms:
         self._forwarder.stages.add(stage)
         self._rooms[lesson.id] = room
         return room
-
-    async def _attending(self, lesson: Lesson, state: RoomState) -> Attending:
-        """The register as the ledger has it. What a crash left open ends with the last fact before it."""
-        state.hours_policy = frozen(lesson.preset, lesson.planned_s and lesson.planned_s * 1000)
-        register = await read_register(self._store, lesson.id)
-        if register.is_open:
-            late = Fact("interrupted", lesson.id, self._clock.wall_ms(), {"until_ms": register.last_ms})
-            await self._store.append([late])
-            register.take(late.type, late.at_ms, late.data)
-        return Attending(lesson.id, register, self._tell_every_s)
-
-    async def _restore_moderation(self, lesson: Lesson, state: RoomState, screening: Screening) -> None:
-        """Lines that wait, who is muted, the newest incidents, and what the lesson is screened by."""
-        await screening.policies.open(lesson)
-        for incident in await screening.incidents.open(lesson.id, INCIDENTS_TOLD):
-            state.incidents[incident["id"]] = incident
-        held = await self._store.chat(lesson.id, HELD_MAX, LineState.HELD)
-        cases = await self._store.incidents.of_lines(lesson.id, [line.id for line in held])
-        for line in held:
-            state.chat.held[line.id] = Held(shapes.held(line, cases.get(line.id)))
-        for muted in await self._store.incidents.muted(lesson.id):
-            state.chat.mutes[muted.person] = shapes.mute(muted)
-
-    async def _reconcile(self, lesson: Lesson, state: RoomState) -> None:
-        """A crash may fall between the kill file and the ledger: the store catches up with the guard here."""
-        if state.state == lesson.state:
-            return
-        if any(known == lesson.id for known, _ in self._guard.unrecorded()):
-            await self._store.update_lesson(lesson.id, state=state.state)
-            return  # `_catch_up` puts the facts in
-        cut = state.cuts.get(Level.LESSON)
-        kind = "cut" if cut is not None else "restore"
-        data = cut_to_json(cut) if cut is not None else {"reason": "", "by": "", "lifted": [Level.LESSON]}
-        late = Fact(kind, lesson.id, self._clock.wall_ms(), {**data, "late": True})
-        await self._store.append([late])
-        await self._store.update_lesson(lesson.id, state=state.state)
-
-    def _restored_state(self, lesson: Lesson, history: list[ChatLine]) -> RoomState:
-        """What the store and the guard know; the guard's word on cuts is the last one."""
-        kill = self._guard.kill_of(lesson.id)
-        known = LessonState(lesson.state)
-        if known is not LessonState.ENDED:
-            if Level.LESSON in kill.cuts:
-                known = LessonState.CUT
-            elif known is LessonState.CUT:
-                known = LessonState.WAITING
-        state = RoomState(
-            lesson=lesson.id,
-            title=lesson.title,
-            instructor=lesson.instructor,
-            state=known,
-            started_at_ms=lesson.started_at_ms,
-            ended_at_ms=lesson.ended_at_ms,
-            cuts=dict(kill.cuts),
-            removed=dict(kill.removed),
-        )
-        state.chat.history.extend(shapes.chat(line) for line in history)
-        return state
 
     def _drop_idle(self) -> None:
         """Forget rooms that are over and empty, to make room for others."""
@@ -632,7 +564,7 @@ class Rooms:
 
     def _describe(self, lesson: Lesson) -> Json:
         room = self._rooms.get(lesson.id)
-        state = room.state if room is not None else self._restored_state(lesson, [])
+        state = room.state if room is not None else self._reopening.state(lesson)
         return shapes.lesson(lesson, state, self._standing(lesson.id))
 
     def _standing(self, lesson_id: str) -> shapes.Standing:
