@@ -31,7 +31,7 @@ from liveserver.screen.wire import (
 from models import cards
 from models.errors import ModelError
 from tests.drivers.server import REPOSITORY
-from tests.screen import magenta
+from tests.screen import bombs, magenta
 from tests.screen.media import Camera, opened
 
 FUZZ = REPOSITORY / "../shared/data/fuzz"
@@ -40,10 +40,10 @@ FUZZ = REPOSITORY / "../shared/data/fuzz"
 class Process:
     """One screen process; `ask` sends messages, `next` waits for one."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path | None):
         self.link, theirs = socket.socketpair()
         self.link.settimeout(30)
-        command = [sys.executable, "-m", "liveserver.screen", "320", str(folder)]
+        command = [sys.executable, "-m", "liveserver.screen", "320", *([str(folder)] if folder else [])]
         with theirs:
             self.process = subprocess.Popen(
                 command,
@@ -197,6 +197,24 @@ class TestHostileFrames:
             assert all(isinstance(message, Looked | Passed | Found | Lost | Alive) for message in said)
         said = process.look(*(replace(f, number=f.number + 10_000) for f in Camera(codec, lane).take(1)))
         assert any(isinstance(message, Looked) for message in said), "and the next keyframe is seen"
+
+
+class TestBombs:
+    """What costs a decoder most: no process ends of it, and the next picture is seen (REL-F9)."""
+
+    @pytest.mark.parametrize("name", ["giant", "large", "sliced", "resized"])
+    def test_made_for_the_purpose(self, process, lane, name):
+        made = {"giant": lambda: [bombs.giant()] * 20, "large": lambda: [bombs.giant(8192)] * 20,
+                "sliced": lambda: [bombs.sliced()] * 20,
+                "resized": lambda: bombs.resized(60)}[name]()  # fmt: skip
+        process.ask(opened(Mode.SCREENED, lane))
+        said = []
+        for number, data in enumerate(made, start=1):
+            said += process.look(Frame(lane, number, number * 3600, number * 40, True, "h264", data))
+        decoded = any(isinstance(message, Looked) for message in said)
+        assert decoded == (name in ("sliced", "resized")), "the others are refused"
+        said = process.look(*(replace(f, number=f.number + 10_000) for f in Camera("h264", lane).take(1)))
+        assert any(isinstance(message, Looked) for message in said)
 
 
 class TestWhatItDeniesItself:
