@@ -65,9 +65,9 @@ _ALLOW, _REFUSE, _KILL = 0x7FFF0000, 0x00050001, 0x80000000  # SECCOMP_RET_…; 
 _X32 = 0x40000000
 
 
-def confine(*, memory_bytes: int = MEMORY_BYTES, cpu_s: int = CPU_S) -> None:
+def confine(*, memory_bytes: int = MEMORY_BYTES, cpu_s: int = CPU_S, nice: int = NICE) -> None:
     """Tie this process to its parent and take everything from it but the socket it has."""
-    sandbox.confine(nice=NICE)
+    sandbox.confine(nice=nice)
     os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])  # whatever it may have inherited
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))

@@ -25,10 +25,23 @@ from liveserver.confined.sandbox import confine
 from liveserver.screen.judge import Judge
 from liveserver.screen.track import SETTLE_MS, Track
 from liveserver.screen.warm import warm_up
-from liveserver.screen.wire import Close, Decoder, Done, Frame, List, Message, Open, Ready, ToNode, encode
+from liveserver.screen.wire import (
+    Close,
+    Decoder,
+    Done,
+    Frame,
+    List,
+    Message,
+    Open,
+    Ready,
+    Refused,
+    ToNode,
+    encode,
+)
 from models.errors import ModelError
 
 MEMORY_BYTES = 3 << 30  # of addresses; libraries and models are 700 MB of it, a 4K source another 300
+NICE = 2  # forwarding comes first, transcoding after
 MAX_LANES = 128
 _READ_BYTES = 262_144
 _TIMEVAL = struct.Struct("@ll")
@@ -113,17 +126,17 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write("usage: python -m liveserver.screen WIDTH [FOLDER] < SOCKET\n")
         return 2
     av.logging.set_level(None)
+    link = socket.socket(fileno=0)
     try:
         judge = Judge.load(Path(arguments[2]) if len(arguments) == 3 else None)
         warm_up(judge, int(arguments[1]))
     except ModelError as error:
-        sys.stderr.write(f"{error}\n")
+        link.sendall(encode(Refused(str(error))))
         return 3
     gc.freeze()
-    link = socket.socket(fileno=0)
     # The kernel's own timeout: poll(2) wants a limit of open files, and confined there is none.
     link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEVAL.pack(0, SETTLE_MS * 1_000))
-    confine(memory_bytes=MEMORY_BYTES)
+    confine(memory_bytes=MEMORY_BYTES, nice=NICE)
     try:
         Worker(link, judge, int(arguments[1])).run()
     except WireError:

@@ -16,6 +16,7 @@ process → node
     20 lost    lane u32                                it cannot go on without a keyframe
     21 done    lane u32 | number u32 | cost u32        the frame's turn is over; CPU time in microseconds
     22 alive                                           it is at something that takes long
+    23 refused  reason                                 a model cannot be used; it ends
 
 A lane is one track of one lesson as the node numbers them, `number` counts the frames of a lane from 1,
 `at` is when a frame arrived (milliseconds, monotonic), `timestamp` its RTP time. Flags: 1 keyframe, 2 others
@@ -154,8 +155,15 @@ class Alive:
     pass
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A model cannot be used, and why: without it nothing is looked at."""
+
+    reason: str
+
+
 ToProcess: TypeAlias = Open | Frame | Close | List
-ToNode: TypeAlias = Ready | Passed | Looked | Found | Lost | Done | Alive
+ToNode: TypeAlias = Ready | Passed | Looked | Found | Lost | Done | Alive | Refused
 Message: TypeAlias = ToProcess | ToNode
 
 
@@ -198,6 +206,8 @@ def encode(message: Message) -> bytes:
             return framed(21, _DONE.pack(lane, number, min(cost_us, 0xFFFFFFFF)))
         case Alive():
             return framed(22, b"")
+        case Refused(reason):
+            return framed(23, sized(clipped(reason)))
 
 
 def decode(kind: int, body: bytes) -> Message:
@@ -242,6 +252,8 @@ def _message(kind: int, read: Body) -> Message:
             return Done(*read.unpack(_DONE))
         case 22:
             return Alive()
+        case 23:
+            return Refused(read.text(MAX_TEXT_BYTES))
         case _:
             raise WireError(f"unknown kind {kind}")
 

@@ -16,14 +16,13 @@ from liveserver.core.screening import Action, Finding, Mode, Policy, Seeing, Sig
 from liveserver.log import Event, get_logger
 from liveserver.screen.wire import Found, Looked, Passed
 from liveserver.sfu.gate import Gate
+from liveserver.sfu.outlook import outlook
 from liveserver.sfu.screen_lane import Account, ScreenLane
 from liveserver.sfu.uplink import Uplink
 
 if TYPE_CHECKING:
     from liveserver.sfu.screens import Screens
 
-IDLE_NS = 3_000_000_000  # no frame for so long: nothing is sent
-SLOW_NS = {Mode.KEYFRAMES: 5_000_000_000, Mode.WATCH: 2_000_000_000, Mode.SCREENED: 2_000_000_000}
 STRIKES = 3  # deaths of a process at work on a lesson, then that lesson is not looked at for a while
 STRIKES_WITHIN_NS = 120_000_000_000
 BLOCKED_NS = 60_000_000_000
@@ -52,7 +51,6 @@ class Screen:
         self._account = Account()
         self._is_shut = False  # something was found that only a person lifts
         self._is_alarmed = False
-        self._seen_ns = 0  # until when everything was seen
         self._strikes: deque[int] = deque(maxlen=STRIKES)
         self._blocked_until_ns: int | None = None
         self._log = get_logger(lesson=lesson)
@@ -198,11 +196,9 @@ class Screen:
     def _adopt(self, policy: Policy) -> None:
         """Another policy, from the next frame on."""
         before, self._policy = self._policy, policy
-        is_other = before.mode is not policy.mode or before.delay_ms != policy.delay_ms
-        if (is_other and Mode.SCREENED in (before.mode, policy.mode)) or Mode.OFF in (
-            before.mode,
-            policy.mode,
-        ):
+        modes = {before.mode, policy.mode}
+        is_delayed_otherwise = len(modes) > 1 or before.delay_ms != policy.delay_ms
+        if Mode.OFF in modes or (Mode.SCREENED in modes and is_delayed_otherwise):
             self._shut_down()
             self._set_up()
             self.on_change()
@@ -213,67 +209,43 @@ class Screen:
 
     def _look_around(self, now_ns: int) -> None:
         """How well the lesson is seen now, and what follows from that."""
-        seeing, why = self._seeing(now_ns)
-        unseen_ns = now_ns - self._seen_ns if seeing is Seeing.BLIND else 0
-        is_dead = unseen_ns >= self._policy.blind_after_ms * _MS
-        self._alarm(is_dead, why, unseen_ns, now_ns)
-        slate = self._policy.when_blind is WhenBlind.SLATE
-        if self.gate is not None:
-            self.gate.unguard(is_dead and not slate)
-        sight = Sight(
-            seeing=seeing,
-            since_ms=self.sight.since_ms,
-            mode=self._policy.mode,
-            delay_ms=self._policy.delay_ms if self.gate is not None else 0,
-            held_back=is_dead and slate,
+        seeing, why, since_ns = outlook(
+            self.lanes,
+            self._policy,
+            self.sight.seeing,
+            now_ns,
+            is_ready=self.screener.is_ready,
+            is_blocked=self._blocked_until_ns is not None,
         )
-        if sight != self.sight:
-            since_ns = self._seen_ns if seeing is Seeing.BLIND else now_ns
-            if seeing is not self.sight.seeing:
-                sight = Sight(seeing, self._wall_ms(since_ns), sight.mode, sight.delay_ms, sight.held_back)
-            self._tell(sight, why)
+        blind_ms = (now_ns - since_ns) // _MS if seeing is Seeing.BLIND else 0
+        is_dead = seeing is Seeing.BLIND and blind_ms >= self._policy.blind_after_ms
+        is_held = is_dead and self._policy.when_blind is WhenBlind.SLATE
+        self._alarm(is_dead, why, blind_ms)
+        if is_held != self.sight.held_back:
+            self.on_hold(is_held, now_ns)
+        if self.gate is not None:
+            self.gate.unguard(is_dead and not is_held)
+        since_ms = self.sight.since_ms
+        if seeing is not self.sight.seeing:
+            since_ms = self._wall_ms(since_ns if seeing is Seeing.BLIND else now_ns)
+        delay_ms = self._policy.delay_ms if self.gate is not None else 0
+        self._tell(Sight(seeing, since_ms, self._policy.mode, delay_ms, is_held), why)
 
-    def _seeing(self, now_ns: int) -> tuple[Seeing, str]:
-        active = [lane for lane in self.lanes if now_ns - lane.heard_ns < IDLE_NS]
-        if self._policy.mode is Mode.OFF or not active:
-            self._seen_ns = now_ns
-            return Seeing.OFF, "nothing is sent" if self.lanes or not self._uplinks else "by policy"
-        unseen = [since_ns for lane in active if (since_ns := lane.unseen_since_ns(now_ns)) is not None]
-        self._seen_ns = min(unseen, default=now_ns)
-        unseen_ns = now_ns - self._seen_ns
-        if self._blocked_until_ns is not None:
-            return Seeing.BLIND, "its pictures ended the process again and again"
-        if not self.screener.is_ready:
-            return Seeing.BLIND, "the process is being started"
-        is_still_blind = self.sight.seeing is Seeing.BLIND and bool(unseen)
-        if is_still_blind or unseen_ns >= self._policy.blind_after_ms * _MS:
-            return Seeing.BLIND, "no verdict comes"
-        if unseen_ns > SLOW_NS[self._policy.mode]:
-            return Seeing.BEHIND, "verdicts are late"
-        if any(lane.is_behind for lane in active):
-            return Seeing.BEHIND, "pictures are left out"
-        return Seeing.SEEING, ""
-
-    def _alarm(self, is_dead: bool, why: str, unseen_ns: int, now_ns: int) -> None:
+    def _alarm(self, is_dead: bool, why: str, blind_ms: int) -> None:
         """The dead-man: nobody has looked for longer than the policy allows, or somebody does again."""
         if is_dead == self._is_alarmed:
             return
         self._is_alarmed = is_dead
-        slate = self._policy.when_blind is WhenBlind.SLATE
         if is_dead:
             self._owner.counters["alarms"] += 1
-            self._log.error(Event.SCREENING_ALARM, why=why, blind_ms=unseen_ns // _MS, held_back=slate)
+            self._log.error(Event.SCREENING_ALARM, why=why, blind_ms=blind_ms)
         else:
             self._log.warning(Event.SCREENING_ALARM_OVER)
-        if slate or not is_dead:
-            self._hold(is_dead, now_ns)
-
-    def _hold(self, is_held: bool, now_ns: int) -> None:
-        if is_held != self.sight.held_back:
-            self.on_hold(is_held, now_ns)
 
     def _tell(self, sight: Sight, why: str) -> None:
         before, self.sight = self.sight, sight
+        if sight == before:
+            return
         if before.seeing is not sight.seeing:
             self._owner.counters[f"became_{sight.seeing}"] += 1
             self._log.info(Event.SCREENING_SIGHT, seeing=sight.seeing, why=why, mode=sight.mode)
@@ -306,9 +278,7 @@ class Screen:
                     "track": lane.source.track,
                     "waiting": len(lane.waiting),
                     "thin": lane.is_thin,
-                    "looked_ms_ago": (self._clock.monotonic_ns() - lane.looked_ns) // _MS
-                    if lane.looked_ns
-                    else None,
+                    "looked_at_ms": self._wall_ms(lane.looked_ns) if lane.looked_ns else None,
                 }
                 | dict(lane.counters)
                 for lane in self.lanes

@@ -28,6 +28,7 @@ from liveserver.screen.wire import (
     Open,
     Passed,
     Ready,
+    Refused,
     encode,
 )
 from liveserver.sfu.child import Bounds, Child
@@ -38,7 +39,7 @@ READY_NS = 15_000_000_000  # a busy machine starts it within seconds
 SILENCE_NS = (
     2_500_000_000  # fed for so long without a word, it hangs: with a start after it below 5 s (REL-G11)
 )
-PAUSES_S = (0.0, 0.0, 0.5, 1.0, 2.0)  # before each further start; it is never given up
+PAUSES_S = (0.0, 0.0, 0.5, 1.0, 2.0, 2.0, 5.0, 10.0)  # before each further start; it is never given up
 # What it may send: evidence of half a megabyte for some lessons a second, a dozen messages a frame.
 MAX_BYTES_PER_S = 30_000_000
 MAX_PARTS_PER_S = 20_000
@@ -179,6 +180,8 @@ class Screener:
         match message:
             case Ready():
                 self._begin()
+            case Refused(reason):
+                _log.error(Event.SCREENING_LACKS, model="pictures", error=reason)
             case _ if not self._said_ready:
                 raise WireError(f"{type(message).__name__} before it was ready")
             case Done(lane_id, number, cost_us):

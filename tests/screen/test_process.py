@@ -26,6 +26,7 @@ from liveserver.screen.wire import (
     Open,
     Passed,
     Ready,
+    Refused,
     encode,
 )
 from models import cards
@@ -173,8 +174,10 @@ class TestTheProcess:
         (folder / "magenta.onnx").write_bytes(b"another")
         process = Process(folder)
         try:
+            refused = process.next()
+            assert isinstance(refused, Refused)
+            assert "magenta.onnx" in refused.reason and "SHA-256" in refused.reason
             assert process.process.wait(20) == 3
-            assert b"magenta" in process.process.stderr.read()
         finally:
             process.close()
 

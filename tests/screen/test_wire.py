@@ -22,6 +22,7 @@ from liveserver.screen.wire import (
     Open,
     Passed,
     Ready,
+    Refused,
 )
 from tests.screen.media import RULES
 
@@ -44,6 +45,7 @@ MESSAGES = [
     Lost(7),
     Done(7, 3, 35_000),
     Alive(),
+    Refused("weapons.onnx: its SHA-256 is another"),
 ]
 
 
