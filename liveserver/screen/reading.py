@@ -9,12 +9,14 @@ import av
 from liveserver.core.screening import Category, Kind, Line
 from liveserver.screen import images
 from liveserver.screen.judge import Judge, Judged
+from liveserver.screen.pace import CUT
 from liveserver.screen.wire import MAX_WHY, Found
 from models.phash import NEW_TEXT, SAME_SLIDE, change, distance, perceptual_hash
 
 WIDTH = 1280  # pixels; letters of a slide are legible there
 LEAST_GAP_MS = 1_000
 SHARE = 3  # after a reading that took t there is none for 2 t more: at most a third of the time
+EMPTY_SHARE = 20  # and where there was no text and something moves, a twentieth, unless the scene is another
 
 
 class Reading:
@@ -48,6 +50,11 @@ class Reading:
                     scores[category] = max(score, scores.get(category, 0.0))
         return scores
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no text so far."""
+        return not self._read
+
     def found(self, lane: int) -> Found:
         """What there was to find, with the picture."""
         lines = tuple(
@@ -69,12 +76,13 @@ class Slides:
 
     One more line of small text is no other slide to the hash. So what differs from the picture that was read
     is read too once it stands still from one look to the next; a camera, where somebody moves, does not.
+    Where there was no text and something moves all the time there is none soon, unless the scene is another.
     """
 
     def __init__(self) -> None:
         self._read: tuple[int, images.Pixels] | None = None  # hash and brightness of the picture read last
         self._looked: images.Pixels | None = None
-        self._next_ms = 0
+        self._next_ms = self._rest_ms = 0
 
     def is_new(self, luma: images.Pixels, now_ms: int) -> bool:
         """Whether to read this picture, which is looked at now. What is read once is not read again."""
@@ -85,15 +93,18 @@ class Slides:
         found = perceptual_hash(luma)
         if self._read is not None:
             read, shown = self._read
+            if now_ms < self._rest_ms and not stands and change(shown, luma) < CUT:
+                return False
             is_other = distance(found, read) > SAME_SLIDE
             if not is_other and not (stands and change(shown, luma) > NEW_TEXT):
                 return False
         self._read = found, luma
         return True
 
-    def read(self, took_ms: int, now_ms: int) -> None:
-        """A reading has ended that took so long."""
+    def read(self, took_ms: int, now_ms: int, *, is_empty: bool) -> None:
+        """A reading has ended that took so long; whether there was no text."""
         self._next_ms = now_ms + max(LEAST_GAP_MS - took_ms, (SHARE - 1) * took_ms)
+        self._rest_ms = now_ms + (EMPTY_SHARE - 1) * took_ms if is_empty else 0
 
 
 def _scaled(box: tuple[int, int, int, int], scale: float) -> tuple[int, int, int, int]:

@@ -135,7 +135,7 @@ class Track:
         if reading.step():
             return
         self._reading = None
-        self._slides.read(now_ms - reading.began_ms, now_ms)
+        self._slides.read(now_ms - reading.began_ms, now_ms, is_empty=reading.is_empty)
         decision = self._policy.decide(Kind.TEXT, reading.scores)
         if self._is_news(Kind.TEXT, decision, now_ms):
             yield reading.found(self._lane)

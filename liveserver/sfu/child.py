@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from liveserver.clock import Clock
@@ -22,6 +24,7 @@ from liveserver.log import Event, get_logger
 STEADY_NS = 60_000_000_000  # having run so long, its next failure counts as the first
 _READ_BYTES = 65_536
 _SECOND_NS = 1_000_000_000
+_CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 _log = get_logger()
 
 M = TypeVar("M")
@@ -113,6 +116,14 @@ class Child(Generic[M]):
                 return
             self._owner.interrupted(self._why)
         self._owner.failed()
+
+    def vitals(self) -> tuple[str, float]:
+        """The state of its process (proc(5): R, S, D, T …) and the CPU seconds that it has used."""
+        try:
+            fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return "X", 0.0
+        return fields[0], (int(fields[11]) + int(fields[12])) / _CLOCK_TICKS
 
     def close(self) -> None:
         """End it at once; `run` returns soon."""

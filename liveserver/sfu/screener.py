@@ -36,9 +36,11 @@ from liveserver.sfu.screen_lane import ScreenLane
 
 WINDOW = 3  # frames in the process: one at work, and no waiting for the next
 READY_NS = 15_000_000_000  # a busy machine starts it within seconds
-SILENCE_NS = (
-    2_500_000_000  # fed for so long without a word, it hangs: with a start after it below 5 s (REL-G11)
-)
+# Fed and without a word it hangs when it is stopped, has used so much CPU since, or after so long whatever it
+# does; with its start it is back within 5 s (REL-G11). One that is only slow on a busy machine is let be.
+STOPPED_NS = 1_000_000_000
+BUSY_S = 2.0
+SILENCE_NS = 10_000_000_000
 PAUSES_S = (0.0, 0.0, 0.5, 1.0, 2.0, 2.0, 5.0, 10.0)  # before each further start; it is never given up
 # What it may send: evidence of half a megabyte for some lessons a second, a dozen messages a frame.
 MAX_BYTES_PER_S = 30_000_000
@@ -77,6 +79,7 @@ class Screener:
         self._in_work: deque[_Fed] = deque()
         self._turn_us = 0  # what the lesson had cost whose turn was last
         self._heard_ns = 0
+        self._silent_cpu_s: float | None = None  # what it had used when it fell silent
         self._said_ready = False
         self._clock = clock
         bounds = Bounds(PAUSES_S, MAX_BYTES_PER_S, MAX_PARTS_PER_S, for_ever=True)
@@ -161,10 +164,20 @@ class Screener:
             if not self._said_ready:
                 if now_ns - self._child.started_ns > READY_NS:
                     self._child.end("it did not become ready")
-            elif self._in_work and now_ns - max(self._in_work[0].sent_ns, self._heard_ns) > SILENCE_NS:
+            elif self._in_work and self._hangs(now_ns):
                 self._child.end("it is fed and says nothing")
         for lane, _ in self._lanes.values():
             lane.keep_up(now_ns, is_served=self.is_ready)
+
+    def _hangs(self, now_ns: int) -> bool:
+        silent_ns = now_ns - max(self._in_work[0].sent_ns, self._heard_ns)
+        if silent_ns <= STOPPED_NS // 2:
+            return False
+        state, cpu_s = self._child.vitals()
+        if self._silent_cpu_s is None:
+            self._silent_cpu_s = cpu_s
+        is_stopped = state in "Tt" and silent_ns > STOPPED_NS
+        return is_stopped or cpu_s - self._silent_cpu_s > BUSY_S or silent_ns > SILENCE_NS
 
     def _wanting(self) -> list[ScreenLane]:
         return [lane for lane, _ in self._lanes.values() if lane.waiting]
@@ -176,7 +189,7 @@ class Screener:
         self._in_work = deque()
 
     def heard(self, message: Message) -> None:
-        self._heard_ns = self._clock.monotonic_ns()
+        self._heard_ns, self._silent_cpu_s = self._clock.monotonic_ns(), None
         match message:
             case Ready():
                 self._begin()

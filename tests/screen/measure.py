@@ -166,7 +166,7 @@ def _ms(costs: list[float]) -> float:
 def modes(options: argparse.Namespace) -> None:
     for mode in ("off", "keyframes", "watch", "screened"):
         with a_server() as server, tempfile.TemporaryDirectory() as folder:
-            policy = {"mode": mode, "rules": []}
+            policy = {"mode": mode} if options.text else {"mode": mode, "rules": []}
             assert server.api("PUT", f"/lessons/{server.demo.id}/policy", policy).status == 200
             with publishing(server, Path(folder), "--size", options.size) as client:
                 client.wait("publishing")
@@ -178,7 +178,7 @@ def modes(options: argparse.Namespace) -> None:
                 time.sleep(options.seconds)
                 after = cpu_s(node), cpu_s(worker) if worker else 0.0
                 say(
-                    bench="modes", mode=mode, size=options.size, seconds=options.seconds,
+                    bench="modes", mode=mode, text=options.text, size=options.size, seconds=options.seconds,
                     process_cores=round((after[1] - before[1]) / options.seconds, 3),
                     node_cores=round((after[0] - before[0]) / options.seconds, 3),
                     load=round(os.getloadavg()[0], 1),
@@ -303,6 +303,7 @@ def main() -> None:
         kind.add_argument("--seconds", type=float, default=20)
         kind.add_argument("--cores", type=float, default=0)
         kind.add_argument("--seed", type=int, default=1)
+        kind.add_argument("--text", action="store_true", help="text in pictures is read, too")
     options = parser.parse_args()
     options.command(options)
 

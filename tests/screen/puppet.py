@@ -3,7 +3,7 @@
     python -m tests.screen.puppet
 
 A frame's data begins with a word: `right` passes, `wrong` is found, `lost` cannot be decoded, `late` is not
-answered before the next message, `crash` and `hang` do that, `babble` says something out of turn.
+answered before the next message, `crash`, `hang` and `spin` do that, `babble` says something out of turn.
 """
 
 from __future__ import annotations
@@ -46,6 +46,9 @@ def answers(frame: Frame) -> list[ToNode]:
             os._exit(9)
         case b"hang":
             time.sleep(600)
+        case b"spin":
+            while True:
+                pass
         case b"babble":
             return [Done(lane, number + 1, 0)]
     return [Looked(lane, number, {Category.PORN: 0.1}), Passed(lane, number, number), done]

@@ -47,7 +47,27 @@ class TestSlides:
     def test_reading_has_its_share_of_the_time_and_no_more(self, took_ms):
         slides = Slides()
         slides.is_new(page(1), 0)
-        slides.read(took_ms, took_ms)
+        slides.read(took_ms, took_ms, is_empty=False)
         again_ms = took_ms + max(LEAST_GAP_MS - took_ms, 2 * took_ms)
         assert not slides.is_new(page(2), again_ms - 1)
         assert slides.is_new(page(2), again_ms)
+
+    def resting(self) -> Slides:
+        """Nothing was found on page 1, 400 ms after the beginning."""
+        slides = Slides()
+        slides.is_new(page(1), 0)
+        slides.read(400, 400, is_empty=True)
+        return slides
+
+    def test_without_text_what_moves_is_left_alone_for_a_while(self):
+        slides = self.resting()
+        assert not slides.is_new(page(2), 7_900)
+        assert slides.is_new(page(3), 400 + 19 * 400)
+
+    def test_but_not_what_stands_still(self):
+        slides = self.resting()
+        slides.is_new(page(2), 4_000)
+        assert slides.is_new(page(2), 4_400)
+
+    def test_nor_another_scene(self):
+        assert self.resting().is_new(255 - page(1), 4_000)

@@ -31,7 +31,7 @@ from liveserver.rtp import header
 from liveserver.sfu import screener as module
 from liveserver.sfu.screen import BLOCKED_NS, Screen
 from liveserver.sfu.screen_lane import BEHIND_NS, MAX_WAITING_FRAMES, THIN_NS, Account, ScreenLane
-from liveserver.sfu.screener import READY_NS, SILENCE_NS
+from liveserver.sfu.screener import READY_NS, SILENCE_NS, STOPPED_NS
 from liveserver.sfu.screens import Screens
 from liveserver.sfu.uplink import Uplink
 from tests.drivers.process import until
@@ -401,15 +401,33 @@ class TestAProcessThatFails:
             await soon(lambda time=time: school.screens._screeners[0].restarts > time)
         return camera
 
-    async def test_one_that_hangs_is_ended_within_seconds(self, school):
+    async def test_one_that_works_without_a_word_is_ended_once_it_has_used_seconds_of_cpu(self, school):
         camera = school.teach()
         await school.ready()
-        camera.send("hang", key=True)
+        camera.send("spin", key=True)
+        await soon(lambda: school.tick(STOPPED_NS // MS) or school.screens._screeners[0].restarts)
+
+    async def test_one_that_is_stopped_is_ended_within_seconds(self, school):
+        camera = school.teach()
+        await school.ready()
+        screener = school.screens._screeners[0]
+        os.kill(screener.pid, signal.SIGSTOP)
+        await soon(lambda: screener._child.vitals()[0] == "T")
+        camera.send(key=True)
+        school.tick(STOPPED_NS // MS)
+        assert screener.is_ready
+        school.tick(10)
+        await soon(lambda: screener.restarts)
+        await school.ready()
+
+    async def test_one_that_waits_for_a_busy_machine_is_let_be_for_a_while(self, school):
+        camera = school.teach()
+        await school.ready()
+        camera.send("hang", key=True)  # asleep: it uses no CPU
         school.tick(SILENCE_NS // MS)
         assert school.screens._screeners[0].is_ready
         school.tick(10)
         await soon(lambda: school.screens._screeners[0].restarts)
-        await school.ready()
 
     async def test_one_that_never_becomes_ready_is_ended(self, school):
         school.with_processes(1, (sys.executable, "-c", "import time; time.sleep(60)"))
