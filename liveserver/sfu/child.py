@@ -24,6 +24,7 @@ from liveserver.log import Event, get_logger
 STEADY_NS = 60_000_000_000  # having run so long, its next failure counts as the first
 _READ_BYTES = 65_536
 _SECOND_NS = 1_000_000_000
+_HUNG_UP = "its end of the socket is closed"
 _CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 _log = get_logger()
 
@@ -76,6 +77,8 @@ class Child(Generic[M]):
         trouble: Event,
     ):
         self.restarts = 0
+        self.exit_code: int | None = None  # of the process before, negative: the signal that ended it
+        self.is_ended = False  # and whether its owner ended it, or what it sent did
         self.pid: int | None = None
         self.queued_bytes = 0
         self.started_ns = clock.monotonic_ns()
@@ -93,6 +96,7 @@ class Child(Generic[M]):
 
     def _forget(self) -> None:
         self._why = ""
+        self.is_ended = self._is_settled = False
         self._decode = self._decoding()
         self._queue: deque[bytes] = deque()
         self.queued_bytes = 0
@@ -117,6 +121,10 @@ class Child(Generic[M]):
             self._owner.interrupted(self._why)
         self._owner.failed()
 
+    def settle(self) -> None:
+        """It has shown that it can work: when it ends, that counts as its first failure."""
+        self._is_settled = True
+
     def vitals(self) -> tuple[str, float]:
         """The state of its process (proc(5): R, S, D, T …) and the CPU seconds that it has used."""
         try:
@@ -132,6 +140,11 @@ class Child(Generic[M]):
 
     def end(self, why: str) -> None:
         """Kill the process; another may follow. Once: what is killed need not be killed again."""
+        if self.is_running:
+            self.is_ended = True
+            self._kill(why)
+
+    def _kill(self, why: str) -> None:
         if self.is_running and self._process is not None:
             self._why = why
             with contextlib.suppress(ProcessLookupError):
@@ -151,7 +164,7 @@ class Child(Generic[M]):
         while failures < len(pauses_s) or self._bounds.for_ever:
             yield pauses_s[min(failures, len(pauses_s) - 1)]
             lasted_ns = self._clock.monotonic_ns() - self.started_ns
-            failures = 1 if lasted_ns > STEADY_NS else failures + 1
+            failures = 1 if self._is_settled or lasted_ns > STEADY_NS else failures + 1
             self.restarts += failures < len(pauses_s) or self._bounds.for_ever
 
     async def _run_once(self) -> None:
@@ -178,7 +191,7 @@ class Child(Generic[M]):
             try:
                 if self._closing.is_set():
                     self.end("closed")
-                code = await process.wait()
+                self.exit_code = code = await process.wait()
                 self._why = f"{self._why}, exit code {code}" if self._why else f"exit code {code}"
             finally:
                 if process.returncode is None:
@@ -202,7 +215,7 @@ class Child(Generic[M]):
         except BlockingIOError:
             return
         except OSError:
-            self.end("its end of the socket is closed")
+            self._kill(_HUNG_UP)
         asyncio.get_running_loop().remove_writer(link.fileno())
 
     def _readable(self) -> None:
@@ -215,17 +228,17 @@ class Child(Generic[M]):
             return
         except OSError:
             data = b""
+        if not data:
+            asyncio.get_running_loop().remove_reader(link.fileno())
+            self._kill(_HUNG_UP)
+            return
         try:
-            if not data:
-                raise EOFError
             messages = self._decode(data)
             self._account(len(data), sum(map(self._parts, messages)))
             for message in messages:
                 if not self._closing.is_set() and self.is_running:
                     self._owner.heard(message)
             return
-        except EOFError:
-            why = "its end of the socket is closed"
         except WireError as error:
             why = f"it sends what it should not: {error}"
         except Exception:  # the boundary of a process: what it sent must not reach beyond what it serves

@@ -6,6 +6,7 @@ overtake. Lessons take turns by the CPU time that they have cost: one that moves
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
@@ -41,11 +42,12 @@ READY_NS = 15_000_000_000  # a busy machine starts it within seconds
 STOPPED_NS = 1_000_000_000
 BUSY_S = 2.0
 SILENCE_NS = 10_000_000_000
-PAUSES_S = (0.0, 0.0, 0.5, 1.0, 2.0, 2.0, 5.0, 10.0)  # before each further start; it is never given up
+PAUSES_S = (0.0, 0.0, 0.5, 1.0, 2.0, 5.0, 10.0)  # before each start that follows; it is never given up
 # What it may send: evidence of half a megabyte for some lessons a second, a dozen messages a frame.
 MAX_BYTES_PER_S = 30_000_000
 MAX_PARTS_PER_S = 20_000
 _LEAST_COST_US = 500
+_KILLED = (-signal.SIGKILL, -signal.SIGTERM)  # from outside: no frame's fault
 _log = get_logger()
 
 
@@ -80,7 +82,7 @@ class Screener:
         self._turn_us = 0  # what the lesson had cost whose turn was last
         self._heard_ns = 0
         self._silent_cpu_s: float | None = None  # what it had used when it fell silent
-        self._said_ready = False
+        self._said_ready = self._was_stopped = False
         self._clock = clock
         bounds = Bounds(PAUSES_S, MAX_BYTES_PER_S, MAX_PARTS_PER_S, for_ever=True)
         self._child: Child[Message] = Child(
@@ -176,8 +178,8 @@ class Screener:
         state, cpu_s = self._child.vitals()
         if self._silent_cpu_s is None:
             self._silent_cpu_s = cpu_s
-        is_stopped = state in "Tt" and silent_ns > STOPPED_NS
-        return is_stopped or cpu_s - self._silent_cpu_s > BUSY_S or silent_ns > SILENCE_NS
+        self._was_stopped = state in "Tt" and silent_ns > STOPPED_NS
+        return self._was_stopped or cpu_s - self._silent_cpu_s > BUSY_S or silent_ns > SILENCE_NS
 
     def _wanting(self) -> list[ScreenLane]:
         return [lane for lane, _ in self._lanes.values() if lane.waiting]
@@ -185,7 +187,7 @@ class Screener:
     # --- what becomes of the process (`sfu.child.Owner`) ---
 
     def begun(self) -> None:
-        self._said_ready = False
+        self._said_ready = self._was_stopped = False
         self._in_work = deque()
 
     def heard(self, message: Message) -> None:
@@ -210,11 +212,12 @@ class Screener:
 
     def interrupted(self, why: str) -> None:
         self.counters["restarts"] += 1
+        is_suspect = self._child.is_ended or self._child.exit_code not in _KILLED
         _log.warning(Event.SCREEN_PROCESS_RESTARTING, why=why, tracks=len(self._lanes))
         culprit = self._lanes.get(self._in_work[0].lane) if self._in_work else None
         for lane, _ in list(self._lanes.values()):
             lane.restart()
-        if culprit is not None:
+        if culprit is not None and is_suspect and not self._was_stopped:
             culprit[1].blamed(why)
 
     def failed(self) -> None:
@@ -224,6 +227,7 @@ class Screener:
         if self._said_ready:
             raise WireError("twice ready")
         self._said_ready = True
+        self._child.settle()
         for name, rows in self.lists.items():
             self._child.send(encode(List(name, rows)))
         for lane, _ in self._lanes.values():

@@ -456,6 +456,18 @@ class TestAProcessThatFails:
         school.tick()
         assert school.sight("b").seeing is Seeing.SEEING
 
+    async def test_one_that_is_killed_from_outside_is_no_lesson_s_fault(self, school, monkeypatch):
+        monkeypatch.setattr(module, "PAUSES_S", (0.0,))
+        camera = school.teach()
+        for time in range(4):
+            await school.ready()
+            camera.send("hang", key=True)
+            os.kill(school.screens._screeners[0].pid, signal.SIGKILL)
+            await soon(lambda time=time: school.screens._screeners[0].restarts > time)
+        await school.ready()
+        camera.send(key=True)
+        await school.looked_at("a", 1)
+
     async def test_and_is_tried_again_after_a_minute_or_with_another_publisher(self, school):
         camera = await self.killed(school, "crash", 3)
         await school.ready()
