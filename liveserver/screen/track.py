@@ -23,7 +23,8 @@ from models.phash import change
 
 THUMBNAIL_EVERY_MS = 1_000
 SETTLE_MS = 100  # nothing has come for so long: look at what is shown now
-_SAME_FINDING_MS = 2_000  # the same finding again is news after so long
+_SAME_FINDING_MS = 2_000  # what is found again and again is news after so long
+_AGAIN_MS = 300  # and when it had gone meanwhile
 _PICTURES_LATE = 64  # frames whose pictures may still come
 _TICKS_PER_MS = 90
 Planes = tuple[Pixels, Pixels, Pixels]
@@ -67,7 +68,7 @@ class Track:
         self._reading: Reading | None = None
         self._slides = Slides()
         self._thumbnail_ms = -THUMBNAIL_EVERY_MS
-        self._said: dict[tuple[Kind, str, str], int] = {}
+        self._said: dict[Kind, tuple[tuple[str, str], int, bool]] = {}  # what, when, whether it still stands
         self.open(opened)
 
     def open(self, opened: Open) -> None:
@@ -205,13 +206,15 @@ class Track:
 
     def _is_news(self, kind: Kind, decision: Decision, now_ms: int) -> bool:
         """Whether to say it: something is to be done, and it has not been said a moment ago."""
+        what = str(decision.category), str(decision.action)
+        said, said_ms, still_stands = self._said.get(kind, (None, 0, False))
         if decision.action is Action.ALLOW:
+            self._said[kind] = said or what, said_ms, False
             return False
-        what = kind, str(decision.category), str(decision.action)
-        said_ms = self._said.get(what)
-        if said_ms is not None and 0 <= now_ms - said_ms < _SAME_FINDING_MS:
+        patience_ms = _SAME_FINDING_MS if still_stands else _AGAIN_MS
+        if said == what and 0 <= now_ms - said_ms < patience_ms:
             return False
-        self._said[what] = now_ms
+        self._said[kind] = what, now_ms, True
         return True
 
 

@@ -103,6 +103,10 @@ class TestWatching:
         watched = Watched(models).push(Camera(painted=lambda _: True, moving=False).take(110))
         assert len(watched.all_of(Found)) == 3
 
+    def test_one_that_had_gone_is_news_at_once(self, models):
+        camera = Camera(painted=lambda number: number % 25 < 13, moving=False)
+        assert len(Watched(models).push(camera.take(101)).all_of(Found)) == 5
+
     def test_a_thumbnail_a_second(self, models):
         watched = Watched(models).push(Camera(width=1280, height=720, moving=False).take(75))
         thumbnails = [message.thumbnail for message in watched.all_of(Looked) if message.thumbnail]

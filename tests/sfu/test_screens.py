@@ -304,7 +304,9 @@ class TestSight:
         school.tick(5_000)
         assert school.sight().seeing is Seeing.OFF
 
-    async def test_is_blind_from_the_last_verdict_on_when_the_process_dies(self, school):
+    async def test_is_blind_from_the_last_verdict_on_when_the_process_dies(self, school, monkeypatch):
+        monkeypatch.setattr(module, "PAUSES_S", (0.0, 1.0))  # long enough to be seen from here
+        school.with_processes(1)
         camera = school.teach()
         await school.ready()
         camera.send(key=True)
