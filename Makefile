@@ -39,7 +39,7 @@ ifdef TESTS
 	@tests/run-in-namespace.sh $(RUN) -m pytest $(TESTS)
 else
 	@echo "== Tests, three at a time: most of them wait"
-	@tests/run-in-namespace.sh $(RUN) -m pytest -n 3 --dist loadgroup $(addprefix --ignore=tests/,$(ALONE))
+	@tests/run-in-namespace.sh $(RUN) -m pytest -n 3 --dist loadfile $(addprefix --ignore=tests/,$(ALONE))
 	@echo "== Tests that a neighbour would disturb: browsers, bad networks"
 	@tests/run-in-namespace.sh $(RUN) -m pytest $(addprefix tests/,$(ALONE))
 endif

@@ -26,11 +26,7 @@ def _suite(item: pytest.Item) -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # Side by side, a file's tests stay together, and so do all files that need the S3 server: it takes half
-    # a core even when nobody asks it anything, so there is one.
-    needing_s3 = {item.path for item in items if "gateway" in getattr(item, "fixturenames", ())}
     for item in items:
-        item.add_marker(pytest.mark.xdist_group("s3" if item.path in needing_s3 else str(item.path)))
         if _suite(item) in ("peers", "browser", "foreign"):
             item.add_marker(_suite(item))
     items.sort(key=lambda item: ORDER.index(_suite(item)) + 1 if _suite(item) in ORDER else 0)
