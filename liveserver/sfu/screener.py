@@ -39,7 +39,7 @@ WINDOW = 3  # frames in the process: one at work, and no waiting for the next
 READY_NS = 15_000_000_000  # a busy machine starts it within seconds
 # Fed and without a word it hangs when it is stopped, has used so much CPU since, or after so long whatever it
 # does; with its start it is back within 5 s (REL-G11). One that is only slow on a busy machine is let be.
-STOPPED_NS = 1_000_000_000
+STOPPED_NS = 500_000_000
 BUSY_S = 2.0
 SILENCE_NS = 10_000_000_000
 PAUSES_S = (0.0, 0.0, 0.5, 1.0, 2.0, 5.0, 10.0)  # before each start that follows; it is never given up
