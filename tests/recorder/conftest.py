@@ -28,9 +28,9 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upload, "PAUSE_S", 0.02)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def gateway() -> Iterator[RadosGateway]:
-    """One real S3 server for the whole run."""
+    """One real S3 server, as long as tests of the recorder run: it takes half a core even when idle."""
     missing = radosgw.missing()
     if missing:
         pytest.skip(missing)
@@ -39,7 +39,7 @@ def gateway() -> Iterator[RadosGateway]:
     server.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def s3(gateway: RadosGateway) -> Any:
     """A plain client, to look at a bucket behind the product's back."""
     return boto3.client(
@@ -52,7 +52,7 @@ def s3(gateway: RadosGateway) -> Any:
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def make_bucket(gateway: RadosGateway, s3: Any) -> MakeBucket:
     """A new bucket, with object lock unless told otherwise, and the settings to use it."""
 
