@@ -60,7 +60,7 @@ class Incidents:
         self._clock = clock
         self._kept_ms = kept_ms
         self._listeners: list[Listener] = []
-        self._queue: asyncio.Queue[tuple[Incident, bytes] | str] = asyncio.Queue(WAITING_MAX)
+        self._queue: asyncio.Queue[tuple[Incident, bytes] | str | Fact] = asyncio.Queue(WAITING_MAX)
         self._unsaved: dict[str, asyncio.Event] = {}
         self._recent: dict[tuple[str, ...], tuple[str, int]] = {}  # what is the same → id, when last seen
         self._growing: dict[str, _Growth] = {}
@@ -126,6 +126,16 @@ class Incidents:
         growth.more += more
         growth.score_ppm = max(growth.score_ppm, score_ppm)
         growth.until_ms = max(growth.until_ms, until_ms)
+
+    def saw_again(self, incident: str, lesson: str, from_ms: int, to_ms: int) -> None:
+        """Time in which nobody looked is over: its length, and a fact that names its beginning and end."""
+        self.grow(incident, 0, 0, to_ms)
+        data: dict[str, JSON] = {"incident": incident, "from_ms": from_ms, "to_ms": to_ms}
+        try:
+            self._queue.put_nowait(Fact("unmoderated", lesson, to_ms, data))
+        except asyncio.QueueFull:
+            self.lost += 1
+            _log.error(Event.INCIDENTS_LOST, lesson=lesson, incident=incident)
 
     async def open(self, lesson: str, limit: int) -> list[Json]:
         """The lesson's room opens: its newest incidents as messages, the oldest first."""
@@ -193,6 +203,8 @@ class Incidents:
             try:
                 if isinstance(item, str):
                     await self._save_growth(item)
+                elif isinstance(item, Fact):
+                    await until_stored(partial(self._store.append, [item]), _log)
                 else:
                     await self._save(*item)
             except Exception:  # the record's boundary: one incident that cannot be written must not stop it

@@ -99,7 +99,7 @@ class Screening:
         self._excused = excused
         self._names: dict[tuple[str, str, int], bool] = {}  # name, policy, version → may be shown
         self._onlookers: list[Onlooker] = []
-        self._blind: dict[str, str] = {}  # lesson → the incident of its present blindness
+        self._blind: dict[str, tuple[str, int]] = {}  # lesson → its present blindness: incident, since when
         self._acting: set[asyncio.Task[None]] = set()
         self._counts = dict.fromkeys(("texts", "findings", "acted", "act_failures", "text_failures"), 0)
 
@@ -144,7 +144,7 @@ class Screening:
             action = Action.BLANK if sight.held_back else Action.WARN
             blind = Incident(_new_id(), lesson, since_ms, since_ms, BLIND, Category.BENIGN, 0, action, {},
                              salt=secrets.token_bytes(_SALT_BYTES))  # fmt: skip
-            self._blind[lesson] = self.incidents.record(blind)
+            self._blind[lesson] = self.incidents.record(blind), since_ms
 
     # --- what people type ---
 
@@ -260,9 +260,9 @@ class Screening:
             _log.warning(Event.SCREENING_ACTED, lesson=lesson, level=level, category=decision.category)
 
     def _sees(self, lesson: str) -> None:
-        incident = self._blind.pop(lesson, None)
-        if incident is not None:
-            self.incidents.grow(incident, 0, 0, self._clock.wall_ms())
+        blind = self._blind.pop(lesson, None)
+        if blind is not None:
+            self.incidents.saw_again(blind[0], lesson, blind[1], self._clock.wall_ms())
             _log.warning(Event.SCREENING_SEES, lesson=lesson)
 
 

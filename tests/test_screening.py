@@ -279,6 +279,9 @@ class TestBlindness:
         (case,) = await node.cases(lesson)
         assert (case.incident.kind, case.incident.count) == ("blind", 1)
         assert case.incident.until_ms - case.incident.at_ms >= 5_000
+        (fact,) = await node.data(lesson, "unmoderated")
+        assert (fact["incident"], fact["from_ms"]) == (case.incident.id, since_ms)
+        assert fact["to_ms"] == case.incident.until_ms
         found = await node.moderation.statistics(MODERATOR, lesson, 0)
         assert (found["blind_spells"], found["items"]) == (1, []) and found["blind_s"] >= 5
 
