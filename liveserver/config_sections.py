@@ -161,6 +161,7 @@ class RecorderConfig:
     socket: str = ""
     buffer: Size = Size(8 * 1024**2)
     seal_after: Duration = Duration(15_000)
+    spare: str = ""
     reel: Duration = Duration(60 * 60_000)
     reel_size: Size = Size(750 * 1024**2)
     versions: Versions = ("web",)

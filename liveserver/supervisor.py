@@ -283,6 +283,8 @@ class Supervisor:
         command = [sys.executable, "-m", "recorder"]
         command += ["--socket", str(config.recorder_socket), "--data", str(config.recorder_dir)]
         command += ["--abandon-s", str(config.recorder.seal_after.s), "--log-level", config.log_level]
+        if config.recorder.spare:
+            command += ["--spare", config.recorder.spare]
         command += ["--reel-s", str(config.recorder.reel.s)]
         command += ["--reel-bytes", str(config.recorder.reel_size.bytes)]
         command += ["--versions", ",".join(config.recorder.versions)]

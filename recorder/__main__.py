@@ -43,6 +43,7 @@ def _arguments(argv: list[str] | None) -> tuple[Settings, int]:
     parser = argparse.ArgumentParser(prog="python -m recorder", description="Records and seals lessons.")
     parser.add_argument("--socket", type=Path, required=True, help="unix socket to listen on")
     parser.add_argument("--data", type=Path, required=True, help="folder for spool/ and objects/")
+    parser.add_argument("--spare", type=Path, help="folder on another disk, for when that of --data fails")
     parser.add_argument("--abandon-s", type=float, default=15.0, help="seal what nobody feeds after so long")
     parser.add_argument("--grace-s", type=float, default=8.0, help="time for sealing after SIGTERM")
     parser.add_argument(
@@ -64,7 +65,7 @@ def _arguments(argv: list[str] | None) -> tuple[Settings, int]:
     policy = _policy(parser, given)
     reels = Bounds(round(given.reel_s * 1000), given.reel_bytes)
     settings = Settings(
-        given.socket, given.data, given.abandon_s, given.grace_s, policy, reels, bucket, limits
+        given.socket, given.data, given.spare, given.abandon_s, given.grace_s, policy, reels, bucket, limits
     )
     return settings, _LEVELS[given.log_level]
 

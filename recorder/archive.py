@@ -28,7 +28,7 @@ import structlog
 from recorder.lock import Proof
 from recorder.objects import DiskStore, ObjectError, ObjectStat, sha256_of
 from recorder.s3 import S3Store, StoreAwayError
-from recorder.spool import sync_folder, write_durably
+from recorder.spool import Roots, sync_folder, write_durably
 from recorder.upload import UploadNote
 
 PAUSE_FIRST_S = 1.0
@@ -103,10 +103,13 @@ class Archive:
         emit: Callable[[Event], None],
         limits: Limits | None = None,
         pauses_s: tuple[float, float] = (PAUSE_FIRST_S, PAUSE_LAST_S),
+        roots: Roots | None = None,
     ) -> None:
         self.local = DiskStore(data / "objects")
         self._data = data
         self._outbox = data / "outbox"
+        self._roots = roots or Roots(data / "spool")
+        self._troubled: set[str] = set()  # recordings whose disk takes nothing
         self._remote = remote
         self._emit = emit
         self._limits = limits or Limits()
@@ -201,6 +204,12 @@ class Archive:
                 if item is not None and not item.told:
                     item.told = True
                     self._save(item)
+        self._wake.set()
+
+    def trouble(self, recording: str, is_on: bool) -> None:
+        """A recording cannot be written, or can again: an alarm while there is any. From any thread."""
+        with self._guard:
+            (self._troubled.add if is_on else self._troubled.discard)(recording)
         self._wake.set()
 
     # The thread
@@ -331,6 +340,7 @@ class Archive:
                 ("lock_not_enforced", lock is Proof.NOT_ENFORCED),
                 ("backlog", sum(sizes) > self._limits.backlog_bytes),
                 ("disk_low", free < self._limits.free_bytes),
+                ("disk_failing", bool(self._troubled)),
             )
             if is_on
         ]
@@ -356,7 +366,7 @@ class Archive:
 
     def _is_worked_on(self, recording: str) -> bool:
         """It is not sealed yet, or versions are made from its file here."""
-        return (self._data / "spool" / recording).is_dir()
+        return self._roots.folder(recording).is_dir()
 
     def _is_unlocked(self, item: _Item) -> bool:
         wanted = self._remote is not None and self._remote.settings.lock and item.retain_until_ms is not None

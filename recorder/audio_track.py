@@ -120,13 +120,17 @@ class AudioTrack:
         self._note_gap()
         return self._waiting[0].n if self._waiting else None
 
-    def go_on(self, spool: RecordingSpool) -> None:
-        """Go on in the next reel, whose origin is where this one ended."""
+    def go_on(self, spool: RecordingSpool, length_ms: int) -> None:
+        """Go on in the next reel, whose origin is where this one ended, after `length_ms`."""
         self._spool, self._continues, self._part_ms, self._has_left = spool, True, None, False
         self._transcoder, self._done = self._transcoder.go_on()
         self._done_since_ms = self._newest_ms
         self._stored = self._fragments = 0
         self._marks.clear()
+        if self._gap is not None:  # the last one's disk could not say it
+            start_ms, end_ms, reason = self._gap
+            self._gap = (start_ms - length_ms, min(end_ms, length_ms) - length_ms, reason)
+            self._note_gap()
 
     def stay(self) -> None:
         """The reel does not end here after all. An encoder that was ended is begun anew."""

@@ -21,11 +21,12 @@ from recorder.feed import State
 from recorder.objects import ObjectError, ObjectStore
 from recorder.reels import Bounds
 from recorder.seal import seal
-from recorder.spool import RecordingSpool, final_event
+from recorder.spool import RecordingSpool, Roots, final_event
 from recorder.versions import PARTS, Policy, make_versions
 
-SEAL_TRIES = 6
-SEAL_PAUSE_S = 1.0  # doubled after each try: half a minute in all
+SEAL_TRIES = 60
+SEAL_PAUSE_S = 1.0  # doubled after each try
+SEAL_PAUSE_LAST_S = 30.0  # a disk may be full for a while: half an hour in all, then the next start tries
 VERSION_TRIES = 50
 VERSION_PAUSE_S = 300.0  # the longest: four hours in all, then the next start goes on
 BACKGROUND_NICE = 10  # of a reel that ended while the lesson goes on: nobody waits for it
@@ -35,15 +36,19 @@ _log = structlog.get_logger("recorder.finishing")
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What recordings share. `emit` and `closed` are called from any thread.
+    """What recordings share. The calls come from any thread.
 
     `closed` is told the folder of each reel that has ended and may be finished, the recording it is of, and
-    whether it is the last.
+    whether it is the last; `left_open` the folder of a reel whose disk failed, and of the one that went on
+    from it; `trouble` whether a recording cannot be written.
     """
 
     store: ObjectStore
     emit: Callable[[dict[str, Any]], None]
     closed: Callable[[Path, str, bool], None]
+    left_open: Callable[[Path, Path], None]
+    trouble: Callable[[str, bool], None]
+    roots: Roots
     slots: Slots
     wall_ms: Callable[[], int]
     policy: Policy = field(default_factory=Policy)
@@ -88,13 +93,10 @@ class Finishing:
     def _run(self) -> None:
         try:
             spool = RecordingSpool(self._folder)
-            try:
-                if spool.contents.next is not None:
-                    os.nice(BACKGROUND_NICE)  # of this thread alone, on Linux
-                if self._seal(spool):
-                    self._make_versions(spool)
-            finally:
-                spool.close()
+            if spool.contents.next is not None:
+                os.nice(BACKGROUND_NICE)  # of this thread alone, on Linux
+            if self._seal(spool):
+                self._make_versions(spool)
         except StoppedError:
             _log.info("recording.left_for_next_start", recording=self._folder.name)
         except Exception as error:
@@ -134,7 +136,7 @@ class Finishing:
                     break
                 if self._stop.wait(pause_s):
                     raise StoppedError from None
-                pause_s *= 2
+                pause_s = min(pause_s * 2, SEAL_PAUSE_LAST_S)
         _log.info("recording.finished", recording=self._folder.name, state=event["state"], size=event["size"])
         self._around.emit(event)
         return event["state"] == State.SEALED and bool(self._around.policy.versions)

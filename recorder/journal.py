@@ -12,7 +12,6 @@ fragment. A disk that is full costs the journal, never the recording.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 from collections.abc import Iterable
@@ -39,12 +38,12 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._file: BinaryIO | None = None
+        self._size: int | None = None  # of the file that is written; None before the first
         self._generation = max(_generations(folder), default=0)
         self._turned_ms = 0
         self._synced_ms = 0
         self._is_dirty = False
-        self._failing = False
+        self.is_failing = False  # the last frames could not be written
         self._reports: dict[Track, Report] = {}
 
     def read(self) -> list[Message]:
@@ -62,61 +61,59 @@ class Journal:
         if not kept:
             return
         try:
-            if self._file is None or now_ms - self._turned_ms >= TURN_MS:
+            if self._size is None or now_ms - self._turned_ms >= TURN_MS:
                 self._turn(now_ms)
-            assert self._file is not None
             data = b"".join(map(encode, kept))
-            if self._file.tell() + len(data) <= MAX_BYTES:
-                if self._file.write(data) != len(data):  # what came after a torn message could not be read
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-                self._is_dirty = True
-            self._failing = False
+            if (self._size or 0) + len(data) <= MAX_BYTES:
+                self._write(data)
+            self.is_failing = False
         except OSError as error:
             self._fail(error)
 
     def sync(self, now_ms: int) -> None:
         """Make what was written outlast a loss of power, once a second."""
-        if self._file is None or not self._is_dirty or now_ms - self._synced_ms < SYNC_MS:
+        if not self._is_dirty or now_ms - self._synced_ms < SYNC_MS:
             return
         self._synced_ms, self._is_dirty = now_ms, False
         try:
-            os.fdatasync(self._file.fileno())
+            with self._path(self._generation).open("ab") as file:
+                os.fdatasync(file.fileno())
         except OSError as error:
             self._fail(error)
 
     def clear(self) -> None:
         """All of it is stored. Raises OSError."""
-        self.close()
+        self._size, self._is_dirty = None, False
         for generation in _generations(self._folder):
             self._path(generation).unlink(missing_ok=True)
 
-    def close(self) -> None:
-        """Leave it to the next owner."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
     def _turn(self, now_ms: int) -> None:
         """Go on in a new file, which begins with the newest reports: they place what follows."""
-        self.close()
+        self._size = None
         self._generation += 1
-        self._file = self._path(self._generation).open("wb", buffering=0)
-        self._turned_ms = now_ms
-        self._file.write(b"".join(map(encode, self._reports.values())))
+        self._path(self._generation).write_bytes(b"")
+        self._size, self._turned_ms = 0, now_ms
+        self._write(b"".join(map(encode, self._reports.values())))
         for generation in _generations(self._folder):
             if generation <= self._generation - KEPT:
                 self._path(generation).unlink(missing_ok=True)
         sync_folder(self._folder)
 
+    def _write(self, data: bytes) -> None:
+        with self._path(self._generation).open("ab", buffering=0) as file:
+            if file.write(data) != len(data):  # what came after a torn message could not be read
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._size = (self._size or 0) + len(data)
+        self._is_dirty = True
+
     def _path(self, generation: int) -> Path:
         return self._folder / f"{_NAME}{generation}"
 
     def _fail(self, error: OSError) -> None:
-        if not self._failing:
+        if not self.is_failing:
             _log.error("journal.write_failed", folder=self._folder.name, error=str(error))
-        self._failing = True
-        with contextlib.suppress(OSError):
-            self.close()
+        self.is_failing = True
+        self._size = None  # after a torn message another file is begun
 
 
 def _generations(folder: Path) -> list[int]:

@@ -72,7 +72,9 @@ class Packager:
         else:
             track = self._video_track(frame.track, frame.codec)
         if self._part is not None and self._part.at_ms is None and self._may_part(frame, stamp, monotonic_ms):
-            self._part_at(stamp, monotonic_ms)
+            # Right after what is stored already of a track that is ahead of this frame's.
+            at_ms = max(math.floor(self._timeline.wall_ms(stamp)), self._origin() + self._stored_ms())
+            self._part_at(at_ms, monotonic_ms)
         track.push(frame, stamp)
 
     def report(self, report: Report) -> None:
@@ -104,6 +106,12 @@ class Packager:
         if self._part is None:
             self._part = _Part(monotonic_ms)
 
+    def part_now(self, monotonic_ms: int) -> None:
+        """End the reel where what is stored ends: its disk takes no more. Raises OSError."""
+        if self._part is None or self._part.at_ms is None:
+            self._part = _Part(monotonic_ms)
+            self._part_at(self._origin() + self._stored_ms(), monotonic_ms)
+
     def is_parted(self, monotonic_ms: int) -> bool:
         """Whether the place is found and all that lies before it has come."""
         part = self._part
@@ -127,9 +135,12 @@ class Packager:
 
     def go_on(self, spool: RecordingSpool) -> None:
         """Go on in the next reel's spool, whose origin is where this one ended."""
+        assert self._part is not None
+        assert self._part.at_ms is not None
+        length_ms = self._part.at_ms - self._origin()
         self._spool, self._part = spool, None
         for track in self._tracks():
-            track.go_on(spool)
+            track.go_on(spool, length_ms)
 
     def stay(self) -> None:
         """Forget about ending the reel."""
@@ -157,11 +168,12 @@ class Packager:
             and self._timeline.settled(stamp, stamp.arrival_ms)
         )
 
-    def _part_at(self, stamp: Stamp, monotonic_ms: int) -> None:
-        """At this frame, or right after what is stored already of a track that is ahead of it."""
+    def _stored_ms(self) -> int:
+        """Where all that is stored ends, from the origin; at least 1."""
+        return max([1, *(track.end_ms for track in self._tracks())])
+
+    def _part_at(self, at_ms: int, monotonic_ms: int) -> None:
         assert self._part is not None
-        stored_ms = max((track.end_ms for track in self._tracks()), default=0)
-        at_ms = max(math.floor(self._timeline.wall_ms(stamp)), self._origin() + max(stored_ms, 1))
         self._part.at_ms, self._part.found_ms = at_ms, monotonic_ms
         for track in self._tracks():
             track.part_at(at_ms)

@@ -25,6 +25,7 @@ from recorder.spool import RecordingSpool
 
 PROGRESS_MS = 1_000
 REEL_AGAIN_MS = 10_000  # after a reel that could not be begun
+FAILING_MS = 500  # a disk that takes nothing for so long is left for another one
 _WAKE_S = 0.25
 
 _log = structlog.get_logger("recorder.recording")
@@ -45,6 +46,9 @@ class Recording:
         self._inbox = Inbox()
         self._told_ms = 0
         self._reel_after_ms = 0
+        self._failing_ms: int | None = None  # since when
+        self._is_failing = False
+        self._flee_to: Path | None = None  # where the next reel goes, off a disk that fails
         self._spool: RecordingSpool
         self._journal: Journal
         self._packager: Packager
@@ -78,12 +82,11 @@ class Recording:
 
     def _run(self) -> None:
         try:
-            self._spool = RecordingSpool(self._folder)
-            try:
-                if self._open():
+            if self._begin():
+                try:
                     self._record()
-            finally:
-                self._spool.close()
+                finally:
+                    self._told(is_failing=False)
         except Exception as error:
             # The thread's edge: one recording's trouble is told and must not take others with it. The
             # folder stays, the next start of the recorder tries again.
@@ -92,6 +95,25 @@ class Recording:
             series, lesson = (o.recording, o.lesson) if o is not None else (self._folder.name, "")
             detail = f"internal: {type(error).__name__}"
             self._around.emit(failure(self._folder.name, lesson, detail, series))
+
+    def _begin(self) -> bool:
+        """Open the folder, or one on another disk; while no disk takes it what is sent is lost. Whether there
+        is anything to record. Raises OSError when the lesson ended before."""
+        while True:
+            for folder in (self._folder, *(root / self._folder.name for root in self._elsewhere())):
+                try:
+                    self._spool = RecordingSpool(folder)
+                    return self._open()
+                except OSError as error:
+                    _log.error("recording.cannot_begin", recording=folder.name, error=str(error))
+                    failure = error
+            self._told(is_failing=True)
+            if self._inbox.take(1.0)[1] is not None:
+                raise failure
+
+    def _elsewhere(self) -> list[Path]:
+        """Other disks, for a reel that is not begun yet: one that goes on is where it is."""
+        return [] if self._folder.is_dir() else self._around.roots.others(self._folder)
 
     def _record(self) -> None:
         """Until the end."""
@@ -108,6 +130,7 @@ class Recording:
             if ended is not None:
                 self._end(ended)
                 return
+            self._watch_disk(now_ms)
             self._change_reel(now_ms)
             if now_ms - self._told_ms >= PROGRESS_MS:
                 self._told_ms = now_ms
@@ -171,6 +194,26 @@ class Recording:
         self._spool.note("resumed", feed=feed)
         self._packager.feed_changed()
 
+    def _watch_disk(self, now_ms: int) -> None:
+        """Say when the disk takes nothing, and look for another one."""
+        is_failing = self._spool.is_failing or self._journal.is_failing
+        self._told(is_failing)
+        if not is_failing:
+            self._failing_ms = None
+            return
+        self._failing_ms = self._failing_ms or now_ms
+        others = self._around.roots.others(self._spool.folder)
+        if not others or now_ms - self._failing_ms < FAILING_MS or now_ms < self._reel_after_ms:
+            return
+        if self._spool.contents.origin_ms is not None:
+            self._packager.part_now(now_ms)
+            self._flee_to = others[0]
+
+    def _told(self, is_failing: bool) -> None:
+        if is_failing != self._is_failing:
+            self._is_failing = is_failing
+            self._around.trouble(self._folder.name, is_failing)
+
     def _change_reel(self, now_ms: int) -> None:
         """When the reel is full: end it at the next good place, and go on in another."""
         bounds, packager = self._around.bounds, self._packager
@@ -181,6 +224,7 @@ class Recording:
                 _log.error("recording.reel_failed", recording=self._spool.folder.name, error=str(error))
                 packager.stay()
                 self._reel_after_ms = now_ms + REEL_AGAIN_MS
+            self._flee_to = None
         elif now_ms >= self._reel_after_ms and (
             packager.duration_ms >= bounds.length_ms or self._spool.media_bytes >= bounds.media_bytes
         ):
@@ -190,21 +234,21 @@ class Recording:
         at_ms, through = self._packager.leave(now_ms)
         left = [m for m in self._journal.read() if not isinstance(m, Frame) or m.n > through.get(m.track, 0)]
         before = self._spool
-        spool, journal = reels.go_on(before, at_ms, through, left, now_ms)
-        self._journal.close()
-        self._spool, self._journal = spool, journal
-        self._packager.go_on(spool)
-        before.close()
-        self._around.closed(before.folder, before.contents.series, False)
-        _log.info("recording.next_reel", recording=spool.folder.name, began_at_ms=at_ms)
+        following = reels.go_on(before, at_ms, through, left, now_ms, self._flee_to)
+        self._spool, self._journal = following.spool, following.journal
+        self._packager.go_on(self._spool)
+        folder = self._spool.folder
+        if following.is_closed:
+            self._around.closed(before.folder, before.contents.series, False)
+        else:
+            self._around.left_open(before.folder, folder)
+        _log.info("recording.next_reel", recording=folder.name, began_at_ms=at_ms, folder=str(folder))
 
     def _end(self, reason: str) -> None:
         self._packager.finish()
-        self._journal.close()
         if reason != "stop":
             self._spool.note("closed", reason=reason)
             self._journal.clear()
-            self._spool.close()
             self._around.closed(self._spool.folder, self._spool.contents.series, True)
 
     def _tell(self) -> None:

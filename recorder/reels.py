@@ -12,6 +12,9 @@ How one reel ends and the next begins, so that a crash in between leaves nothing
     this one's `closed`
 
 A next reel without `continues` never was. One with it closes the reel before, at the next start if need be.
+
+A reel also ends when its disk fails, and the next one begins on a spare disk. It then says what the failing
+one could not take (`gap` with negative times), and the reel before is closed when its disk works again.
 """
 
 from __future__ import annotations
@@ -23,8 +26,8 @@ from typing import Any
 
 from recorder.feed import Message
 from recorder.journal import Journal
-from recorder.manifest import FORMAT, Contents
-from recorder.spool import RecordingSpool, forget
+from recorder.manifest import FORMAT
+from recorder.spool import RecordingSpool, forget, look
 
 CONTINUED = "continued"
 
@@ -42,10 +45,24 @@ def reel_name(series: str, number: int) -> str:
     return series if number == 1 else f"{series}-{number}"
 
 
+@dataclass(frozen=True, slots=True)
+class Next:
+    """The reel that has begun, and whether the one before could be closed."""
+
+    spool: RecordingSpool
+    journal: Journal
+    is_closed: bool = True
+
+
 def go_on(
-    spool: RecordingSpool, at_ms: int, through: Mapping[str, int], left: Iterable[Message], now_ms: int
-) -> tuple[RecordingSpool, Journal]:
-    """End `spool`'s reel at `at_ms` (since 1970) and begin the next, which is returned with its journal.
+    spool: RecordingSpool,
+    at_ms: int,
+    through: Mapping[str, int],
+    left: Iterable[Message],
+    now_ms: int,
+    root: Path | None = None,
+) -> Next:
+    """End `spool`'s reel at `at_ms` (since 1970) and begin the next one, below `root` where its disk fails.
 
     `through`: by track the number of the feed's last frame that is in this reel alone; `left`: the frames
     after it that came already. `now_ms` is monotonic. Raises OSError: then nothing has happened.
@@ -53,7 +70,7 @@ def go_on(
     contents = spool.contents
     assert contents.origin_ms is not None
     name = reel_name(contents.series, contents.reel + 1)
-    folder = spool.folder.parent / name
+    folder = (root or spool.folder.parent) / name
     forget(folder)
     length_ms = at_ms - contents.origin_ms
     closing = {"reason": CONTINUED, "next": name, "duration_ms": length_ms}
@@ -67,30 +84,28 @@ def go_on(
         following.note("origin", origin_ms=at_ms)
         before = contents.opened["recording"]
         following.note("continues", recording=before, line=spool.lines, from_chain=chain)
-        spool.note("closed", **closing)
+        if root is None:
+            spool.note("closed", **closing)
+            return Next(following, journal)
     except OSError:
-        journal.close()
-        following.close()
         forget(folder)
         raise
-    return following, journal
+    return Next(following, journal, is_closed=False)
 
 
-def close_before(folder: Path, contents: Contents) -> None:
-    """Close the reel before the one in `folder`, if a crash came between the two. Raises OSError."""
-    assert contents.continues is not None
-    before = folder.parent / contents.continues["recording"]
-    if not before.is_dir():
-        return
+def close_before(folder: Path, before: Path) -> bool:
+    """Close the reel in `before`, which the one in `folder` went on from, unless it is; False when that was
+    no reel that could go on. Raises OSError: its disk fails still."""
+    contents = look(folder)
     spool = RecordingSpool(before)
-    try:
-        known = spool.contents
-        if known.opened and known.closed is None and known.origin_ms is not None:
-            length_ms = (contents.origin_ms or 0) - known.origin_ms
-            spool.note("closed", reason=CONTINUED, next=folder.name, duration_ms=length_ms)
-            Journal(before).clear()
-    finally:
-        spool.close()
+    known = spool.contents
+    if not known.opened or known.origin_ms is None:
+        return False
+    if known.closed is None:
+        length_ms = (contents.origin_ms or 0) - known.origin_ms
+        spool.note("closed", reason=CONTINUED, next=folder.name, duration_ms=length_ms)
+        Journal(before).clear()
+    return True
 
 
 def _opening(

@@ -38,11 +38,13 @@ _log = structlog.get_logger("recorder.server")
 class Settings:
     """`abandon_s`: how long a recording nobody feeds waits before it is sealed. `grace_s`: for SIGTERM.
 
-    `bucket`: where sealed objects go in the end; None keeps them on the disk.
+    `spare`: where recordings go on when the disk of `data` fails. `bucket`: where sealed objects go in the
+    end; None keeps them on the disk.
     """
 
     socket: Path
     data: Path
+    spare: Path | None = None
     abandon_s: float = 15.0
     grace_s: float = 8.0
     policy: Policy = field(default_factory=Policy)
@@ -98,7 +100,8 @@ class Server:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._spool = settings.data / "spool"
+        spares = () if settings.spare is None else (settings.spare,)
+        self._roots = spools.Roots(settings.data / "spool", *spares)
         self._connections: set[Connection] = set()
         # By the feed's name for a recording:
         self._recordings: dict[str, Recording] = {}
@@ -109,16 +112,22 @@ class Server:
         # By the reel's own name:
         self._finishing: dict[str, Finishing] = {}
         self._finals: dict[str, dict[str, Any]] = {}
+        self._left_open: dict[Path, Path] = {}  # reels whose disk failed, and what went on from each
         self._leaving = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._socket: asyncio.Server | None = None
         self._repeating: asyncio.Task[None] | None = None
         remote = None if settings.bucket is None else S3Store(settings.bucket)
-        self._archive = Archive(settings.data, remote, self._emit_from_thread, settings.limits)
+        self._archive = Archive(
+            settings.data, remote, self._emit_from_thread, settings.limits, roots=self._roots
+        )
         self._around = Surroundings(
             self._archive,
             self._emit_from_thread,
             self._closed_from_thread,
+            self._left_open_from_thread,
+            self._archive.trouble,
+            self._roots,
             Slots(threading.Semaphore(SEALERS), threading.Semaphore(TRANSCODERS)),
             lambda: time.time_ns() // 1_000_000,
             settings.policy,
@@ -128,8 +137,9 @@ class Server:
     async def start(self) -> None:
         """Look through the spool, then listen. Raises OSError."""
         self._loop = asyncio.get_running_loop()
-        for folder in (self._settings.data, self._spool, self._settings.data / "objects"):
+        for folder in (self._settings.data, self._settings.data / "objects"):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._roots.make()
         self._archive.start()
         self._look_through_spool()
         self._settings.socket.unlink(missing_ok=True)
@@ -196,7 +206,7 @@ class Server:
                     self._ended.pop(_ends(event) or "", None)
                     self._archive.release(message.recording)
                     self._let_go()
-                    self._forget(self._spool / message.recording)
+                    self._forget(self._roots.folder(message.recording))
                     self._tell_archived()
                 else:
                     self._archive.acknowledged(message.recording)
@@ -228,7 +238,7 @@ class Server:
         self._begin(name, opening)
 
     def _begin(self, name: str, opening: Open | None) -> Recording:
-        folder = self._leftovers.pop(name, self._spool / name)
+        folder = self._leftovers.pop(name, None) or self._roots.folder(name)
         recording = Recording(folder, opening, self._around)
         self._recordings[name] = recording
         recording.start()
@@ -262,16 +272,32 @@ class Server:
 
     def _look_through_spool(self) -> None:
         """Take up what earlier starts left. Raises OSError."""
-        found = {folder: spools.look(folder) for folder in spools.leftovers(self._spool)}
+        found = {folder: spools.look(folder) for folder in self._roots.folders()}
         for folder, contents in list(found.items()):
             never_was = not contents.opened or (contents.reel > 1 and contents.continues is None)
             if never_was and spools.final_event(folder) is None:
                 spools.forget(folder)  # died before it was begun: nothing is in it alone
                 del found[folder]
             elif contents.continues is not None:
-                reels.close_before(folder, contents)
+                self._left_open[self._roots.folder(contents.continues["recording"])] = folder
+        self._close_left_open()
         for folder in found:
-            self._take_up(folder)
+            if folder not in self._left_open:
+                self._take_up(folder)
+
+    def _close_left_open(self) -> list[Path]:
+        """Close reels that others have gone on from; which of them are."""
+        closed = []
+        for before, folder in list(self._left_open.items()):
+            try:
+                if before.is_dir() and reels.close_before(folder, before):
+                    closed.append(before)
+            except OSError as error:
+                _log.warning("recording.left_open", recording=before.name, error=str(error))
+                continue
+            self._left_open.pop(before, None)
+            self._archive.trouble(str(before), False)
+        return closed
 
     def _take_up(self, folder: Path) -> None:
         event, contents = spools.final_event(folder), spools.look(folder)
@@ -296,6 +322,11 @@ class Server:
         assert self._loop is not None
         self._loop.call_soon_threadsafe(self._finish, folder, series, is_last)
 
+    def _left_open_from_thread(self, before: Path, folder: Path) -> None:
+        assert self._loop is not None
+        self._archive.trouble(str(before), True)  # its disk, although the recording goes on elsewhere
+        self._loop.call_soon_threadsafe(self._left_open.__setitem__, before, folder)
+
     def _emit_from_thread(self, event: dict[str, Any]) -> None:
         assert self._loop is not None
         callback: Callable[[dict[str, Any]], None] = self._emit
@@ -312,6 +343,8 @@ class Server:
         while True:
             await asyncio.sleep(REPEAT_S)
             self._let_go()
+            for folder in await asyncio.to_thread(self._close_left_open) if self._left_open else ():
+                self._take_up(folder)
             for event in list(self._finals.values()):
                 for connection in list(self._connections):
                     connection.send(event)

@@ -14,6 +14,7 @@ What no line names is cut off when the recording is opened again, and packed aga
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -51,40 +52,48 @@ def write_durably(path: Path, data: bytes) -> None:
 
 
 class _Appender:
-    """A file that only grows; a failed append leaves it as it was."""
+    """A file that only grows; what a failed append leaves behind is cut off, by the next one at the latest.
+
+    It is open only while it is written: a disk can be made read-only, or taken away and brought back, under a
+    recording that goes on.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("ab", buffering=0)
-        self.size = os.fstat(self._file.fileno()).st_size
+        self._path = path
+        self.size = path.stat().st_size if path.exists() else 0
 
     def append(self, *parts: bytes) -> None:
-        """Write and fsync. Raises OSError (disk full) with the file unchanged."""
-        data = memoryview(b"".join(parts))
-        try:
-            while data:
-                data = data[self._file.write(data) or 0 :]
-            os.fsync(self._file.fileno())
-        except OSError:
-            os.ftruncate(self._file.fileno(), self.size)
-            raise
-        self.size = os.fstat(self._file.fileno()).st_size
+        """Write and fsync. Raises OSError (disk full); the append is then not there."""
+        data = b"".join(parts)
+        with self._path.open("ab", buffering=0) as file:
+            if os.fstat(file.fileno()).st_size != self.size:
+                os.ftruncate(file.fileno(), self.size)
+            rest = memoryview(data)
+            try:
+                while rest:
+                    rest = rest[file.write(rest) or 0 :]
+                os.fsync(file.fileno())
+            except OSError:
+                with contextlib.suppress(OSError):
+                    os.ftruncate(file.fileno(), self.size)
+                raise
+        self.size += len(data)
 
     def cut(self, size: int) -> None:
         """Cut off what lies beyond `size`."""
         if self.size > size:
-            os.ftruncate(self._file.fileno(), size)
-            os.fsync(self._file.fileno())
+            with self._path.open("ab") as file:
+                os.ftruncate(file.fileno(), size)
+                os.fsync(file.fileno())
             self.size = size
-
-    def close(self) -> None:
-        self._file.close()
 
 
 class RecordingSpool:
     """One recording's folder. Owned by one thread; opening an existing folder repairs it.
 
     `on_part` is told each recorded MP4 fragment once it is durable, on the owning thread, and must not block.
-    `lines` counts the manifest's, `media_bytes` the recorded media on disk.
+    `lines` counts the manifest's, `media_bytes` the recorded media on disk; `is_failing` while the last thing
+    that was to be written could not be.
     """
 
     def __init__(self, folder: Path, on_part: Callable[[Part], None] | None = None) -> None:
@@ -101,6 +110,7 @@ class RecordingSpool:
         for record in records:
             self.contents.add(record)
         self.lines = len(records)
+        self.is_failing = False
         self.media_bytes = sum(f.head_size + f.media_size for f in self.contents.fragments)
         self._manifest = _Appender(path)
         self._manifest.cut(good)
@@ -117,7 +127,7 @@ class RecordingSpool:
         """Append one line. Raises OSError; nothing is then noted."""
         record = {"n": self.lines, "type": kind, **fields}
         line, chain = manifest.link(self._chain, record)
-        self._manifest.append(line)
+        self._write(self._manifest, line)
         self._chain = chain
         self.lines += 1
         self.contents.add(record)
@@ -131,14 +141,14 @@ class RecordingSpool:
         appender = self._appender(file)
         self._inits[file] = head
         if appender.size == 0:
-            appender.append(head)
+            self._write(appender, head)
             sync_folder(self.folder)
 
     def append(self, file: str, head: bytes, media: bytes, kind: str = "fragment", **fields: Any) -> None:
         """Make one fragment durable and name it in the manifest. Raises OSError; it is then not there."""
         appender = self._appender(file)
         offset = appender.size
-        appender.append(head, media)
+        self._write(appender, head, media)
         try:
             self.note(
                 kind,
@@ -172,7 +182,6 @@ class RecordingSpool:
     def finish(self, event: Mapping[str, Any]) -> None:
         """Keep the final event until it is acknowledged; the media is no longer needed."""
         write_durably(self.folder / FINAL, json.dumps(event).encode())
-        self.close()
         for path in self.folder.iterdir():
             if path.name != FINAL:
                 path.unlink()
@@ -188,19 +197,16 @@ class RecordingSpool:
 
     def drop(self) -> None:
         """Versions are made: keep the final event alone, and nothing if it was acknowledged meanwhile."""
-        self.close()
         for path in self.folder.iterdir():
             if path.name not in (FINAL, MANIFEST):
                 path.unlink()
         (self.folder / MANIFEST).unlink()  # last: it says what is left to do
         acknowledged(self.folder)
 
-    def close(self) -> None:
-        """Close all files."""
-        self._manifest.close()
-        for appender in self._files.values():
-            appender.close()
-        self._files.clear()
+    def _write(self, appender: _Appender, *parts: bytes) -> None:
+        self.is_failing = True
+        appender.append(*parts)
+        self.is_failing = False
 
     def _appender(self, file: str) -> _Appender:
         if file not in self._files:
@@ -260,9 +266,36 @@ def final_event(folder: Path) -> dict[str, Any] | None:
     return event if isinstance(event, dict) else None
 
 
-def leftovers(root: Path) -> list[Path]:
-    """Folders of recordings, by name."""
-    return sorted(path for path in root.iterdir() if path.is_dir())
+class Roots:
+    """Where recordings' folders are: one place, and perhaps a spare on another disk for when that fails."""
+
+    def __init__(self, *roots: Path) -> None:
+        self._roots = roots
+
+    def make(self) -> None:
+        """Raises OSError when there is none at all; one that cannot be had is done without."""
+        failures = []
+        for root in self._roots:
+            try:
+                root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            except OSError as error:
+                failures.append(error)
+        if len(failures) == len(self._roots):
+            raise failures[0]
+
+    def folder(self, name: str) -> Path:
+        """A recording's folder where it is, or where it would be made."""
+        places = [root / name for root in self._roots]
+        return next((place for place in places if place.is_dir()), places[0])
+
+    def folders(self) -> list[Path]:
+        """All recordings' folders, by name."""
+        found = (path for root in self._roots if root.is_dir() for path in root.iterdir() if path.is_dir())
+        return sorted(found, key=lambda path: path.name)
+
+    def others(self, folder: Path) -> list[Path]:
+        """Places on other disks than the one `folder` is on."""
+        return [root for root in self._roots if root != folder.parent]
 
 
 def forget(folder: Path) -> None:

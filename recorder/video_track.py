@@ -11,6 +11,7 @@ first millisecond, because the next ones cannot be decoded without them.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -185,13 +186,18 @@ class VideoTrack:
             stands = newest is not None and now_ms - newest.arrival_ms <= LEAD_IN_MS
             self._lead_in = [] if self._need_keyframe or not stands else self._group.items[:]
         if self._gap is not None and not self._held and not self._waiting:
-            self._note_gap_until(self._part_ms)
+            with contextlib.suppress(OSError):  # a failing disk: the next reel says it
+                self._note_gap_until(self._part_ms)
         kept = [*self._lead_in, *(held.items[0] for held in self._held[:1]), *self._waiting[:1]]
         return kept[0].n if kept else None
 
-    def go_on(self, spool: RecordingSpool) -> None:
-        """Go on in the next reel, whose origin is where this one ended."""
+    def go_on(self, spool: RecordingSpool, length_ms: int) -> None:
+        """Go on in the next reel, whose origin is where this one ended, after `length_ms`."""
+        behind = (self._end or 0) - length_ms * 90
         self._spool, self._end, self._next = spool, 0, 0
+        if self._gap == "disk" and behind < 0:
+            self._note_gap(behind, 0, "disk")  # the last one's disk could not say it
+            self._gap = None
         first = [*(held.items[0] for held in self._held[:1]), *self._waiting[:1]]
         if self._lead_in:
             items = self._held[0].items if self._held else self._waiting
@@ -251,6 +257,7 @@ class VideoTrack:
         if not later[0].picture.sync:
             self._lead_in = self._group.before(later[0].n)
         self.store(later[0].stamp)
+        self._need_keyframe = False  # even when these could not be stored: the next reel leads its own in
         self._waiting, self._bytes = later, sum(len(item.picture.data) for item in later)
         self._gap_of_fragment = None if first else gap
         self._is_parted = True

@@ -204,7 +204,10 @@ SCHEMAS: dict[str, Schema] = {
             "lock_detail": _TEXT,
             "alarms": {
                 "type": "array",
-                "items": {"type": "string", "enum": ["away", "lock_not_enforced", "backlog", "disk_low"]},
+                "items": {
+                    "type": "string",
+                    "enum": ["away", "lock_not_enforced", "backlog", "disk_low", "disk_failing"],
+                },
             },
             "failing": _TEXT,
             "objects": _COUNT,

@@ -61,7 +61,9 @@ async def rest(node: Node, name: str) -> None:
 
 
 def reel_of(node: Node, name: str) -> dict[str, Any]:
-    return next(e for e in reversed(node.events) if e.get("series") == name and e["state"] == "recording")
+    """What was last told of the lesson's newest reel."""
+    told = (e for e in reversed(node.events) if e.get("series") == name and e["state"] == "recording")
+    return next(told, {"bytes": 0, "reel": 1})
 
 
 async def main(hours: float) -> None:
@@ -84,6 +86,7 @@ async def main(hours: float) -> None:
                 "cpu_percent_of_real_time": round((cpu_s(process) - before) / hours / 36, 2),
                 "peak_rss_mb": peak_rss_mb(process),
             }
+            print(json.dumps(told), file=sys.stderr)
             await worst(process, node, frames, told)
     print(json.dumps(told))
 

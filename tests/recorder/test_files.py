@@ -54,7 +54,7 @@ def spooled(folder: Path, fragments: int) -> RecordingSpool:
 
 class TestManifest:
     def lines(self, tmp_path: Path) -> list[bytes]:
-        spooled(tmp_path / "r1", 3).close()
+        spooled(tmp_path / "r1", 3)
         return (tmp_path / "r1/manifest.jsonl").read_bytes().splitlines(keepends=True)
 
     def test_is_canonical_utf8_lines(self, tmp_path: Path) -> None:
@@ -88,21 +88,20 @@ class TestManifest:
 
 class TestSpool:
     def test_opening_again_finds_everything(self, tmp_path: Path) -> None:
-        spooled(tmp_path / "r1", 3).close()
+        spooled(tmp_path / "r1", 3)
         spool = RecordingSpool(tmp_path / "r1")
         assert [f.through for f in spool.contents.fragments] == [0, 1, 2]
         assert spool.contents.opened["title"] == "数学 é"
         spool.note("closed", reason="ended")
-        spool.close()
         assert RecordingSpool(tmp_path / "r1").contents.closed == "ended"
 
     def test_media_without_a_line_is_cut_off(self, tmp_path: Path) -> None:
-        spooled(tmp_path / "r1", 2).close()
+        spooled(tmp_path / "r1", 2)
         media = tmp_path / "r1/camera.h264.mp4"
         whole = media.read_bytes()
         media.write_bytes(whole + b"half a fragment")
         (tmp_path / "r1/screen.h264.mp4").write_bytes(b"INIT and no fragment")
-        RecordingSpool(tmp_path / "r1").close()
+        RecordingSpool(tmp_path / "r1")
         assert media.read_bytes() == whole
         assert not (tmp_path / "r1/screen.h264.mp4").exists()
 

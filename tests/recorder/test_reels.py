@@ -73,9 +73,10 @@ class Deck:
         if self.packager.is_parted(now_ms):
             at_ms, through = self.packager.leave(now_ms)
             left = self.left(through)
-            spool, self.journal = go_on(self.spool, at_ms, through, left, now_ms)
-            self.spools.append(spool)
-            self.packager.go_on(spool)
+            following = go_on(self.spool, at_ms, through, left, now_ms)
+            self.journal = following.journal
+            self.spools.append(following.spool)
+            self.packager.go_on(following.spool)
         elif self.packager.duration_ms >= self.reel_ms:
             self.packager.seek_part(now_ms)
 

@@ -133,7 +133,6 @@ class TestParts:
         (tmp_path / "part.mp4").write_bytes(second.init + second.data)
         assert boxes(tmp_path / "part.mp4") == ["ftyp", "moov", "moof", "mdat"]
         assert len(pictures(tmp_path / "part.mp4")) == second.duration_ms // 40
-        folder.close()
 
 
 def received(number: int, fed: Fed) -> Frame:

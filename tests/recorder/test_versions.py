@@ -215,7 +215,6 @@ class TestUnreadable:
         slots = Slots(threading.Semaphore(), threading.Semaphore())
         store = DiskStore(tmp_path / "objects")
         make_versions(spool, store, Policy(("web",)), slots, threading.Event())
-        spool.close()
         lines, _, _ = manifest.read((tmp_path / "objects/L1/r1.versions.jsonl").read_bytes())
         assert [line["type"] for line in lines[2:]] == ["chapters", "version_failed", "versions_done"]
         assert (lines[3]["version"], lines[3]["chapter"]) == ("web", 1)
