@@ -139,7 +139,10 @@ def references(value: Any) -> list[str]:
     return [found for item in value for found in references(item)] if isinstance(value, list) else []
 
 
-KINDS = {"object": dict, "array": list, "string": str, "boolean": bool, "integer": int, "null": type(None)}
+KINDS = {
+    "object": dict, "array": list, "string": str, "boolean": bool, "integer": int, "number": (int, float),
+    "null": type(None),
+}  # fmt: skip
 
 
 def check(value: Any, schema: dict[str, Any], document: dict[str, Any], where: str) -> None:
