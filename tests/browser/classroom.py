@@ -48,7 +48,7 @@ class Classroom:
 
     def teach(self, **options: Any) -> Any:
         """An instructor who has gone live and whose media has reached the server."""
-        tab = self.open("teach", camera=Camera(), **options)
+        tab = self.open("teach", **{"camera": Camera(), **options})
         tab.wait_moving()  # the preview
         tab.click(GO_LIVE)
         self.server.wait_lesson(self.lesson, state="live", publishing=True)

@@ -16,9 +16,9 @@ from tests.browser.test_pages import SIZES, look_at
 from tests.browser.test_watch import CHAPTER, PLAY, TIME, current, shown_ms, video
 from tests.drivers.chromium import Chromium, ChromiumTab
 from tests.drivers.server import Server
+from tests.recorder.deck import Deck
 from tests.recorder.media import audio, in_order, without
 from tests.recorder.media import video as pictures
-from tests.recorder.test_reels import Deck
 
 TITLE = "Occupational safety in the workshop, a whole day 车间职业安全全天课程"
 HASH, REEL = by_testid("hash"), by_testid("reel")

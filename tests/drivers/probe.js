@@ -206,7 +206,20 @@
     stream.getVideoTracks()[0].addEventListener('ended', () => clearInterval(clock));
     return stream;
   };
-  const tone = async (native) => {
+  /** The volume opens at each whole second, for a tenth of it. */
+  const gate = (context, volume) => {
+    let planned = 0;
+    volume.gain.value = 0;
+    setInterval(() => {
+      const second = Math.floor(Date.now() / 1000) + 1;
+      if (second === planned) return;
+      planned = second;
+      const at = context.currentTime + (second * 1000 - Date.now()) / 1000;
+      volume.gain.setValueAtTime(0.5, at);
+      volume.gain.setValueAtTime(0, at + 0.1);
+    }, 100);
+  };
+  const tone = async (native, { beeps }) => {
     // Without a sound card Firefox never starts an AudioContext: its built-in microphone makes a tone as well.
     if (/Firefox/.test(navigator.userAgent)) return (await native({ audio: true })).getAudioTracks()[0];
     const context = new AudioContext();
@@ -216,6 +229,7 @@
     voice.connect(volume).connect(out);
     voice.start();
     await context.resume();
+    if (beeps) gate(context, volume);
     return out.stream.getAudioTracks()[0];
   };
   watch.beCamera = (options) => {
@@ -224,7 +238,7 @@
     const native = devices.getUserMedia.bind(devices);
     devices.getUserMedia = async (wanted) => {
       const stream = new MediaStream();
-      if (wanted?.audio) stream.addTrack(await tone(native));
+      if (wanted?.audio) stream.addTrack(await tone(native, options));
       if (wanted?.video) stream.addTrack(draw(options).getVideoTracks()[0]);
       return stream;
     };

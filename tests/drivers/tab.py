@@ -24,12 +24,16 @@ STAGE = by_testid("stage")
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """A canvas with a time code instead of a camera, and a 440 Hz tone instead of a microphone."""
+    """A canvas with a time code instead of a camera, and a 440 Hz tone instead of a microphone.
+
+    With `beeps` the tone sounds for the first 100 ms of each second of the code alone.
+    """
 
     width: int = 640
     height: int = 360
     fps: int = 25
     label: str = "camera"
+    beeps: bool = False
 
     @property
     def script(self) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from recorder.reels import Bounds
+from recorder.video_track import LONGEST_FRAGMENT_MS
 
 from .cost import SECONDS, busy_video, cpu_s, later, peak_rss_mb
 from .media import START_MS, Fed, audio, in_order
@@ -44,26 +45,24 @@ async def lesson(node: Node, name: str, frames: Sequence[Fed], until: Any) -> in
         await node.feed(name, (later(frame, copies * SECONDS * 1000) for frame in frames))
         copies += 1
         if copies % 4 == 0:  # what the recorder takes in without a word: 16 MB
-            await rest(node, name)
+            await rest(node, name, copies * SECONDS * 1000)
     return copies
 
 
-async def rest(node: Node, name: str) -> None:
+async def rest(node: Node, name: str, fed_ms: int) -> None:
     """Let the recorder's thread catch up."""
-    while node.client.queued_bytes:  # noqa: ASYNC110 - the client has no such event
-        await asyncio.sleep(0.01)
-    before = len(node.events)
-    async with asyncio.timeout(60):
-        while not any(  # noqa: ASYNC110
-            e.get("series") == name and e["state"] == "recording" for e in node.events[before:]
-        ):
+    async with asyncio.timeout(300):
+        while True:
+            reel = reel_of(node, name)
+            if reel["begins_ms"] + reel["duration_ms"] >= fed_ms - 2 * LONGEST_FRAGMENT_MS:
+                return
             await asyncio.sleep(0.02)
 
 
 def reel_of(node: Node, name: str) -> dict[str, Any]:
     """What was last told of the lesson's newest reel."""
     told = (e for e in reversed(node.events) if e.get("series") == name and e["state"] == "recording")
-    return next(told, {"bytes": 0, "reel": 1})
+    return next(told, {"bytes": 0, "reel": 1, "begins_ms": 0, "duration_ms": 0})
 
 
 async def main(hours: float) -> None:

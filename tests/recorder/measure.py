@@ -101,11 +101,11 @@ def samples(path: Path) -> array.array[int]:
     return array.array("h", done.stdout)
 
 
-def beeps_ms(path: Path) -> list[float]:
+def beeps_ms(path: Path, loud: int = 3000) -> list[float]:
     """When a tone begins: the first loud sample after 200 ms of quiet."""
     found, quiet = [], 200 * 48
     for number, value in enumerate(samples(path)):
-        if abs(value) > 3000:
+        if abs(value) > loud:
             if quiet >= 200 * 48:
                 found.append(number / 48)
             quiet = 0

@@ -28,10 +28,10 @@ from recorder.lock import Proof
 from recorder.s3 import S3Settings, S3Store
 
 from .conftest import MakeBucket
+from .deck import Deck
 from .media import in_order, video
 from .process import REPOSITORY
 from .radosgw import RadosGateway
-from .test_reels import Deck
 
 FULL = os.environ.get("RELIABILITY") == "full"
 ALTERED = 100

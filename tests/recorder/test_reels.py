@@ -5,8 +5,7 @@ from __future__ import annotations
 import array
 import asyncio
 import math
-import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,87 +14,13 @@ import pytest
 
 from liveserver.cli import main
 from recorder import manifest
-from recorder.derive import Slots
-from recorder.feed import Codec, Frame, Message, Report, Track
-from recorder.journal import Journal
-from recorder.manifest import FORMAT
-from recorder.objects import DiskStore
-from recorder.packager import Packager
-from recorder.reels import go_on
-from recorder.seal import seal
 from recorder.spool import RecordingSpool
 from recorder.verify import verify
 
+from .deck import Deck
 from .measure import assert_decodes, beeps_ms, duration_s, flashes_ms, pictures, samples
-from .media import START_MS, Fed, audio, in_order, report_of, video
+from .media import START_MS, Fed, audio, in_order, video
 from .process import Node, RecorderProcess, recorder
-
-OPENED = {
-    "format": FORMAT, "recording": "r1", "lesson": "L1", "title": "", "started_at_ms": START_MS, "feed": "f",
-    "retain_until_ms": None, "series": "r1", "reel": 1, "begins_ms": 0, "begins_bytes": 0, "through": {},
-}  # fmt: skip
-
-
-class Deck:
-    """A recording without its thread: frames are pushed one by one, time is the frames' own."""
-
-    def __init__(self, folder: Path, reel_ms: int) -> None:
-        self.folder = folder
-        self.reel_ms = reel_ms
-        self.spools = [RecordingSpool(folder / "spool" / "r1")]
-        self.spools[0].note("opened", **OPENED)
-        self.journal = Journal(self.spool.folder)
-        self.packager = Packager(self.spool)
-        self._numbers: dict[str, int] = {}
-        (folder / "objects").mkdir(parents=True, exist_ok=True)
-        self.store = DiskStore(folder / "objects")
-
-    @property
-    def spool(self) -> RecordingSpool:
-        return self.spools[-1]
-
-    def play(self, frames: Iterable[Fed], reports: Iterable[Fed] = ()) -> Deck:
-        for fed in reports:
-            self.journal.add([report := Report("r1", **report_of(fed))], 0)  # type: ignore[arg-type]
-            self.packager.report(report)
-        for fed in frames:
-            self._numbers[fed.track] = number = self._numbers.get(fed.track, 0) + 1
-            fields = {**fed.arguments(), "track": Track(fed.track), "codec": Codec(fed.codec)}
-            now_ms = fed.arrival_ms - START_MS
-            frame = Frame("r1", number, **fields)  # type: ignore[arg-type]
-            self.journal.add([frame], now_ms)
-            self.packager.push(frame, now_ms)
-            self.packager.tick(now_ms)
-            self.change_reel(now_ms)
-        return self
-
-    def change_reel(self, now_ms: int) -> None:
-        if self.packager.is_parted(now_ms):
-            at_ms, through = self.packager.leave(now_ms)
-            left = self.left(through)
-            following = go_on(self.spool, at_ms, through, left, now_ms)
-            self.journal = following.journal
-            self.spools.append(following.spool)
-            self.packager.go_on(following.spool)
-        elif self.packager.duration_ms >= self.reel_ms:
-            self.packager.seek_part(now_ms)
-
-    def left(self, through: dict[str, int]) -> list[Message]:
-        return [m for m in self.journal.read() if not isinstance(m, Frame) or m.n > through.get(m.track, 0)]
-
-    def end(self) -> list[Path]:
-        """Finish and seal all reels: their files."""
-        self.packager.finish()
-        self.spool.note("closed", reason="ended")
-        slots = Slots(threading.Semaphore(1), threading.Semaphore(1))
-        self.events = [
-            seal(spool, self.store, lambda: 0, lambda _: None, slots, threading.Event())
-            for spool in self.spools
-        ]
-        return [self.folder / "objects" / event["path"] for event in self.events]
-
-    def begins_ms(self) -> list[int]:
-        return [spool.contents.opened["begins_ms"] for spool in self.spools]
 
 
 @pytest.fixture
