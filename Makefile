@@ -19,6 +19,7 @@ NATIVE := $(filter-out loadtest/_swarm.c,$(wildcard liveserver/rtp/_fanout.pyx l
 NODE_MODULES := tests/node_modules/.installed
 MODELS := $(VENV)/.models
 
+RELIABLE := $(addprefix tests/recorder/,test_archive.py test_crash.py test_disk.py test_evidence.py)
 ALONE := browser faults
 
 .PHONY: help install models demo test reliability lint test-tools clean
@@ -45,7 +46,7 @@ else
 endif
 
 reliability: test-tools ## the fault tests in full length instead of seconds; a quiet machine, please
-	@RELIABILITY=full tests/run-in-namespace.sh $(RUN) -m pytest -s $(or $(TESTS),tests/faults tests/recorder/test_archive.py)
+	@RELIABILITY=full tests/run-in-namespace.sh $(RUN) -m pytest -s $(or $(TESTS),tests/faults $(RELIABLE))
 
 lint: $(INSTALLED_DEV) ## ruff, mypy --strict, hadolint
 	@echo "== ruff"

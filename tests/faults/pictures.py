@@ -51,6 +51,8 @@ class Seen:
     packets_lost: int  # before repair
     repaired: int
     keyframe_requests: int
+    sound_packets: int
+    sound_lost: int  # after repair: what came again is not counted
 
     @property
     def smooth(self) -> bool:
@@ -62,7 +64,7 @@ class Seen:
             f"{name}: {self.frames} frames ({self.shown} shown) in {self.seconds:.1f} s, longest gap "
             f"{self.longest_gap_s:.2f} s, frozen {self.freezes_s:.2f} s, buffer {self.delay_ms:.0f} ms, "
             f"concealed {self.concealed:.2%}, lost {self.packets_lost}, repaired {self.repaired}, "
-            f"PLI {self.keyframe_requests}"
+            f"PLI {self.keyframe_requests}, sound lost {self.sound_lost} of {self.sound_packets}"
         )
 
 
@@ -94,6 +96,8 @@ class Sight:
             int(video["packetsLost"]),
             int(video["retransmittedPacketsReceived"]),
             int(video["pliCount"]),
+            int(audio["packetsReceived"]),
+            int(audio["packetsLost"]),
         )
 
     def _numbers(self) -> dict[str, dict[str, Any]]:
