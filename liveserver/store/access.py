@@ -26,6 +26,12 @@ class Access(Protocol):
 
     def write(self, work: Callable[[AsyncConnection], Awaitable[Any]]) -> Awaitable[Any]: ...
 
+    async def record(
+        self,
+        work: Callable[[AsyncConnection], Awaitable[T]],
+        facts_of: Callable[[T], Sequence[ledger.PreparedFact]],
+    ) -> T: ...
+
     def insert(self, table: sa.Table) -> Any: ...
 
     async def append_rows(

@@ -34,7 +34,12 @@ class Lesson:
     planned_s: int | None = None
     """Planned teaching time; None where nothing was planned."""
     course: str = ""
-    """The course it belongs to; lessons without one are told apart by their title."""
+    """The name of the course it belongs to; lessons without one are told apart by their title."""
+    training_class: str = ""
+    """The class whose learners alone may attend, by its id; empty for everybody with a token."""
+    course_id: str = ""
+    project: str = ""
+    planned_start_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from liveserver.store.incidents import Incidents
 from liveserver.store.kept import Kept
 from liveserver.store.lists import LESSONS_BY_AGE, RECORDINGS_BY_AGE, Listing, lesson_of, recording_of
 from liveserver.store.model import ChatLine, Lesson, Recording
+from liveserver.store.people import People
 from liveserver.store.people_keys import PeopleKeys
 from liveserver.store.rules import Rules
 from liveserver.store.tables import CHAT, LESSONS, RECORDINGS, USED_TOKENS
@@ -83,6 +84,8 @@ class Store:
         """Seeds and questions of random checks, and consents."""
         self.people_keys = PeopleKeys(self)
         """Keys of single persons, and photos sealed under them."""
+        self.people = People(self)
+        """Persons, organisations, programmes, classes."""
         self.rules = Rules(self)
         """Policies and lists of words, each with all its versions."""
         self.cuts = Cuts(self)
@@ -347,6 +350,15 @@ class Store:
         """Do `work` in a transaction of the one writer."""
         with database.failures_named():
             return await self._writer.write(work)
+
+    async def record(
+        self,
+        work: Callable[[AsyncConnection], Awaitable[T]],
+        facts_of: Callable[[T], Sequence[ledger.PreparedFact]],
+    ) -> T:
+        """As `write`, and in the same transaction the facts that follow from its result."""
+        with database.failures_named():
+            return await self._writer.record(work, facts_of)
 
     def insert(self, table: sa.Table) -> Any:
         """An insert that knows ON CONFLICT, which both databases spell alike."""

@@ -25,7 +25,12 @@ LESSONS = sa.Table(
     sa.Column("preset", sa.Text, nullable=False, server_default="default"),
     sa.Column("planned_s", WHOLE),
     sa.Column("course", sa.Text, nullable=False, server_default=""),
+    sa.Column("training_class", sa.Text, nullable=False, server_default=""),
+    sa.Column("course_id", sa.Text, nullable=False, server_default=""),
+    sa.Column("project", sa.Text, nullable=False, server_default=""),
+    sa.Column("planned_start_ms", WHOLE),
     sa.Index("lessons_by_age", "created_at_ms", "id"),
+    sa.Index("lessons_of_class", "training_class", "planned_start_ms", "id"),
 )
 
 RECORDINGS = sa.Table(

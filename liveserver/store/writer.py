@@ -35,11 +35,15 @@ Work = Callable[[AsyncConnection], Awaitable[Any]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Job:
-    """What one caller wants written: facts with the rows they speak of, or a piece of work."""
+    """What one caller wants written: facts with the rows they speak of, or a piece of work.
+
+    `facts_of`: the facts that follow from the work's result.
+    """
 
     facts: Sequence[ledger.PreparedFact] = ()
     rows: Mapping[sa.Table, Sequence[dict[str, Any]]] = field(default_factory=dict)
     work: Work | None = None
+    facts_of: Callable[[Any], Sequence[ledger.PreparedFact]] | None = None
     done: asyncio.Future[Any] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
@@ -74,6 +78,15 @@ class Writer:
         `work` only talks to the database: it may be run a second time after a failure of another caller.
         """
         result: T = await self._submit(_Job(work=work))
+        return result
+
+    async def record(
+        self,
+        work: Callable[[AsyncConnection], Awaitable[T]],
+        facts_of: Callable[[T], Sequence[ledger.PreparedFact]],
+    ) -> T:
+        """As `write`, and in the same transaction the facts that follow from the result."""
+        result: T = await self._submit(_Job(work=work, facts_of=facts_of))
         return result
 
     async def close(self) -> None:
@@ -136,6 +149,9 @@ class Writer:
         added: ledger.Appended | None = None
         async with self._engine.begin() as connection:
             outcomes = [await _work(connection, job.work) if job.work else None for job in batch]
+            for job, outcome in zip(batch, outcomes, strict=True):
+                if job.facts_of is not None and not isinstance(outcome, Exception):
+                    facts += job.facts_of(outcome)
             if facts:
                 added = await ledger.append(connection, self._frontier, facts, self.wall_ms())
             for table, some in rows.items():

@@ -1,0 +1,63 @@
+"""Persons, organisations and programmes; classes with their rosters are in `classes`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from liveserver.core.ledger import storable
+from liveserver.store.access import Access
+from liveserver.store.catalogue import Catalogue
+from liveserver.store.people_model import (
+    ClassGroup,
+    Course,
+    Organisation,
+    Person,
+    Project,
+    TrainingClass,
+)
+from liveserver.store.tables_people import CLASSES, COURSES, GROUPS, ORGANISATIONS, PERSONS, PROJECTS
+
+_AT_ONCE = 500
+
+
+class People:
+    """Part of the store; raises as it does."""
+
+    def __init__(self, access: Access):
+        self._access = access
+        self.persons = Catalogue(access, "person", PERSONS, Person, ("name", "phone", "id"))
+        self.organisations = Catalogue(
+            access, "organisation", ORGANISATIONS, Organisation, ("name", "short_name", "uscc")
+        )
+        self.projects = Catalogue(access, "project", PROJECTS, Project, ("name", "code", "catalogue_code"))
+        self.courses = Catalogue(access, "course", COURSES, Course, ("name", "code"))
+        self.classes = Catalogue(
+            access, "class", CLASSES, TrainingClass, ("name", "number", "term", "plan_no")
+        )
+        self.groups = Catalogue(access, "group", GROUPS, ClassGroup, ("name",))
+
+    async def of_phones(self, phones: Sequence[str]) -> dict[str, list[Person]]:
+        """Who has one of the telephone numbers; several may share one."""
+        found: dict[str, list[Person]] = {}
+        async with self._access.reading() as connection:
+            for start in range(0, len(phones), _AT_ONCE):
+                part = [storable(phone) for phone in phones[start : start + _AT_ONCE]]
+                query = sa.select(PERSONS).where(PERSONS.c.phone.in_(part))
+                for row in (await connection.execute(query)).mappings():
+                    person = Person(**row)
+                    found.setdefault(person.phone, []).append(person)
+        return found
+
+    async def erase(self, person: str) -> bool:
+        """Name, telephone and salt of a person, for ever: what the ledger has says nothing any more."""
+        blank = {"name": "", "phone": "", "salt": b"", "status": "archived"}
+        statement = sa.update(PERSONS).where(PERSONS.c.id == storable(person)).values(**blank)
+
+        async def work(connection: AsyncConnection) -> bool:
+            return bool((await connection.execute(statement)).rowcount)
+
+        result: bool = await self._access.write(work)
+        return result
