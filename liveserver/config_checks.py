@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,8 @@ def check(config: Config, flat: Mapping[str, Any], names: Mapping[str, str]) -> 
     least_ms, most_ms = config.recorder.chapter_least.ms, config.recorder.chapter_most.ms
     if not 1_000 <= least_ms <= most_ms // 2:
         raise ConfigError("recorder.chapter_most: at least twice recorder.chapter_least is expected")
+    if config.recorder.captions and not os.access(config.recorder.captions, os.X_OK):
+        raise ConfigError("recorder.captions: the path of a program that can be run is expected")
     _check_objects(config.objects)
     if re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", config.screening.policy) is None:
         raise ConfigError(f"{names.get('screening.policy', 'screening.policy')}: a policy's name is expected")

@@ -168,6 +168,7 @@ class RecorderConfig:
     chapter_least: Duration = Duration(5 * 60_000)
     chapter_most: Duration = Duration(15 * 60_000)
     speech_model: str = ""
+    captions: str = ""
 
 
 @dataclass(frozen=True, slots=True)

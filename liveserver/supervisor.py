@@ -290,6 +290,7 @@ class Supervisor:
         command += ["--versions", ",".join(config.recorder.versions)]
         command += ["--chapter-s", f"{config.recorder.chapter_least.s}:{config.recorder.chapter_most.s}"]
         command += ["--speech-model", weights.speech_activity(config.recorder.speech_model)]
+        command += ["--captions", config.recorder.captions]
         command += ["--backlog-bytes", str(config.objects.alarm_waiting.bytes)]
         command += ["--free-bytes", str(config.objects.alarm_free.bytes)]
         bucket = bucket_of(config.objects)

@@ -58,6 +58,7 @@ def _arguments(argv: list[str] | None) -> tuple[Settings, int]:
     parser.add_argument("--versions", default="", help="made of sealed files: web,archive,parts")
     parser.add_argument("--chapter-s", default="300:900", help="least and greatest length of a chapter")
     parser.add_argument("--speech-model", default="", help="a Silero VAD file; loudness tells without one")
+    parser.add_argument("--captions", default="", help="a program that prints a file's captions as WebVTT")
     parser.add_argument("--log-level", choices=_LEVELS, default="info", help="what is logged at least")
     given = parser.parse_args(argv)
     limits = Limits(given.backlog_bytes, given.free_bytes)
@@ -80,7 +81,7 @@ def _policy(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Polic
         parser.error("--chapter-s wants two numbers, such as 300:900")
     if not 0 < least * 2 <= most:
         parser.error("--chapter-s: the greatest length is at least twice the least")
-    return Policy(versions, chapters.Bounds(least, most), given.speech_model)
+    return Policy(versions, chapters.Bounds(least, most), given.speech_model, given.captions)
 
 
 async def _serve(settings: Settings) -> None:

@@ -90,11 +90,12 @@ def webvtt(chapters: Sequence[Chapter]) -> str:
     """The chapters as a WebVTT file (`<track kind="chapters">`), titled by number and start."""
     lines = ["WEBVTT", ""]
     for number, chapter in enumerate(chapters, 1):
-        span = f"{_clock(chapter.from_ms)} --> {_clock(chapter.to_ms)}"
-        lines += [str(number), span, f"{number} · {_clock(chapter.from_ms)[:8]}", ""]
+        span = f"{clock(chapter.from_ms)} --> {clock(chapter.to_ms)}"
+        lines += [str(number), span, f"{number} · {clock(chapter.from_ms)[:8]}", ""]
     return "\n".join(lines)
 
 
-def _clock(ms: int) -> str:
+def clock(ms: int) -> str:
+    """A WebVTT time, hours always there."""
     seconds, rest = divmod(ms, 1000)
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{rest:03}"

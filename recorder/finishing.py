@@ -122,7 +122,7 @@ class Finishing:
                     self._around.slots,
                     self._stop,
                 )
-                if event["state"] == State.SEALED and self._around.policy.versions:
+                if event["state"] == State.SEALED and self._around.policy.wants:
                     spool.hold(event, fragments=PARTS in self._around.policy.versions)
                 else:
                     spool.finish(event)
@@ -139,14 +139,14 @@ class Finishing:
                 pause_s = min(pause_s * 2, SEAL_PAUSE_LAST_S)
         _log.info("recording.finished", recording=self._folder.name, state=event["state"], size=event["size"])
         self._around.emit(event)
-        return event["state"] == State.SEALED and bool(self._around.policy.versions)
+        return event["state"] == State.SEALED and self._around.policy.wants
 
     def _make_versions(self, spool: RecordingSpool) -> None:
         """What is made of the sealed file; its failure costs nobody the recording."""
         self.is_sealed = True
         if self._leaving:
             raise StoppedError
-        if spool.contents.sealed is None or not self._around.policy.versions:
+        if spool.contents.sealed is None or not self._around.policy.wants:
             spool.drop()
             return
         pause_s = SEAL_PAUSE_S

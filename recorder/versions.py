@@ -1,7 +1,8 @@
-"""What is made of a sealed recording afterwards: chapters, thumbnails, and versions in the asked-for format.
+"""What is made of a sealed recording afterwards: chapters, thumbnails, versions in a fixed format, captions.
 
 1. look for silences and changes of slide;  2. plan chapters, store their list;  3. render each chapter, once
-for all versions;  4. store the manifest whole. Each step is noted in the manifest's chain when its object is
+for all versions;  4. have captions written, where a program for it is configured;  5. store the manifest
+whole. Each step is noted in the manifest's chain when its object is
 stored, so a start after a crash goes on with the next; rendering twice gives the same bytes. All of it runs
 after the recording is sealed, one at a time, at the lowest priority, and cannot harm the sealed file.
 """
@@ -21,6 +22,7 @@ from typing import Any
 
 import structlog
 
+from recorder import captions
 from recorder.chapters import GRID_MS, Bounds, Chapter, Hints, plan, webvtt
 from recorder.child import StoppedError, run
 from recorder.derive import Slots
@@ -43,11 +45,21 @@ _log = structlog.get_logger("recorder.versions")
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Which of `NAMES` are made. `speech_model`: a path for `recorder.speech`, "" for loudness."""
+    """Which of `NAMES` are made.
+
+    `speech_model`: a path for `recorder.speech`, "" for loudness. `captions`: a program for
+    `recorder.captions`, "" for none.
+    """
 
     versions: tuple[str, ...] = ()
     bounds: Bounds = field(default_factory=Bounds)
     speech_model: str = ""
+    captions: str = ""
+
+    @property
+    def wants(self) -> bool:
+        """Whether anything is made after the seal."""
+        return bool(self.versions or self.captions)
 
 
 def make_versions(
@@ -63,6 +75,7 @@ def make_versions(
             for number, chapter in enumerate(maker.chapters(policy), 1):
                 maker.cut(number, chapter, policy)
                 maker.render(number, chapter, policy)
+            maker.captions(policy)
             spool.note("versions_done")
     maker.put_manifest()
 
@@ -146,6 +159,23 @@ class _Maker:
             self._put(f"chapter.{number:02}.jpg", thumbnail, "thumbnail", chapter=number)
         for version, line in files.items():
             self._put_version(version, number, chapter, line)
+
+    def captions(self, policy: Policy) -> None:
+        """Have them written, once: a program that fails has failed, and the next recording asks it again."""
+        if not policy.captions or self._spool.contents.captions is not None:
+            return
+        program = Path(policy.captions).name
+        try:
+            said = captions.recognised(policy.captions, self._source, self._stop)
+            cues = captions.parse(said, self._sealed["duration_ms"])
+        except (OSError, ValueError) as error:
+            _log.error("recorder.captions_failed", program=program, reason=str(error))
+            self._spool.note("captions_failed", program=program, reason=str(error))
+            return
+        path = self._spool.folder / "captions.part"
+        path.unlink(missing_ok=True)
+        path.write_text(captions.webvtt(cues), encoding="utf-8")
+        self._put("captions.vtt", path, "captions", program=program, cues=len(cues))
 
     def put_manifest(self) -> None:
         """Store the whole manifest once more, under another name."""

@@ -184,6 +184,7 @@ SCHEMAS: dict[str, Schema] = {
             "expires_at": {**_TIME, "description": "When the addresses end"},
             "chapters": {"type": "array", "items": _ref("Chapter")},
             "chapters_url": {**_or_null(_TEXT), "description": "The chapters as WebVTT"},
+            "captions_url": {**_or_null(_TEXT), "description": "What is said as WebVTT, where it is written"},
             "reels": {
                 "type": "array",
                 "description": "All files of a long recording in their order, this one among them",
@@ -192,6 +193,7 @@ SCHEMAS: dict[str, Schema] = {
                         "recording": _ref("Recording"),
                         "chapters": {"type": "array", "items": _ref("Chapter")},
                         "chapters_url": _or_null(_TEXT),
+                        "captions_url": _or_null(_TEXT),
                     }
                 ),
             },

@@ -25,8 +25,11 @@ from liveserver.http.routes import RECORDING, Route, Scope
 from recorder.objects import ObjectError, checked
 
 CHAPTERS = "chapters.vtt"
+CAPTIONS = "captions.vtt"
 # Names after the recording's own (docs/PROTOCOL.md section 5): what is not one of these is never looked for.
-_OBJECT = r"{object:chapters\.vtt|chapter\.[0-9]{2,4}\.jpg|(?:web|archive|parts)\.[0-9]{2,4}\.mp4}"
+_OBJECT = (
+    r"{object:(?:chapters|captions)\.vtt|chapter\.[0-9]{2,4}\.jpg|(?:web|archive|parts)\.[0-9]{2,4}\.mp4}"
+)
 _TYPES = {".vtt": "text/vtt; charset=utf-8", ".jpg": "image/jpeg"}
 # One picture made for players, the lighter one first; `parts` has every track beside the others, as sent.
 _PLAYED = ("web", "archive")
@@ -81,10 +84,12 @@ async def _reel(call: AnyCall, recording: dict[str, Any], link: str) -> dict[str
     is_sealed = recording["state"] == "sealed"
     address = f"{base_url(call.request)}/recordings/{recording['id']}"
     chapters: list[dict[str, Any]] = []
+    captions = None
     if is_sealed:
         stored = await call.services.store.recording(recording["id"])
         files = _Files(call, "" if stored is None else stored.path)
         await files.look()
+        captions = await files.first(CAPTIONS)
         for number, (from_ms, to_ms) in enumerate(await files.spans(), 1):
             picture = await files.first(f"chapter.{number:02}.jpg")
             played = await files.first(*(f"{version}.{number:02}.mp4" for version in _PLAYED))
@@ -100,6 +105,7 @@ async def _reel(call: AnyCall, recording: dict[str, Any], link: str) -> dict[str
         "recording": {**recording, "url": f"{address}?link={link}" if is_sealed else None},
         "chapters": chapters,
         "chapters_url": f"{address}/{CHAPTERS}?link={link}" if chapters else None,
+        "captions_url": captions and f"{address}/{captions}?link={link}",
     }
 
 
@@ -190,7 +196,7 @@ ROUTES = (
         "GET",
         f"/recordings/{RECORDING}/{_OBJECT}",
         piece,
-        "A chapter's file, its thumbnail, or the list of chapters; answers range requests",
+        "A chapter's file, its thumbnail, the list of chapters, or captions; answers range requests",
         Scope.OPEN,
         {
             200: ("The file", "application/octet-stream"),

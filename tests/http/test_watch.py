@@ -30,6 +30,7 @@ CHAPTERS = [
 GAP = {"track": "camera", "from_ms": 1000, "to_ms": 2000, "reason": "lost"}
 OBJECTS = {
     "chapters.vtt": webvtt(CHAPTERS).encode(),
+    "captions.vtt": b"WEBVTT\n\n00:00:01.000 --> 00:00:02.000\nHello\n",
     "chapter.01.jpg": b"\xff\xd8 one",
     "web.01.mp4": b"web one" * 1000,
     "archive.01.mp4": b"archive one",
@@ -115,6 +116,14 @@ class TestWhatThePlayerIsTold:
         assert [bool(c["thumbnail"]) for c in chapters] == [True, False, False]
         assert request("GET", chapters[0]["url"]).body == OBJECTS["web.01.mp4"]
         assert request("GET", chapters[0]["thumbnail"]).body == OBJECTS["chapter.01.jpg"]
+
+    def test_has_the_captions_where_they_are_written(self, kept: Server) -> None:
+        reply = request("GET", told(kept)["captions_url"])
+        assert (reply.body, reply.headers["Content-Type"]) == (
+            OBJECTS["captions.vtt"],
+            "text/vtt; charset=utf-8",
+        )
+        assert told(kept, "bare-1")["captions_url"] is None
 
     def test_has_no_chapters_before_there_are_some(self, kept: Server) -> None:
         found = told(kept, "bare-1")

@@ -16,6 +16,8 @@ const PATHS = {
   chat: 'M4 5h16v11H10l-4 4v-4H4z',
   sound: 'M4 9v6h4l5 4V5L8 9zM16 9a4 4 0 0 1 0 6M18.5 6.5a8 8 0 0 1 0 11',
   soundOff: 'M4 9v6h4l5 4V5L8 9zM17 9.5l5 5M22 9.5l-5 5',
+  captions: 'M3 5h18v14H3zM10.5 10.5a2 2 0 1 0 0 3M17 10.5a2 2 0 1 0 0 3',
+  captionsOff: 'M7 5h14v14h-1M16 19H3V5h1M4 4l16 16',
   full: 'M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5',
   fit: 'M3 6h18v12H3zM8 10v4M16 10v4',
   cut: 'M12 3a9 9 0 1 1 0 18 9 9 0 0 1 0-18M6 6l12 12',

@@ -12,6 +12,7 @@ import { keys } from './watch/keys.js';
 import { Playback } from './watch/playback.js';
 import { player } from './watch/player.js';
 import { joined } from './watch/reels.js';
+import { textTracks } from './watch/tracks.js';
 import { watermark } from './watch/watermark.js';
 
 const RENEW_MS = 15_000; // an address that fails sooner than that after a fresh one is not expired
@@ -37,7 +38,7 @@ function local(told) {
     const address = new URL(url, origin);
     return address.pathname + address.search;
   };
-  const reel = (one) => ({ chapters_url: own(one.chapters_url), recording: { ...one.recording, url: own(one.recording.url) },
+  const reel = (one) => ({ chapters_url: own(one.chapters_url), captions_url: own(one.captions_url), recording: { ...one.recording, url: own(one.recording.url) },
     chapters: one.chapters.map((chapter) => ({ ...chapter, url: own(chapter.url), thumbnail: own(chapter.thumbnail) })) });
   return { ...told, ...reel(told), reels: told.reels.map(reel) };
 }
@@ -81,7 +82,8 @@ function play(told) {
   const video = el('video', { class: 'stage-video', testid: 'stage', playsinline: true, preload: 'metadata', disablepictureinpicture: true,
     disableremoteplayback: true, controlslist: 'nodownload noplaybackrate', poster: chapters[0]?.thumbnail, 'aria-label': t('stage.label') });
   const playback = new Playback(video);
-  const view = player({ video, playback, chapters, gaps, durationMs });
+  const captions = textTracks(video, playback, told.tracks);
+  const view = player({ video, playback, captions, chapters, gaps, durationMs });
   const seek = (ms) => playback.seek(ms);
   const side = chapterList({ chapters, gaps, seek });
   const composed = chapters.some(({ url }) => url);
@@ -91,7 +93,6 @@ function play(told) {
   renewal(playback, view);
   main.replaceChildren(view.node, side.node, factsPanel({ told, composed, seek }));
   watermark(view.picture, video, viewer);
-  for (const { url, begins } of told.tracks) track(video, playback, url, begins);
   keys({ playback, view, chapters });
   playback.open(told.pieces);
   if (recording.begins_ms) seek(recording.begins_ms);
@@ -119,29 +120,6 @@ function renewal(playback, view) {
     if (performance.now() - renewed > RENEW_MS) renew();
     else view.say(t('watch.stopped'), t('watch.stopped_hint'), retry());
   });
-}
-
-/** A reel's chapters as a text track; its times follow the file that plays. */
-function track(video, playback, src, begins) {
-  const node = el('track', { kind: 'chapters', src, srclang: document.documentElement.lang, label: t('watch.chapters'), default: true });
-  let cues = [];
-
-  // A time before the file's start cannot be said: what is over there is an empty cue at its start.
-  function shift() {
-    const inFile = (seconds) => Math.max(0, seconds + (begins - playback.offsetMs) / 1000);
-    for (const { cue, from, to } of cues) {
-      cue.endTime = inFile(to);
-      cue.startTime = inFile(from);
-    }
-  }
-
-  node.addEventListener('load', () => {
-    cues = [...node.track.cues].map((cue) => ({ cue, from: cue.startTime, to: cue.endTime }));
-    shift();
-  });
-  video.addEventListener('loadedmetadata', shift);
-  video.append(node);
-  node.track.mode = 'hidden';
 }
 
 mount(bar.node, main);

@@ -9,7 +9,7 @@ export function keys({ playback, view, chapters }) {
     home: () => playback.seek(0), end: () => playback.seek(playback.durationMs),
     p: () => chapter(-1), n: () => chapter(1),
     '<': () => view.faster(-1), '>': () => view.faster(1),
-    m: () => view.silence(), f: () => view.fullScreen(),
+    m: () => view.silence(), c: () => view.caption(), f: () => view.fullScreen(),
   };
 
   /** The next chapter, or this one's beginning, and from there the one before. */

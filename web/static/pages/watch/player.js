@@ -8,7 +8,7 @@ import { timeline } from './timeline.js';
 export const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 2];
 const SLOW_MS = 600; // a wait that short needs no words
 
-export function player({ video, playback, chapters, gaps, durationMs }) {
+export function player({ video, playback, captions, chapters, gaps, durationMs }) {
   const words = el('p', { class: 'stage-words' });
   const advice = el('p', { class: 'stage-advice' });
   const actions = el('div', { class: 'row' });
@@ -21,12 +21,14 @@ export function player({ video, playback, chapters, gaps, durationMs }) {
   speed.value = '1';
   const play = swap({ off: ['watch.play', 'play'], on: ['watch.pause', 'pause'], testid: 'play', press: () => playback.toggle() });
   const mute = swap({ off: ['watch.mute', 'sound'], on: ['watch.unmute', 'soundOff'], testid: 'mute', press: () => silence() });
+  const subtitles = captions && swap({ off: ['watch.captions', 'captions'], on: ['watch.no_captions', 'captionsOff'], testid: 'captions', press: () => caption() });
   const full = swap({ off: ['watch.full', 'full'], on: ['watch.leave_full', 'fit'], testid: 'full', press: () => fullScreen() });
   const node = el('div', { class: 'watch-player', testid: 'player' }, picture, el('div', { class: 'watch-bar' }, line.node,
     el('div', { class: 'watch-buttons' }, play.node, mute.node, time,
-      el('label', { class: 'watch-speed' }, el('span', { class: 'watch-speed-text' }, t('watch.speed')), speed), full.node)));
+      el('label', { class: 'watch-speed' }, el('span', { class: 'watch-speed-text' }, t('watch.speed')), speed), subtitles?.node, full.node)));
   let slow = null;
   let said = false;
+  let captioned = false;
 
   /** Words over the picture that stay until others are said; null takes them away. */
   function say(text, hint = '', ...buttons) {
@@ -44,6 +46,13 @@ export function player({ video, playback, chapters, gaps, durationMs }) {
   function silence() {
     video.muted = !video.muted;
     mute.set(video.muted);
+  }
+
+  function caption() {
+    if (!captions) return;
+    captioned = !captioned;
+    captions.show(captioned);
+    subtitles.set(captioned);
   }
 
   function faster(steps) {
@@ -78,7 +87,7 @@ export function player({ video, playback, chapters, gaps, durationMs }) {
   }
 
   show(0, null);
-  return { node, picture, say, show, silence, faster, fullScreen };
+  return { node, picture, say, show, silence, caption, faster, fullScreen };
 }
 
 /** A button that changes its word and picture with its state. */

@@ -10,7 +10,7 @@ export function joined(told) {
   const chapters = sealed.flatMap((reel) => chaptersOf(reel, several));
   const gaps = sealed.flatMap(({ recording }) => (recording.gaps ?? []).map((gap) => shifted(gap, recording.begins_ms)));
   const pieces = sealed.flatMap((reel) => piecesOf(reel));
-  const tracks = sealed.filter((reel) => reel.chapters_url).map((reel) => ({ url: reel.chapters_url, begins: reel.recording.begins_ms }));
+  const tracks = sealed.flatMap(tracksOf);
   return { ...told, sealed, several, chapters, gaps, pieces, tracks };
 }
 
@@ -21,6 +21,11 @@ function chaptersOf({ recording, chapters }, several) {
   const begins = recording.begins_ms;
   if (chapters.length || !several) return chapters.map((chapter) => shifted(chapter, begins));
   return [{ from_ms: begins, to_ms: begins + recording.duration_ms, thumbnail: null, url: null }];
+}
+
+function tracksOf({ recording, chapters_url: chapters, captions_url: captions }) {
+  return [{ kind: 'chapters', url: chapters }, { kind: 'captions', url: captions }]
+    .filter(({ url }) => url).map((track) => ({ ...track, begins: recording.begins_ms }));
 }
 
 /** What plays when: chapters as one picture where they were made, else the sealed file. `offset`: the time at the file's start. */
