@@ -24,6 +24,7 @@ from liveserver.config_sections import (
     Duration,
     HoursConfig,
     HttpConfig,
+    LedgerConfig,
     LogLevel,
     ObjectsConfig,
     RecorderConfig,
@@ -63,6 +64,7 @@ class Config:
     retention: RetentionConfig = RetentionConfig()
     challenges: ChallengesConfig = ChallengesConfig()
     hours: HoursConfig = HoursConfig()
+    ledger: LedgerConfig = LedgerConfig()
     screening: ScreeningConfig = ScreeningConfig()
     transcode: TranscodeConfig = TranscodeConfig()
     tokens: TokensConfig = TokensConfig()
@@ -94,6 +96,11 @@ class Config:
     def photos_key_file(self) -> Path:
         """What wraps the keys that photos are sealed under: 32 bytes, made at the first start."""
         return self.data_dir / "keys" / "photos.key"
+
+    @property
+    def keys_dir(self) -> Path:
+        """`ledger.key` signs the ledger's heads; `ledger.next.key` is handed the log at the next start."""
+        return self.data_dir / "keys"
 
     @property
     def photos_dir(self) -> Path:

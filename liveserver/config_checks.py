@@ -52,6 +52,8 @@ def check(config: Config, flat: Mapping[str, Any], names: Mapping[str, str]) -> 
         raise ConfigError("challenges.photos_kept: a duration from 1d to 1900d is expected")
     if not 86_400_000 <= config.screening.evidence_kept.ms <= 3_660 * 86_400_000:
         raise ConfigError("screening.evidence_kept: a duration from 1d to 3660d is expected")
+    if not 1_000 <= config.ledger.head_every.ms <= 60_000:
+        raise ConfigError("ledger.head_every: a duration from 1s to 60s is expected")
     for key in ("http.host", "rtc.host", "control.host"):
         host = flat[key]
         if host and re.fullmatch(r"[0-9A-Za-z.:\-]{1,253}", host) is None:

@@ -222,6 +222,13 @@ class HoursConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class LedgerConfig:
+    """How often the ledger's head is signed."""
+
+    head_every: Duration = Duration(30_000)
+
+
+@dataclass(frozen=True, slots=True)
 class ScreeningConfig:
     """What is looked at, by which policy, and how long what was found is kept."""
 

@@ -51,6 +51,7 @@ from liveserver.lexicons import Lexicons
 from liveserver.log import Event, get_logger, set_up
 from liveserver.metrics import Metrics
 from liveserver.moderation import Moderation
+from liveserver.notary import Notary
 from liveserver.photos import Photos
 from liveserver.policies import Policies
 from liveserver.recording import Recordings
@@ -63,6 +64,7 @@ from liveserver.sfu.front import Front
 from liveserver.sfu.screener import screen_command
 from liveserver.sfu.screens import Screens
 from liveserver.sfu.transcode import Transcodes
+from liveserver.signing import load_signer
 from liveserver.start import Ready, StartError
 from liveserver.store import Store, StoreError, open_store
 from liveserver.tokens import Tokens
@@ -135,6 +137,7 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
     store = await open_store(config.store, clock.wall_ms)
     stack.push_async_callback(store.close)
     empty = await store.ledger_size() == 0
+    notary = await _notary(config, store, clock, metrics, stack)
 
     flags = Flags(max(config.rooms.max_lessons, 1))
     control = _ControlPort(Edge(config, tokens, metrics, clock))
@@ -199,7 +202,7 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
     inventory = Inventory(_models_folder(config))
     services = Services(
         config, tokens, metrics, clock, rooms, store, wall, moderation, rules, inventory,
-        Drills(store, clock), control.listener.url, checks, turn, hours, keeper,
+        Drills(store, clock), control.listener.url, checks, turn, hours, keeper, notary,
     )  # fmt: skip
     http = config.http
     public = await listen(public_app(services), http.host, http.port, http, metrics)
@@ -223,6 +226,18 @@ def _hours(
     stack.push_async_callback(attendance.stop)
     metrics.watch("hours", attendance.numbers)
     return Hours(store, attendance, clock)
+
+
+async def _notary(
+    config: Config, store: Store, clock: Clock, metrics: Metrics, stack: AsyncExitStack
+) -> Notary:
+    """Who signs the ledger and shows it to the witnesses."""
+    signer = await load_signer(config.keys_dir, store, clock.wall_ms())
+    notary = Notary(store, clock, signer, config.ledger.head_every.s)
+    await notary.start()
+    stack.push_async_callback(notary.stop)
+    metrics.watch("ledger", notary.numbers)
+    return notary
 
 
 def _bus(config: Config, tokens: Tokens, metrics: Metrics, stack: AsyncExitStack) -> Bus:

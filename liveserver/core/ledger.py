@@ -57,6 +57,11 @@ class Entry:
     leaf: bytes
     """32 bytes, SHA-256."""
 
+    @property
+    def fact(self) -> Fact:
+        """What it records, without its place in the ledger."""
+        return Fact(self.type, self.lesson, self.at_ms, self.data)
+
 
 def canonical_json(value: JSON) -> str:
     """`value` as RFC 8785 writes it; always encodable as UTF-8.

@@ -12,7 +12,18 @@ from aiohttp import web
 from liveserver.clock import Clock
 from liveserver.config import Config
 from liveserver.core.errors import PeerError
-from liveserver.http.ports import Drills, Hours, Inventory, Keeper, Moderation, Rooms, Rules, Store, Wall
+from liveserver.http.ports import (
+    Drills,
+    Hours,
+    Inventory,
+    Keeper,
+    Moderation,
+    Notary,
+    Rooms,
+    Rules,
+    Store,
+    Wall,
+)
 from liveserver.metrics import Metrics
 from liveserver.tokens import Claims, Tokens
 from liveserver.turn import Turn
@@ -56,6 +67,8 @@ class Services(Edge):
     """Attendance and lesson hours; none in a node without a store of its own."""
     keeper: Keeper | None = None
     """Where recordings are kept, and how long; none in a node that keeps none."""
+    notary: Notary | None = None
+    """Who signs the ledger."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from liveserver.core.challenge import CheckKind
 from liveserver.core.events import Level
+from liveserver.core.heads import Head, LogKey, Receipt
 from liveserver.core.ledger import Entry, Fact
 from liveserver.core.quiz import Question
 from liveserver.core.retention import Programme
@@ -352,6 +353,33 @@ class Inventory(Protocol):
     async def listed(self) -> list[Object]: ...
 
 
+class Heads(Protocol):
+    """What was signed of the ledger."""
+
+    async def latest(self) -> Head | None: ...
+
+    async def since(self, size: int, limit: int) -> Sequence[Head]: ...
+
+    async def keys(self) -> Sequence[LogKey]: ...
+
+    async def index_of(self, leaf: bytes) -> int | None: ...
+
+
+class Watch(Protocol):
+    """One witness and how far it is."""
+
+    def state(self) -> Object: ...
+
+
+class Notary(Protocol):
+    """Who signs the ledger."""
+
+    @property
+    def watches(self) -> Sequence[Watch]: ...
+
+    def receipt(self, fact: Fact, entry: Entry | None = None) -> Receipt | None: ...
+
+
 class Store(Protocol):
     """The parts of the store that are read without a room: the ledger, sealed files, used links."""
 
@@ -364,6 +392,11 @@ class Store(Protocol):
     ) -> Sequence[Entry]: ...
 
     async def proof(self, index: int, size: int) -> Sequence[bytes]: ...
+
+    async def consistency(self, first: int, second: int) -> Sequence[bytes]: ...
+
+    @property
+    def heads(self) -> Heads: ...
 
     async def append(self, facts: Sequence[Fact]) -> Sequence[Entry]: ...
 

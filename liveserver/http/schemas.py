@@ -21,6 +21,7 @@ STATES = [str(state) for state in LessonState]
 LEVELS = [str(level) for level in Level]
 
 _CHECK_KIND: Schema = {"type": "string", "enum": ["quiz", "face"]}
+_SIGNATURE: Schema = {"type": "string", "pattern": "^[0-9a-f]{128}$"}
 _MAP: Schema = {"type": "object", "additionalProperties": _TEXT}
 _OBJECT: Schema = {"type": "object"}
 _PROGRAMMES: Schema = {"type": "array", "items": {"type": "string", "enum": [str(p) for p in Programme]}}
@@ -248,7 +249,57 @@ SCHEMAS: dict[str, Schema] = {
         }
     ),
     "Hold": _object({"recording": _TEXT, "hold": _TEXT}),
-    "LedgerHead": _object({"size": _COUNT, "root": _HASH}),
+    "LedgerHead": _object({"size": _COUNT, "root": _HASH, "signed": _or_null(_ref("SignedHead"))}),
+    "SignedHead": _object(
+        {
+            "type": _TEXT,
+            "log": _HASH,
+            "size": _COUNT,
+            "root": _HASH,
+            "at_ms": _MS,
+            "key": _HASH,
+            "previous": _or_null(_HASH),
+            "signature": _SIGNATURE,
+        }
+    ),
+    "SignedHeadList": _list("SignedHead"),
+    "Receipt": _object(
+        {
+            "type": _TEXT,
+            "log": _HASH,
+            "fact": _HASH,
+            "at_ms": _MS,
+            "key": _HASH,
+            "index": _or_null(_COUNT),
+            "leaf": _or_null(_HASH),
+            "signature": _SIGNATURE,
+        }
+    ),
+    "LogKey": _object(
+        {
+            "type": _TEXT,
+            "log": _HASH,
+            "number": _COUNT,
+            "public": _HASH,
+            "at_ms": _MS,
+            "key": _HASH,
+            "size": _COUNT,
+            "signature": _SIGNATURE,
+            "accepted": _SIGNATURE,
+        }
+    ),
+    "LogKeyList": _list("LogKey"),
+    "Witness": _object(
+        {
+            "witness": _TEXT,
+            "size": _COUNT,
+            "behind_s": _NUMBER,
+            "refused": _TEXT,
+            "reason": _TEXT,
+            "alarm": _FLAG,
+        }
+    ),
+    "WitnessList": _list("Witness"),
     "Entry": _object(
         {
             "index": _COUNT,
@@ -263,6 +314,7 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "EntryList": _list("Entry"),
     "LedgerProof": _object(
-        {"index": _COUNT, "size": _COUNT, "leaf": _HASH, "path": {"type": "array", "items": _HASH}}
+        {"path": {"type": "array", "items": _HASH}},
+        {"index": _COUNT, "size": _COUNT, "leaf": _HASH, "first": _COUNT, "second": _COUNT},
     ),
 }

@@ -24,6 +24,7 @@ from liveserver.store import database, ledger
 from liveserver.store.attended import AttendanceBook
 from liveserver.store.challenges import Challenges
 from liveserver.store.cuts import Cuts
+from liveserver.store.heads import Heads
 from liveserver.store.incidents import Incidents
 from liveserver.store.kept import Kept
 from liveserver.store.lists import LESSONS_BY_AGE, RECORDINGS_BY_AGE, Listing, lesson_of, recording_of
@@ -90,7 +91,8 @@ class Store:
         """Policies and lists of words, each with all its versions."""
         self.cuts = Cuts(self)
         """Every cut there was, with its times."""
-
+        self.heads = Heads(self, writer.head)
+        """Signed heads of the ledger, its keys, what witnesses answered."""
         self.attendance = AttendanceBook(self)
         """Who came to settled lessons, and what that was worth."""
 
@@ -288,6 +290,11 @@ class Store:
     async def head(self) -> tuple[int, bytes]:
         """Size and root hash of the committed ledger."""
         return self._writer.head()
+
+    @property
+    def size(self) -> int:
+        """How many entries are committed."""
+        return self._writer.head()[0]
 
     async def leaves(self, start: int, end: int) -> list[bytes]:
         """Leaf hashes `start` to `end` (not included), at most 65,536; PeerError `bad_request` otherwise."""

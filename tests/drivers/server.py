@@ -78,7 +78,8 @@ class Server:
         self._options = options
         kept = {key: value for key, value in os.environ.items() if not key.startswith("LIVESERVER_")}
         # Looking at pictures costs a fifth of a core a lesson: where it is not what is tested, it is off.
-        environment = {"LIVESERVER_SCREENING_ENABLED": "false", **environment}
+        usual = {"LIVESERVER_SCREENING_ENABLED": "false", "LIVESERVER_LEDGER_HEAD_EVERY": "1s"}
+        environment = {**usual, **environment}
         self._environment = {**kept, **environment, "LIVESERVER_DATA_DIR": str(self.data)}
         self.process: subprocess.Popen[str] | None = None
         self.ready: dict[str, Any] = {}

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from liveserver.core.merkle import verify_inclusion
+from liveserver.core.heads import Head, LogKey, Receipt, check, follow
+from liveserver.core.merkle import verify_consistency, verify_inclusion
 from liveserver.core.permissions import Role, allows
 from liveserver.http.routes import Route
 from tests.drivers.process import until
@@ -182,6 +183,33 @@ class TestTheLedger:
             leaf, root = bytes.fromhex(entry["leaf"]), bytes.fromhex(head["root"])
             assert proof["leaf"] == entry["leaf"]
             assert verify_inclusion(entry["index"], head["size"], leaf, nodes, root)
+
+    def test_is_signed_and_its_receipts_and_proofs_fit_the_signed_head(self, server: Server) -> None:
+        def get(path: str) -> Any:
+            return server.api("GET", f"/ledger/{path}", role="inspector").json
+
+        server.new_lesson()
+        head = Head.read(until(lambda: get("head")["signed"], "a signed head"))
+        keys = follow(head.log, [LogKey.read(key) for key in get("keys")["items"]])
+        receipt = Receipt.read(get("receipt?index=0"))
+        for document in (head, receipt):
+            check(document, keys, head.log)
+        proof = get(f"proof?leaf={receipt.leaf}")
+        assert (proof["index"], proof["size"]) == (0, head.size)
+        path = [bytes.fromhex(node) for node in proof["path"]]
+        leaf, root = bytes.fromhex(proof["leaf"]), bytes.fromhex(head.root)
+        assert verify_inclusion(0, head.size, leaf, path, root)
+        grown = get(f"proof?first=1&second={head.size}")
+        path = [bytes.fromhex(node) for node in grown["path"]]
+        assert verify_consistency(1, head.size, leaf, root, path)
+        assert get("heads?limit=1")["items"][0]["size"] <= head.size
+        assert get("witnesses")["items"] == []
+
+    @pytest.mark.parametrize(
+        "query", ["", "index=0&leaf=00", "first=1&index=0", "leaf=" + "g" * 64, "second=1"]
+    )
+    def test_is_asked_for_one_proof_at_a_time(self, server: Server, query: str) -> None:
+        assert is_problem(server.api("GET", f"/ledger/proof?{query}"), 400, "bad_request")
 
     def test_is_paged_by_index(self, server: Server) -> None:
         server.new_lesson()
