@@ -34,7 +34,10 @@ VIDEO += (
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Lesson, dict[str, Any]]]:
     """A lesson of some seconds with an interruption, sealed, with versions in chapters of a few seconds."""
     folder = tmp_path_factory.mktemp("watch")
-    settings = {"CHAPTER_LEAST": "2s", "CHAPTER_MOST": "5s"}
+    writer = folder / "captions"
+    writer.write_text("#!/bin/sh\nprintf 'WEBVTT\\n\\n00:00.000 --> 01:00.000\\nMind the gap 注意间隙\\n'")
+    writer.chmod(0o755)
+    settings = {"CHAPTER_LEAST": "2s", "CHAPTER_MOST": "5s", "CAPTIONS": str(writer)}
     server = Server(
         folder / "server", **{f"LIVESERVER_RECORDER_{key}": value for key, value in settings.items()}
     )
@@ -53,9 +56,10 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server,
 
         def told() -> dict[str, Any] | None:
             found = server.api("GET", f"/recordings/{recording['id']}", timeout_s=30).json
-            return found if found["chapters"] and all(c["url"] for c in found["chapters"]) else None
+            made = found["chapters"] and all(c["url"] for c in found["chapters"]) and found["captions_url"]
+            return found if made else None
 
-        yield server, lesson, until(told, "every chapter's version", timeout_s=180)
+        yield server, lesson, until(told, "every chapter's version, and captions", timeout_s=180)
     finally:
         server.stop()
     assert server.tracebacks() == []
@@ -143,6 +147,21 @@ class TestPlaying:
             lambda: pytest.approx([0, wanted[1][1] - wanted[1][0]]) in tab.evaluate(cues),
             "cues of the second file",
         )
+
+    def test_captions_are_shown_when_asked_for(self, watch):
+        tab = watch()
+        shown = (
+            "() => { const { mode, activeCues } = document.querySelector('track[kind=captions]').track;"
+            " return mode === 'showing' && [...(activeCues ?? [])].map((cue) => cue.text).join(); }"
+        )
+        tab.wait_sees(by_testid("captions"))
+        assert tab.evaluate(shown) is False
+        tab.press("c")
+        tab.click(PLAY)
+        tab.until(lambda: tab.evaluate(shown) == "Mind the gap 注意间隙", "the caption over the picture")
+        look_at(tab, "watch-captions")
+        tab.click(f"{by_testid('captions')} >> visible=true")
+        tab.until(lambda: tab.evaluate(shown) is False, "no captions")
 
     def test_the_speed_stays_over_chapters(self, watch):
         tab = watch()
