@@ -6,16 +6,15 @@ unless two persons agreed otherwise (`grants`). Times are China's.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from liveserver.attendance import course_of
-from liveserver.core.masking import guarded, masked_name
+from liveserver.core.masking import masked_name
 from liveserver.core.messages import Json
 from liveserver.core.times import china_time, parse_rfc3339
+from liveserver.csv_table import csv_bytes
 from liveserver.sheet import Sheet
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -81,14 +80,8 @@ COLUMNS: Sequence[tuple[str, int]] = (
 
 
 def to_csv(sheet: Sheet, made: Made) -> bytes:
-    """UTF-8 with a byte order mark, RFC 4180; texts that begin like formulas are guarded."""
-    out = io.StringIO()
-    out.write("\ufeff")  # Excel takes it for UTF-8 then
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow([name for name, _ in COLUMNS])
-    for row in rows(sheet, made):
-        writer.writerow([guarded(str(value)) for value in row])
-    return out.getvalue().encode()
+    """As `csv_table` makes it."""
+    return csv_bytes([name for name, _ in COLUMNS], rows(sheet, made))
 
 
 def rows(sheet: Sheet, made: Made) -> list[list[Any]]:

@@ -52,6 +52,7 @@ from liveserver.log import Event, get_logger, set_up
 from liveserver.metrics import Metrics
 from liveserver.moderation import Moderation
 from liveserver.notary import Notary
+from liveserver.people.people import People
 from liveserver.photos import Photos
 from liveserver.policies import Policies
 from liveserver.recording import Recordings
@@ -164,6 +165,7 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
     watcher = _Watcher(screening)
     screens = _screens(config, forwarder, watcher, clock, rules.lexicons, metrics, stack)
     challenges = await _challenges(config, store, clock, stack)
+    people = People(store, clock)
     rooms = Rooms(
         store,
         bus,
@@ -203,6 +205,7 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
     services = Services(
         config, tokens, metrics, clock, rooms, store, wall, moderation, rules, inventory,
         Drills(store, clock), control.listener.url, checks, turn, hours, keeper, notary,
+        people,
     )  # fmt: skip
     http = config.http
     public = await listen(public_app(services), http.host, http.port, http, metrics)

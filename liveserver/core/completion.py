@@ -13,7 +13,7 @@ class Conditions:
 
     `required_hours`: lesson hours; `recorded_percent`: of the required hours at most so many on demand;
     `outcome_hours`: what a work that passed its review is worth; `class_size`: learners at most;
-    `instructors`: at least.
+    `instructors`: at least; `approval`: the authority's, before a class may start.
     """
 
     required_hours: int = 0
@@ -21,6 +21,7 @@ class Conditions:
     outcome_hours: int = 0
     class_size: int = 0
     instructors: int = 0
+    approval: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,12 @@ class Permission(StrEnum):
     """Policies, and which lists there are."""
     MANAGE_POLICIES = "manage_policies"
     """Change policies and the lists of words."""
+    SEE_PEOPLE = "see_people"
+    """Organisations, programmes, classes with their rosters, persons; numbers masked."""
+    MANAGE_PEOPLE = "manage_people"
+    """Add, change and archive them, import rosters."""
+    SEE_OWN_LESSONS = "see_own_lessons"
+    """The lessons of the classes one belongs to."""
     SEE_EVIDENCE = "see_evidence"
     SEE_LEDGER = "see_ledger"
 
@@ -104,9 +110,20 @@ TABLE: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 _P.ASK_ADJUSTMENT,
                 _P.SEE_RECORDINGS,
                 _P.APPEAL,
+                _P.SEE_OWN_LESSONS,
             }
         ),
-        Role.LEARNER: frozenset({_P.SEE_LESSON, _P.WATCH, _P.ATTEND, _P.CHAT, _P.APPEAL, _P.SEE_OWN_HOURS}),
+        Role.LEARNER: frozenset(
+            {
+                _P.SEE_LESSON,
+                _P.WATCH,
+                _P.ATTEND,
+                _P.CHAT,
+                _P.APPEAL,
+                _P.SEE_OWN_HOURS,
+                _P.SEE_OWN_LESSONS,
+            }
+        ),
         Role.MODERATOR: frozenset(
             {
                 _P.SEE_LESSON,
@@ -153,6 +170,8 @@ TABLE: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 _P.MODERATE_CHAT,
                 _P.SEE_POLICIES,
                 _P.MANAGE_POLICIES,
+                _P.SEE_PEOPLE,
+                _P.MANAGE_PEOPLE,
                 _P.SEE_EVIDENCE,
                 _P.SEE_LEDGER,
             }
@@ -169,6 +188,7 @@ TABLE: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 _P.SEE_RECORDINGS,
                 _P.LIST_RECORDINGS,
                 _P.SEE_POLICIES,
+                _P.SEE_PEOPLE,
                 _P.SEE_EVIDENCE,
                 _P.SEE_LEDGER,
             }

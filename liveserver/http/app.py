@@ -14,14 +14,17 @@ from liveserver.http.api import (
     attendance,
     challenges,
     chat,
+    classes,
     drills,
     exports,
     incidents,
     ledger,
     lessons,
+    members,
     models,
     photos,
     recordings,
+    registry,
     rules,
     setup,
     statistics,
@@ -52,10 +55,12 @@ def public_routes(*, test_hooks: bool) -> tuple[Route, ...]:
         *photos.ROUTES,
     )
     moderation = (*incidents.ROUTES, *chat.ROUTES, *rules.ROUTES, *models.ROUTES)
+    people = (*registry.ROUTES, *classes.ROUTES, *members.ROUTES)
     media = (*whip.ROUTES, *whep.ROUTES, *wall.ROUTES, *ws.ROUTES, *playback.ROUTES, *watch.ROUTES)
     known = (
         *api,
         *moderation,
+        *people,
         *media,
         *health.ROUTES,
         *diagnostics.routes(test_hooks=test_hooks),

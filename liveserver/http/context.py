@@ -24,6 +24,7 @@ from liveserver.http.ports import (
     Store,
     Wall,
 )
+from liveserver.http.ports_people import People
 from liveserver.metrics import Metrics
 from liveserver.tokens import Claims, Tokens
 from liveserver.turn import Turn
@@ -69,6 +70,8 @@ class Services(Edge):
     """Where recordings are kept, and how long; none in a node that keeps none."""
     notary: Notary | None = None
     """Who signs the ledger."""
+    people: People | None = None
+    """People and classes; none in a node without a store of its own."""
 
 
 @dataclass(frozen=True, slots=True)

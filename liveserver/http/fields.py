@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -23,8 +23,11 @@ T = TypeVar("T")
 _REQUIRED: Any = dataclasses.MISSING
 
 
-def text(low: int, high: int, *, default: Any = _REQUIRED, controls: bool = False) -> Any:
-    """`low` to `high` characters; without control characters unless `controls`."""
+def text(low: int, high: int, *, default: Any = _REQUIRED, controls: bool = False, called: str = "") -> Any:
+    """`low` to `high` characters; without control characters unless `controls`.
+
+    `called`: its name outside, where that is a word of Python's.
+    """
 
     def check(value: object) -> str:
         if not isinstance(value, str) or not low <= len(value) <= high:
@@ -35,7 +38,7 @@ def text(low: int, high: int, *, default: Any = _REQUIRED, controls: bool = Fals
             raise ValueError("the text is blank")
         return value
 
-    return _field(check, {"type": "string", "minLength": low, "maxLength": high}, default)
+    return _field(check, {"type": "string", "minLength": low, "maxLength": high}, default, called)
 
 
 def whole(low: int, high: int, *, default: Any = _REQUIRED) -> Any:
@@ -119,17 +122,40 @@ def wholes(most: int, low: int, high: int, *, default: Any = _REQUIRED) -> Any:
     return _field(check, {"type": "array", "items": item, "maxItems": most}, default)
 
 
-def _field(check: Callable[[object], object], schema: dict[str, object], default: Any) -> Any:
+def partial(kind: type[Any], without: Iterable[str] = (), required: Iterable[str] = ()) -> type[Any]:
+    """A dataclass of the same fields, of which only `required` have to be there; the others may be None."""
+    made = []
+    for d in sorted(_definitions(kind), key=lambda d: d.name not in required):
+        if d.name in without:
+            continue
+        shown = {name: value for name, value in d.metadata["schema"].items() if name != "default"}
+        default = _REQUIRED if d.name in required else None
+        made.append(
+            (d.name, Any, dataclasses.field(default=default, metadata={**d.metadata, "schema": shown}))
+        )
+    return dataclasses.make_dataclass(f"Some{kind.__name__}", made, frozen=True, slots=True)
+
+
+def given(value: Any) -> dict[str, Any]:
+    """The fields of a `partial` that were given."""
+    fields = {d.name: getattr(value, d.name) for d in _definitions(value)}
+    return {name: content for name, content in fields.items() if content is not None}
+
+
+def _field(
+    check: Callable[[object], object], schema: dict[str, object], default: Any, called: str = ""
+) -> Any:
     if default is not _REQUIRED and default is not None:
         schema = {**schema, "default": default}
-    return dataclasses.field(default=default, metadata={"check": check, "schema": schema})
+    metadata = {"check": check, "schema": schema, "called": called}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 def parse(kind: type[T], value: object) -> T:
     """An instance of `kind` from a JSON object; PeerError `bad_request` names the field that is wrong."""
     if not isinstance(value, dict):
         raise PeerError("bad_request", "a JSON object is expected")
-    definitions = {definition.name: definition for definition in _definitions(kind)}
+    definitions = {_called(definition): definition for definition in _definitions(kind)}
     for name in value:
         if name not in definitions:
             raise PeerError("bad_request", f"unknown field {_shown(name)}")
@@ -142,7 +168,7 @@ def parse(kind: type[T], value: object) -> T:
         if value[name] is None and definition.default is None:
             continue
         try:
-            checked[name] = definition.metadata["check"](value[name])
+            checked[definition.name] = definition.metadata["check"](value[name])
         except ValueError as error:
             raise PeerError("bad_request", f"field {name}: {error}") from error
     return kind(**checked)
@@ -151,7 +177,7 @@ def parse(kind: type[T], value: object) -> T:
 def parse_query(kind: type[T], query: MultiMapping[str]) -> T:
     """An instance of `kind` from a query string; a parameter given twice is refused."""
     values: dict[str, object] = {}
-    types = {d.name: d.metadata["schema"]["type"] for d in _definitions(kind)}
+    types = {_called(d): d.metadata["schema"]["type"] for d in _definitions(kind)}
     for name, value in query.items():
         if name in values:
             raise PeerError("bad_request", f"parameter {_shown(name)} is given twice")
@@ -174,17 +200,27 @@ def schema(kind: type[Any]) -> dict[str, object]:
     return {
         "type": "object",
         "additionalProperties": False,
-        "required": [d.name for d in definitions if d.default is _REQUIRED],
-        "properties": {d.name: d.metadata["schema"] for d in definitions},
+        "required": [_called(d) for d in definitions if d.default is _REQUIRED],
+        "properties": {_called(d): d.metadata["schema"] for d in definitions},
     }
 
 
 def parameters(kind: type[Any]) -> list[Mapping[str, object]]:
     """`kind` as OpenAPI query parameters."""
     return [
-        {"name": d.name, "in": "query", "required": d.default is _REQUIRED, "schema": d.metadata["schema"]}
+        {
+            "name": _called(d),
+            "in": "query",
+            "required": d.default is _REQUIRED,
+            "schema": d.metadata["schema"],
+        }
         for d in _definitions(kind)
     ]
+
+
+def _called(definition: dataclasses.Field[Any]) -> str:
+    name: str = definition.metadata["called"] or definition.name
+    return name
 
 
 def _definitions(kind: Any) -> tuple[dataclasses.Field[Any], ...]:

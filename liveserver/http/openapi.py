@@ -18,6 +18,7 @@ from liveserver.http.problems import CONTENT_TYPE
 from liveserver.http.routes import Handler, Route, Scope
 from liveserver.http.schemas import SCHEMAS
 from liveserver.http.schemas_hours import COMPONENTS as HOURS
+from liveserver.http.schemas_people import COMPONENTS as PEOPLE
 from liveserver.http.schemas_screening import COMPONENTS as SCREENING
 
 PATH = f"{PREFIX}/openapi.json"
@@ -52,7 +53,7 @@ def document(table: Sequence[Route]) -> dict[str, Any]:
         "servers": [{"url": "/"}],
         "paths": paths,
         "components": {
-            "schemas": SCHEMAS | HOURS | SCREENING,
+            "schemas": SCHEMAS | HOURS | SCREENING | PEOPLE,
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
     }

@@ -18,6 +18,7 @@ Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
 LESSON = "{lesson:[A-Za-z0-9_-]{1,64}}"
 SESSION = "{session:[A-Za-z0-9_-]{1,64}}"
 INCIDENT = "{incident:[A-Za-z0-9_-]{1,64}}"
+CLASS = "{class:[A-Za-z0-9_-]{1,64}}"
 LINE = "{line:[A-Za-z0-9_-]{1,64}}"
 PERSON = "{person:[^/]{1,200}}"
 POLICY = "{policy:[a-z0-9][a-z0-9_-]{0,79}}"

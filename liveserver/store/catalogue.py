@@ -84,7 +84,7 @@ class Catalogue(Generic[T]):
         return {row["id"]: self._kind(**row) for row in rows}
 
     async def page(
-        self, wanted: str, after: str | None, limit: int, where: Mapping[str, str] | None = None
+        self, wanted: str, after: str | None, limit: int, where: Mapping[str, Any] | None = None
     ) -> tuple[list[T], str | None]:
         """Those that hold the text `wanted` somewhere, newest first; raises as `Store.lessons`.
 
@@ -92,7 +92,9 @@ class Catalogue(Generic[T]):
         """
         query = sa.select(self._table)
         for column, value in (where or {}).items():
-            query = query.where(self._table.c[column] == storable(value))
+            query = query.where(
+                self._table.c[column] == (storable(value) if isinstance(value, str) else value)
+            )
         if wanted:
             query = query.where(holds(self._searched, wanted))
         return await self._access.page(query, self._listing, after, limit)
@@ -126,10 +128,12 @@ def holds(columns: Sequence[sa.Column[Any]], wanted: str) -> sa.ColumnElement[bo
     return sa.or_(*(sa.func.lower(column).like(f"%{text}%", escape=_ESCAPE) for column in columns))
 
 
-async def once(connection: AsyncConnection, statement: Any) -> Any:
+async def once(
+    connection: AsyncConnection, statement: Any, rows: Sequence[Mapping[str, Any]] | None = None
+) -> Any:
     """Carry it out; PeerError `already_there` (409) where the database says that it is there."""
     try:
-        return await connection.execute(statement)
+        return await connection.execute(statement, rows)
     except sa.exc.IntegrityError as error:
         raise PeerError("already_there", "something of that number or name is there", status=409) from error
 

@@ -37,7 +37,7 @@ def drill_of(row: Row) -> Drill:
 class Listing(Generic[T]):
     """How one table is listed. A cursor is `<age>-<key>` of the last row that was given."""
 
-    age: sa.Column[int]
+    age: sa.Column[int] | sa.Label[int]
     key: sa.Column[str]
     build: Callable[[Row], T]
 

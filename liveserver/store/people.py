@@ -1,4 +1,4 @@
-"""Persons, organisations and programmes; classes with their rosters are in `classes`."""
+"""Persons, organisations, programmes and classes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from liveserver.core.ledger import storable
 from liveserver.store.access import Access
 from liveserver.store.catalogue import Catalogue
+from liveserver.store.members import Roster, Teachers
 from liveserver.store.people_model import (
     ClassGroup,
     Course,
@@ -38,6 +39,10 @@ class People:
             access, "class", CLASSES, TrainingClass, ("name", "number", "term", "plan_no")
         )
         self.groups = Catalogue(access, "group", GROUPS, ClassGroup, ("name",))
+        self.roster = Roster(access)
+        """Learners of classes."""
+        self.teachers = Teachers(access)
+        """Those who teach them."""
 
     async def of_phones(self, phones: Sequence[str]) -> dict[str, list[Person]]:
         """Who has one of the telephone numbers; several may share one."""

@@ -31,6 +31,7 @@ from liveserver.store.lists import LESSONS_BY_AGE, RECORDINGS_BY_AGE, Listing, l
 from liveserver.store.model import ChatLine, Lesson, Recording
 from liveserver.store.people import People
 from liveserver.store.people_keys import PeopleKeys
+from liveserver.store.planned import Planned
 from liveserver.store.rules import Rules
 from liveserver.store.tables import CHAT, LESSONS, RECORDINGS, USED_TOKENS
 from liveserver.store.writer import Writer
@@ -87,6 +88,8 @@ class Store:
         """Keys of single persons, and photos sealed under them."""
         self.people = People(self)
         """Persons, organisations, programmes, classes."""
+        self.planned = Planned(self)
+        """Lessons of classes, and of those who belong to them."""
         self.rules = Rules(self)
         """Policies and lists of words, each with all its versions."""
         self.cuts = Cuts(self)
@@ -142,6 +145,7 @@ class Store:
         instructor: str | None = None,
         policy: str | None = None,
         policy_version: int | None = None,
+        preset: str | None = None,
     ) -> None:
         """Change what is given. Raises PeerError `unknown_lesson` (404)."""
         given = {
@@ -151,6 +155,7 @@ class Store:
             "instructor": instructor,
             "policy": policy,
             "policy_version": policy_version,
+            "preset": preset,
         }
         changes = {name: value for name, value in given.items() if value is not None}
         _check_texts((lesson, state or "", instructor or "", policy or ""))

@@ -41,6 +41,9 @@ GRANTED: dict[Permission, set[Role]] = {
     Permission.MODERATE_CHAT: {Role.MODERATOR, Role.ADMIN},
     Permission.SEE_POLICIES: {Role.MODERATOR, Role.ADMIN, Role.INSPECTOR},
     Permission.MANAGE_POLICIES: {Role.ADMIN},
+    Permission.SEE_PEOPLE: {Role.ADMIN, Role.INSPECTOR},
+    Permission.MANAGE_PEOPLE: {Role.ADMIN},
+    Permission.SEE_OWN_LESSONS: {Role.INSTRUCTOR, Role.LEARNER},
     Permission.SEE_EVIDENCE: {Role.ADMIN, Role.INSPECTOR},
     Permission.SEE_LEDGER: {Role.ADMIN, Role.INSPECTOR},
 }

@@ -1,0 +1,131 @@
+"""Who learns and who teaches in a class."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from liveserver.core.permissions import Permission
+from liveserver.export import CSV
+from liveserver.http import fields
+from liveserver.http.answers import json_answer
+from liveserver.http.api.attendance import PERSON
+from liveserver.http.api.classes import PATH, class_of
+from liveserver.http.api.people_fields import NewAssignment, NewEnrolment, RosterQuery, TeachersQuery
+from liveserver.http.api.registry import file_answer, people, plain
+from liveserver.http.context import AnyCall, Call
+from liveserver.http.routes import Route, Scope
+
+
+async def roster(call: Call[None, RosterQuery]) -> web.Response:
+    query = call.query
+    return json_answer(
+        await people(call).classes.roster(class_of(call), query.q, query.status, query.after, query.limit)
+    )
+
+
+async def roster_csv(call: AnyCall) -> web.Response:
+    key = class_of(call)
+    return file_answer(await people(call).classes.roster_csv(key), CSV, f"roster-{key}.csv")
+
+
+async def enrol(call: AnyCall) -> web.Response:
+    values, by = plain(fields.given(call.body)), call.bearer.person
+    return json_answer(await people(call).classes.enrol(class_of(call), values, by), 201)
+
+
+async def change_enrolment(call: AnyCall) -> web.Response:
+    person, values = call.request.match_info["person"], plain(fields.given(call.body))
+    by = call.bearer.person
+    return json_answer(await people(call).classes.change_enrolment(class_of(call), person, values, by))
+
+
+async def teachers(call: Call[None, TeachersQuery]) -> web.Response:
+    query = call.query
+    return json_answer(
+        await people(call).classes.teachers(class_of(call), query.status, query.after, query.limit)
+    )
+
+
+async def assign(call: AnyCall) -> web.Response:
+    values, by = plain(fields.given(call.body)), call.bearer.person
+    return json_answer(await people(call).classes.assign(class_of(call), values, by), 201)
+
+
+async def change_assignment(call: AnyCall) -> web.Response:
+    person, values = call.request.match_info["person"], plain(fields.given(call.body))
+    by = call.bearer.person
+    return json_answer(await people(call).classes.change_assignment(class_of(call), person, values, by))
+
+
+_SEE, _MANAGE = Permission.SEE_PEOPLE, Permission.MANAGE_PEOPLE
+ROUTES = (
+    Route(
+        "GET",
+        f"{PATH}/roster",
+        roster,
+        "The learners of a class, those who left too",
+        Scope.ALL,
+        {200: ("A page, newest first", "EnrolmentList")},
+        _SEE,
+        query=RosterQuery,
+    ),
+    Route(
+        "GET",
+        f"{PATH}/roster.csv",
+        roster_csv,
+        "The roster as a file, personal data masked",
+        Scope.ALL,
+        {200: ("UTF-8 with a mark", CSV)},
+        _SEE,
+    ),
+    Route(
+        "POST",
+        f"{PATH}/roster",
+        enrol,
+        "Enrol a person in a class, or again",
+        Scope.ALL,
+        {201: ("Enrolled", "Enrolment")},
+        _MANAGE,
+        body=fields.partial(NewEnrolment, ("status",), required=("person",)),
+    ),
+    Route(
+        "PATCH",
+        f"{PATH}/roster/{PERSON}",
+        change_enrolment,
+        "Change what is given of an enrolment; with a status, a learner leaves or comes back",
+        Scope.ALL,
+        {200: ("As it is now", "Enrolment")},
+        _MANAGE,
+        body=fields.partial(NewEnrolment, ("person",)),
+    ),
+    Route(
+        "GET",
+        f"{PATH}/instructors",
+        teachers,
+        "Who teaches a class, and taught it",
+        Scope.ALL,
+        {200: ("A page, newest first", "AssignmentList")},
+        _SEE,
+        query=TeachersQuery,
+    ),
+    Route(
+        "POST",
+        f"{PATH}/instructors",
+        assign,
+        "Let a person teach a class",
+        Scope.ALL,
+        {201: ("Assigned", "Assignment")},
+        _MANAGE,
+        body=fields.partial(NewAssignment, ("status",), required=("person",)),
+    ),
+    Route(
+        "PATCH",
+        f"{PATH}/instructors/{PERSON}",
+        change_assignment,
+        "Change what is given of it; with a status, somebody is released or comes back",
+        Scope.ALL,
+        {200: ("As it is now", "Assignment")},
+        _MANAGE,
+        body=fields.partial(NewAssignment, ("person",)),
+    ),
+)

@@ -1,0 +1,71 @@
+"""What the HTTP edge needs of people and classes, as protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from liveserver.core.people import Approval, Status
+
+Object = dict[str, Any]
+Values = Mapping[str, Any]
+
+
+class Registry(Protocol):
+    """Organisations, projects, courses, classes, persons: each by its kind's name."""
+
+    async def add(self, name: str, values: Values, by: str) -> Object: ...
+
+    async def change(self, name: str, key: str, values: Values, by: str) -> Object: ...
+
+    async def set_status(self, name: str, key: str, status: Status, by: str) -> Object: ...
+
+    async def one(self, name: str, key: str, *, masked: bool) -> Object: ...
+
+    async def page(
+        self, name: str, wanted: str, after: str | None, limit: int, where: Mapping[str, Any]
+    ) -> Object: ...
+
+    async def export(self, name: str, wanted: str, where: Mapping[str, Any]) -> bytes: ...
+
+
+class Classes(Protocol):
+    """Classes with their groups, rosters and teachers."""
+
+    async def one(self, key: str) -> Object: ...
+
+    async def approve(self, key: str, approval: Approval, note: str, by: str) -> Object: ...
+
+    async def groups(self, training_class: str) -> Object: ...
+
+    async def add_group(self, training_class: str, name: str, by: str) -> Object: ...
+
+    async def change_group(self, training_class: str, key: str, values: Values, by: str) -> Object: ...
+
+    async def roster(
+        self, training_class: str, wanted: str, status: str | None, after: str | None, limit: int
+    ) -> Object: ...
+
+    async def enrol(self, training_class: str, values: Values, by: str) -> Object: ...
+
+    async def change_enrolment(self, training_class: str, key: str, values: Values, by: str) -> Object: ...
+
+    async def roster_csv(self, training_class: str) -> bytes: ...
+
+    async def teachers(
+        self, training_class: str, status: str | None, after: str | None, limit: int
+    ) -> Object: ...
+
+    async def assign(self, training_class: str, values: Values, by: str) -> Object: ...
+
+    async def change_assignment(self, training_class: str, key: str, values: Values, by: str) -> Object: ...
+
+
+class People(Protocol):
+    """The parts of it."""
+
+    @property
+    def registry(self) -> Registry: ...
+
+    @property
+    def classes(self) -> Classes: ...

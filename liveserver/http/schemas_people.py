@@ -1,0 +1,69 @@
+"""What the REST API answers about people and classes: part of the components of the OpenAPI document."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from liveserver.core.gates import Gate
+from liveserver.http.schema import COUNT, FLAG, TEXT, TIME, Schema, list_of, object_of, or_null
+from liveserver.store.people_model import (
+    Assignment,
+    ClassGroup,
+    Course,
+    Enrolment,
+    Organisation,
+    Person,
+    Project,
+    TrainingClass,
+)
+
+_TYPES: dict[str, Schema] = {"str": TEXT, "int": COUNT, "bool": FLAG}
+_GATE: Schema = {"type": "string", "enum": [str(gate) for gate in Gate]}
+
+
+def _properties(kind: type[Any]) -> dict[str, Schema]:
+    """As `people.kinds.shown` shows it."""
+    found: dict[str, Schema] = {}
+    for field in fields(kind):
+        if field.name == "salt":
+            continue
+        if field.name.endswith("_at_ms"):
+            nullable = field.type != "int"
+            found[field.name.removesuffix("_ms")] = or_null(TIME) if nullable else TIME
+        elif field.name == "programmes":
+            found[field.name] = {"type": "array", "items": TEXT}
+        else:
+            name = "class" if field.name == "training_class" else field.name
+            found[name] = _TYPES[str(field.type)]
+    return found
+
+
+_PERSON: dict[str, Schema] = {
+    "name": TEXT,
+    "phone": {**TEXT, "description": "Masked"},
+    "home": {**TEXT, "description": "The person's own enterprise"},
+}
+_STANDING: dict[str, Schema] = {
+    "project_name": TEXT,
+    "preset": TEXT,
+    "learners": COUNT,
+    "lecturers": {**COUNT, "description": "With a certificate"},
+    "size_limit": {**COUNT, "description": "0 for none"},
+    "gates": {
+        "type": "array",
+        "items": object_of({"code": _GATE, "detail": TEXT, "clause": TEXT}),
+        "description": "What a start would be refused for now",
+    },
+}
+_KINDS: dict[str, Schema] = {
+    "Organisation": object_of(_properties(Organisation)),
+    "Project": object_of(_properties(Project)),
+    "Course": object_of(_properties(Course)),
+    "Class": object_of(_properties(TrainingClass), _STANDING),
+    "Group": object_of(_properties(ClassGroup)),
+    "Person": object_of(_properties(Person)),
+    "Enrolment": object_of({**_properties(Enrolment), **_PERSON}),
+    "Assignment": object_of({**_properties(Assignment), **_PERSON}),
+}
+COMPONENTS: dict[str, Schema] = {**_KINDS, **{f"{name}List": list_of(name) for name in _KINDS}}

@@ -1,0 +1,242 @@
+"""Classes: their roster, who teaches them, the authority's approval, and the gates before a start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from liveserver.clock import Clock
+from liveserver.core.errors import PeerError
+from liveserver.core.gates import Closed, Cohort, closed_gates, size_limit
+from liveserver.core.masking import masked_name, masked_number
+from liveserver.core.messages import Json
+from liveserver.core.people import APPROVALS, Approval, Assigned, Enrolled, Status
+from liveserver.core.presets import preset
+from liveserver.csv_table import csv_bytes
+from liveserver.people.kinds import shown
+from liveserver.people.registry import Registry, new_id
+from liveserver.store import Store
+from liveserver.store.members import Member, Members
+from liveserver.store.people_model import Assignment, ClassGroup, Enrolment, Person, Project, TrainingClass
+
+ROSTER_MOST = 10_000
+GROUPS_MOST = 100
+
+
+class Classes:
+    """Owned by the main loop. Raises PeerError for what is refused."""
+
+    def __init__(self, store: Store, clock: Clock, registry: Registry):
+        self._people = store.people
+        self._clock = clock
+        self._registry = registry
+
+    async def one(self, key: str) -> Json:
+        """The class with how many belong to it, its limit, and the gates that are closed."""
+        found: TrainingClass = await self._registry.get("class", key)
+        project = await self.project(found.project)
+        cohort = await self._cohort(found, project)
+        return {
+            **shown(found),
+            "project_name": project.name,
+            "preset": project.preset,
+            "learners": cohort.learners,
+            "lecturers": cohort.lecturers,
+            "size_limit": size_limit(cohort, preset(project.preset).conditions),
+            "gates": [
+                {"code": gate.gate, "detail": gate.detail, "clause": gate.clause}
+                for gate in _closed(cohort, project)
+            ],
+        }
+
+    async def closed(self, training_class: str) -> tuple[Project, list[Closed]]:
+        """The project of a class, and what a start would be refused for now."""
+        found: TrainingClass = await self._registry.get("class", training_class)
+        project = await self.project(found.project)
+        return project, _closed(await self._cohort(found, project), project)
+
+    async def approve(self, key: str, approval: Approval, note: str, by: str) -> Json:
+        """The next step of the authority's approval. Raises PeerError `wrong_step` (409)."""
+        found: TrainingClass = await self._registry.get("class", key)
+        if approval not in APPROVALS[Approval(found.approval)]:
+            detail = f"a class that is {found.approval} cannot become {approval}"
+            raise PeerError("wrong_step", detail, status=409)
+        now_ms = self._clock.wall_ms()
+        changes = {
+            "approval": str(approval),
+            "approval_by": by,
+            "approval_note": note,
+            "approval_at_ms": now_ms,
+        }
+        return shown(await self._people.classes.change(key, changes, by, now_ms, str(approval)))
+
+    # --- groups ---
+
+    async def groups(self, training_class: str) -> Json:
+        await self._registry.get("class", training_class)
+        where = {"training_class": training_class}
+        found, _ = await self._people.groups.page("", None, GROUPS_MOST, where)
+        return {"items": [shown(group) for group in found], "next": None}
+
+    async def add_group(self, training_class: str, name: str, by: str) -> Json:
+        """Raises PeerError `already_there` (409), `too_many` (409)."""
+        if len((await self.groups(training_class))["items"]) >= GROUPS_MOST:
+            raise PeerError("too_many", f"a class has at most {GROUPS_MOST} groups", status=409)
+        now_ms = self._clock.wall_ms()
+        group = ClassGroup(new_id(), training_class, name, created_at_ms=now_ms)
+        return shown(await self._people.groups.add(group, by, now_ms))
+
+    async def change_group(self, training_class: str, key: str, values: Mapping[str, Any], by: str) -> Json:
+        await self._group(training_class, key)
+        act = {"archived": "archived", "active": "restored"}.get(values.get("status", ""), "changed")
+        return shown(await self._people.groups.change(key, values, by, self._clock.wall_ms(), act))
+
+    # --- the roster ---
+
+    async def roster(
+        self, training_class: str, wanted: str, status: str | None, after: str | None, limit: int
+    ) -> Json:
+        """Telephone numbers are masked."""
+        await self._registry.get("class", training_class)
+        found, following = await self._people.roster.page(training_class, wanted, status, after, limit)
+        return {"items": [member_json(one) for one in found], "next": following}
+
+    async def enrol(self, training_class: str, values: Mapping[str, Any], by: str) -> Json:
+        """A person into a class, or back. Raises PeerError `unknown_person`, `unknown_organisation` (422),
+        `not_found` (404), `archived` (409)."""
+        person, row = await self.new_enrolment(training_class, values)
+        done = await self._people.roster.put(row, person, by, row.enrolled_at_ms, "enrolled")
+        return member_json(Member(done, person))
+
+    async def new_enrolment(self, training_class: str, values: Mapping[str, Any]) -> tuple[Person, Enrolment]:
+        """The person and the row that `enrol` puts in."""
+        await self.require_active(training_class)
+        person = await self.person(values["person"])
+        await self._check_row(training_class, values)
+        return person, Enrolment(training_class, enrolled_at_ms=self._clock.wall_ms(), **values)
+
+    async def change_enrolment(
+        self, training_class: str, key: str, values: Mapping[str, Any], by: str
+    ) -> Json:
+        """What is given of it; with a status, who leaves or comes back."""
+        await self._check_row(training_class, values)
+        leaves = {Enrolled.LEFT: self._clock.wall_ms(), Enrolled.ENROLLED: None}
+        return await self._change(self._people.roster, training_class, key, values, by, leaves)
+
+    async def roster_csv(self, training_class: str) -> bytes:
+        """The roster as CSV; names and telephone numbers masked (003 L23)."""
+        await self._registry.get("class", training_class)
+        members = await self._people.roster.all(training_class, Enrolled.ENROLLED, ROSTER_MOST)
+        groups = {group["id"]: group["name"] for group in (await self.groups(training_class))["items"]}
+        firms = await self._people.organisations.named(
+            list({member.row.enterprise or member.person.enterprise for member in members} - {""})
+        )
+        rows = []
+        for member in members:
+            row, person = member.row, member.person
+            firm = firms.get(row.enterprise or person.enterprise)
+            rows.append(
+                [row.student_no, masked_name(person.name), masked_number(person.phone),
+                 firm.name if firm else "", groups.get(row.group, ""), row.target_group, row.subsidy_type,
+                 person.id]
+            )  # fmt: skip
+        heads = ("学号", "姓名", "手机号", "企业", "群组", "重点群体", "补贴类型", "人员编号")
+        return csv_bytes(heads, rows)
+
+    # --- who teaches ---
+
+    async def teachers(self, training_class: str, status: str | None, after: str | None, limit: int) -> Json:
+        await self._registry.get("class", training_class)
+        found, following = await self._people.teachers.page(training_class, "", status, after, limit)
+        return {"items": [member_json(one) for one in found], "next": following}
+
+    async def assign(self, training_class: str, values: Mapping[str, Any], by: str) -> Json:
+        """Raises as `enrol`."""
+        await self.require_active(training_class)
+        person, now_ms = await self.person(values["person"]), self._clock.wall_ms()
+        row = Assignment(training_class, assigned_at_ms=now_ms, **values)
+        done = await self._people.teachers.put(row, person, by, now_ms, "assigned")
+        return member_json(Member(done, person))
+
+    async def change_assignment(
+        self, training_class: str, key: str, values: Mapping[str, Any], by: str
+    ) -> Json:
+        leaves = {Assigned.RELEASED: self._clock.wall_ms(), Assigned.ASSIGNED: None}
+        return await self._change(self._people.teachers, training_class, key, values, by, leaves)
+
+    # --- inside ---
+
+    async def require_active(self, training_class: str) -> TrainingClass:
+        """Raises PeerError `unknown_class` (422), `archived` (409)."""
+        found = await self._people.classes.get(training_class)
+        if found is None:
+            raise PeerError("unknown_class", "there is no such class", status=422)
+        if found.status == Status.ARCHIVED:
+            raise PeerError("archived", "the class is archived", status=409)
+        return found
+
+    async def _change(
+        self,
+        members: Members[Any],
+        training_class: str,
+        key: str,
+        values: Mapping[str, Any],
+        by: str,
+        leaves: Mapping[Any, int | None],
+    ) -> Json:
+        status = values.get("status")
+        changes = dict(values) if status is None else {**values, "left_at_ms": leaves[status]}
+        person = await self._people.persons.get(key)
+        if person is None:
+            raise PeerError("not_found", "there is no such person", status=404)
+        now_ms = self._clock.wall_ms()
+        done = await members.change(training_class, person, changes, by, now_ms, status or "changed")
+        return member_json(Member(done, person))
+
+    async def _check_row(self, training_class: str, values: Mapping[str, Any]) -> None:
+        if values.get("group"):
+            await self._group(training_class, values["group"])
+        firm = values.get("enterprise")
+        if firm and await self._people.organisations.get(firm) is None:
+            raise PeerError("unknown_organisation", "there is no such enterprise", status=422)
+
+    async def _group(self, training_class: str, key: str) -> ClassGroup:
+        found = await self._people.groups.get(key)
+        if found is None or found.training_class != training_class:
+            raise PeerError("unknown_group", "the class has no such group", status=422)
+        return found
+
+    async def person(self, key: str) -> Person:
+        found = await self._people.persons.get(key)
+        if found is None:
+            raise PeerError("unknown_person", "there is no such person", status=422)
+        if found.status == Status.ARCHIVED:
+            raise PeerError("archived", "the person is archived", status=409)
+        return found
+
+    async def project(self, key: str) -> Project:
+        found = await self._people.projects.get(key)
+        if found is None:
+            raise PeerError("unknown_project", "there is no such project", status=422)
+        return found
+
+    async def _cohort(self, found: TrainingClass, project: Project) -> Cohort:
+        return Cohort(
+            await self._people.roster.learners(found.id),
+            await self._people.teachers.lecturers(found.id),
+            found.approval == Approval.APPROVED,
+            found.status == Status.ARCHIVED,
+            (found.capacity, project.class_size),
+        )
+
+
+def _closed(cohort: Cohort, project: Project) -> list[Closed]:
+    chosen = preset(project.preset)
+    return closed_gates(cohort, chosen.conditions, chosen.clauses)
+
+
+def member_json(member: Member[Any]) -> Json:
+    """Somebody of a class: the row, with the name, and the telephone number masked."""
+    person = member.person
+    return {**shown(member.row), "name": person.name, "phone": masked_number(person.phone),
+            "home": person.enterprise}  # fmt: skip

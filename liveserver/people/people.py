@@ -1,0 +1,18 @@
+"""Everything of people and classes, put together."""
+
+from __future__ import annotations
+
+from liveserver.clock import Clock
+from liveserver.people.classes import Classes
+from liveserver.people.lessons import ClassLessons
+from liveserver.people.registry import Registry
+from liveserver.store import Store
+
+
+class People:
+    """Owned by the main loop."""
+
+    def __init__(self, store: Store, clock: Clock):
+        self.registry = Registry(store, clock)
+        self.classes = Classes(store, clock, self.registry)
+        self.lessons = ClassLessons(store, self.classes)

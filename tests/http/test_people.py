@@ -1,0 +1,187 @@
+"""People and classes over REST: who may do what, what is refused, what stays in the ledger."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import Any
+
+import pytest
+
+from liveserver.core.permissions import Role
+from tests.drivers.server import Server
+from tests.http.test_requests import is_problem
+
+_numbers = itertools.count(1)
+
+
+def add(server: Server, path: str, **values: Any) -> dict[str, Any]:
+    reply = server.api("POST", f"/{path}", values)
+    assert reply.status == 201, reply.json
+    return reply.json
+
+
+def project(server: Server, **values: Any) -> dict[str, Any]:
+    number = next(_numbers)
+    return add(server, "projects", **{"code": f"P{number}", "name": f"焊工 {number}", **values})
+
+
+def training_class(server: Server, preset: str = "default", **values: Any) -> dict[str, Any]:
+    of = project(server, preset=preset)["id"]
+    number = next(_numbers)
+    return add(
+        server, "classes", **{"number": f"C{number}", "name": f"一班 {number}", "project": of, **values}
+    )
+
+
+def person(server: Server, name: str = "王伟", **values: Any) -> dict[str, Any]:
+    return add(server, "persons", name=name, **values)
+
+
+class TestAThing:
+    def test_is_added_read_changed_and_found(self, server: Server) -> None:
+        firm = add(server, "organisations", kind="enterprise", name="新光机械", uscc="91110000600037341l")
+        assert firm["uscc"] == "91110000600037341L"
+        path = f"/organisations/{firm['id']}"
+        changed = server.api("PATCH", path, {"region_code": "110105", "contact_phone": "010-6500 0000"}).json
+        assert (changed["region_code"], changed["name"]) == ("110105", "新光机械")
+        assert server.api("GET", path).json["contact_phone"] == "01065000000"
+        found = server.api("GET", "/organisations?q=%E6%96%B0%E5%85%89&kind=enterprise").json
+        assert [one["id"] for one in found["items"]] == [firm["id"]]
+        assert found["items"][0]["contact_phone"] == "010****0000"
+
+    def test_is_archived_and_comes_back_and_is_never_gone(self, server: Server) -> None:
+        one = person(server, "archie archived")
+        assert server.api("POST", f"/persons/{one['id']}/archive").json["status"] == "archived"
+        assert server.api("GET", "/persons?q=archie&status=active").json["items"] == []
+        assert len(server.api("GET", "/persons?q=archie&status=archived").json["items"]) == 1
+        assert server.api("POST", f"/persons/{one['id']}/restore").json["status"] == "active"
+
+    @pytest.mark.parametrize(
+        ("path", "values", "status", "code"),
+        [
+            ("organisations", {"kind": "provider", "name": "x", "uscc": "91110000600037341M"}, 422,
+             "bad_uscc"),
+            ("organisations", {"kind": "club", "name": "x"}, 400, "bad_request"),
+            ("organisations", {"kind": "provider", "name": "x", "valid_from": "2026-02-30"}, 422, "bad_day"),
+            ("organisations", {"kind": "provider", "name": "x", "valid_from": "2026-02-03",
+                               "valid_to": "2026-01-01"}, 422, "bad_day"),
+            ("persons", {"name": "Li", "phone": "12a45"}, 422, "bad_phone"),
+            ("persons", {"name": "Li", "enterprise": "nobody"}, 422, "unknown_organisation"),
+            ("persons", {"name": "Li", "status": "active"}, 400, "bad_request"),
+            ("courses", {"code": "c", "name": "x", "project": "nobody"}, 422, "unknown_project"),
+            ("classes", {"number": "n", "name": "x"}, 400, "bad_request"),
+        ],
+    )  # fmt: skip
+    def test_that_is_wrong_is_refused_by_name(
+        self, server: Server, path: str, values: dict[str, Any], status: int, code: str
+    ) -> None:
+        assert is_problem(server.api("POST", f"/{path}", values), status, code)
+
+    def test_of_a_number_that_is_there_is_refused(self, server: Server) -> None:
+        kept = project(server)
+        again = server.api("POST", "/projects", {"code": kept["code"], "name": "other"})
+        assert is_problem(again, 409, "already_there")
+
+    def test_a_courses_name_stays(self, server: Server) -> None:
+        course = add(server, "courses", code="stay", name="消防安全 stays")
+        assert is_problem(server.api("PATCH", f"/courses/{course['id']}", {"name": "x"}), 400, "bad_request")
+
+    def test_nobody_made_is_404(self, server: Server) -> None:
+        for method, path in (("GET", "/persons/x"), ("POST", "/persons/x/archive"), ("GET", "/classes/x")):
+            assert is_problem(server.api(method, path), 404, "not_found")
+
+    def test_stays_in_the_ledger_without_a_word_about_persons(self, server: Server) -> None:
+        size = server.api("GET", "/ledger/head").json["size"]
+        one = person(server, "张居正", phone="13912345678")
+        server.api("PATCH", f"/persons/{one['id']}", {"name": "张居正二"})
+        entries = server.api("GET", f"/ledger/entries?after={size - 1}").json["items"]
+        mine = [entry for entry in entries if entry["data"].get("id") == one["id"]]
+        assert [(entry["type"], entry["data"]["act"]) for entry in mine] == [
+            ("person", "added"),
+            ("person", "changed"),
+        ]
+        assert set(mine[1]["data"]["before"]) == {"name"}
+        text = json.dumps(mine, ensure_ascii=False)
+        assert "张居正" not in text
+        assert "1391" not in text
+
+
+class TestWhatInspectorsSee:
+    def test_is_masked_and_cannot_be_changed(self, server: Server, sign) -> None:
+        one = person(server, "李娜", phone="13912345678")
+        token = sign(Role.INSPECTOR)
+        assert server.api("GET", f"/persons/{one['id']}", token=token).json["phone"] == "139****5678"
+        assert is_problem(server.api("PATCH", f"/persons/{one['id']}", {}, token=token), 403, "forbidden")
+
+
+class TestAListAsCsv:
+    def test_opens_in_a_spreadsheet_masked_and_runs_nothing(self, server: Server) -> None:
+        person(server, "=HYPERLINK(1)", phone="13912345678")
+        person(server, "欧阳锋 csv")
+        reply = server.api("GET", "/persons.csv?q=csv")
+        assert reply.headers["Content-Type"].startswith("text/csv")
+        lines = reply.body.decode("utf-8-sig").split("\r\n")
+        assert lines[0] == "人员编号,姓名,手机号,企业,状态"
+        assert lines[1].split(",")[1] == "欧*****v"
+        firm = add(server, "organisations", kind="provider", name="=1+1 csv")
+        text = server.api("GET", "/organisations.csv?q=%3D1").body.decode()
+        assert f"{firm['id']},provider,'=1+1 csv," in text
+
+
+class TestAClass:
+    def test_has_a_roster_that_people_join_and_leave(self, server: Server) -> None:
+        of, one = training_class(server), person(server, "roster one", phone="13911112222")
+        path = f"/classes/{of['id']}/roster"
+        joined = server.api("POST", path, {"person": one["id"], "student_no": "07"}).json
+        assert (joined["class"], joined["name"], joined["status"]) == (of["id"], "roster one", "enrolled")
+        assert joined["phone"] == "139****2222"
+        assert server.api("GET", f"/classes/{of['id']}").json["learners"] == 1
+        left = server.api("PATCH", f"{path}/{one['id']}", {"status": "left"}).json
+        assert left["left_at"].endswith("Z")
+        assert server.api("GET", f"{path}?status=enrolled").json["items"] == []
+        back = server.api("PATCH", f"{path}/{one['id']}", {"status": "enrolled"}).json
+        assert (back["left_at"], back["student_no"]) == (None, "07")
+        assert "07,r********e,139****2222" in server.api("GET", f"{path}.csv").body.decode()
+
+    def test_takes_nobody_it_does_not_know(self, server: Server) -> None:
+        of, one = training_class(server), person(server)
+        path = f"/classes/{of['id']}/roster"
+        assert is_problem(server.api("POST", path, {"person": "ghost"}), 422, "unknown_person")
+        wrong = {"person": one["id"], "group": "ghost"}
+        assert is_problem(server.api("POST", path, wrong), 422, "unknown_group")
+        nowhere = server.api("POST", "/classes/ghost/roster", {"person": one["id"]})
+        assert is_problem(nowhere, 422, "unknown_class")
+        server.api("POST", f"/classes/{of['id']}/archive")
+        assert is_problem(server.api("POST", path, {"person": one["id"]}), 409, "archived")
+
+    def test_has_groups(self, server: Server) -> None:
+        of, one = training_class(server), person(server)
+        group = server.api("POST", f"/classes/{of['id']}/groups", {"name": "甲组"}).json
+        again = server.api("POST", f"/classes/{of['id']}/groups", {"name": "甲组"})
+        assert is_problem(again, 409, "already_there")
+        row = server.api(
+            "POST", f"/classes/{of['id']}/roster", {"person": one["id"], "group": group["id"]}
+        ).json
+        assert row["group"] == group["id"]
+        path = f"/classes/{of['id']}/groups/{group['id']}"
+        assert server.api("PATCH", path, {"status": "archived"}).json["status"] == "archived"
+
+    def test_of_a_programme_says_what_its_start_lacks(self, server: Server) -> None:
+        of = training_class(server, "beijing-qihang-2023")
+        path = f"/classes/{of['id']}"
+        gates = {gate["code"]: gate["clause"] for gate in server.api("GET", path).json["gates"]}
+        assert set(gates) == {"class_not_approved", "instructors_missing"}
+        assert gates["instructors_missing"].startswith("REQ-E9")
+        for number in range(2):
+            teacher = person(server, f"teacher {number}")
+            body = {"person": teacher["id"], "certificate_no": f"Z{number}", "full_time": True}
+            assert server.api("POST", f"{path}/instructors", body).status == 201
+        too_early = server.api("POST", f"{path}/approval", {"approval": "approved"})
+        assert is_problem(too_early, 409, "wrong_step")
+        for step in ("submitted", "approved"):
+            assert server.api("POST", f"{path}/approval", {"approval": step, "note": "区人社"}).status == 200
+        assert server.api("GET", path).json["gates"] == []
+        teachers = server.api("GET", f"{path}/instructors").json["items"]
+        server.api("PATCH", f"{path}/instructors/{teachers[0]['person']}", {"status": "released"})
+        assert [gate["code"] for gate in server.api("GET", path).json["gates"]] == ["instructors_missing"]
