@@ -215,6 +215,7 @@ class Screen:
             self.sight.seeing,
             now_ns,
             is_ready=self.screener.is_ready,
+            is_new=self.screener.is_new,
             is_blocked=self._blocked_until_ns is not None,
         )
         blind_ms = (now_ns - since_ns) // _MS if seeing is Seeing.BLIND else 0

@@ -95,6 +95,11 @@ class Screener:
         return self._said_ready and self._child.is_running
 
     @property
+    def is_new(self) -> bool:
+        """Whether none has been ready yet and none has failed."""
+        return not self._said_ready and not self.restarts
+
+    @property
     def pid(self) -> int | None:
         return self._child.pid
 
