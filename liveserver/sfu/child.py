@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import socket
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -147,8 +148,9 @@ class Child(Generic[M]):
     def _kill(self, why: str) -> None:
         if self.is_running and self._process is not None:
             self._why = why
+            # Not `kill()`: Popen's would reap a process that is dead already, and its exit code were lost.
             with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
+                os.kill(self._process.pid, signal.SIGKILL)
 
     def send(self, message: bytes) -> None:
         """Queue what a process that runs is to be told."""
