@@ -36,6 +36,7 @@ from liveserver.config_sections import (
     SocketConfig,
     TokensConfig,
     TranscodeConfig,
+    WitnessConfig,
 )
 from liveserver.config_values import convert
 
@@ -65,6 +66,7 @@ class Config:
     challenges: ChallengesConfig = ChallengesConfig()
     hours: HoursConfig = HoursConfig()
     ledger: LedgerConfig = LedgerConfig()
+    witness: WitnessConfig = WitnessConfig()
     screening: ScreeningConfig = ScreeningConfig()
     transcode: TranscodeConfig = TranscodeConfig()
     tokens: TokensConfig = TokensConfig()
@@ -101,6 +103,11 @@ class Config:
     def keys_dir(self) -> Path:
         """`ledger.key` signs the ledger's heads; `ledger.next.key` is handed the log at the next start."""
         return self.data_dir / "keys"
+
+    @property
+    def witness_dir(self) -> Path:
+        """What is on its way to the witnesses."""
+        return self.data_dir / "witness"
 
     @property
     def photos_dir(self) -> Path:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from liveserver.config_sections import ObjectsConfig, RtcConfig
+from liveserver.config_sections import ObjectsConfig, RtcConfig, WitnessConfig
 
 if TYPE_CHECKING:
     from liveserver.config import Config
@@ -54,6 +54,7 @@ def check(config: Config, flat: Mapping[str, Any], names: Mapping[str, str]) -> 
         raise ConfigError("screening.evidence_kept: a duration from 1d to 3660d is expected")
     if not 1_000 <= config.ledger.head_every.ms <= 60_000:
         raise ConfigError("ledger.head_every: a duration from 1s to 60s is expected")
+    _check_witness(config.witness)
     for key in ("http.host", "rtc.host", "control.host"):
         host = flat[key]
         if host and re.fullmatch(r"[0-9A-Za-z.:\-]{1,253}", host) is None:
@@ -67,6 +68,22 @@ def _check_turn(rtc: RtcConfig) -> None:
         )
     if not TURN_TTL_MS[0] <= rtc.turn_ttl.ms <= TURN_TTL_MS[1]:
         raise ConfigError("rtc.turn_ttl: a duration from 1m to 24h is expected")
+
+
+def _check_witness(witness: WitnessConfig) -> None:
+    for key in ("s3_endpoint", "url", "tsa_url"):
+        address = getattr(witness, key)
+        url = urlsplit(address)
+        if address and (url.scheme not in ("http", "https") or not url.netloc):
+            raise ConfigError(f"witness.{key}: an address such as https://witness.example is expected")
+    if bool(witness.url) != bool(witness.key):
+        raise ConfigError("witness.url and witness.key belong together: one of them is missing")
+    if witness.key and re.fullmatch(r"[0-9a-f]{64}", witness.key) is None:
+        raise ConfigError("witness.key: 64 hexadecimal digits are expected, an Ed25519 public key")
+    if bool(witness.tsa_url) != bool(witness.tsa_certificate):
+        raise ConfigError("witness.tsa_url and witness.tsa_certificate belong together: one is missing")
+    if not 86_400_000 <= witness.kept.ms <= 36_600 * 86_400_000:
+        raise ConfigError("witness.kept: a duration from 1d to 36600d is expected")
 
 
 def _check_objects(objects: ObjectsConfig) -> None:

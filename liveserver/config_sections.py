@@ -229,6 +229,24 @@ class LedgerConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class WitnessConfig:
+    """Who is shown the ledger's heads outside: a bucket with object lock, a server, a stamping authority."""
+
+    s3_bucket: str = ""
+    s3_endpoint: str = ""
+    s3_region: str = "us-east-1"
+    s3_prefix: str = ""
+    s3_access_key: str = ""
+    s3_secret_key: str = ""
+    s3_secret_key_file: str = ""
+    kept: Duration = Duration(1_827 * 86_400_000)
+    url: str = ""
+    key: str = ""
+    tsa_url: str = ""
+    tsa_certificate: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ScreeningConfig:
     """What is looked at, by which policy, and how long what was found is kept."""
 

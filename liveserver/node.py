@@ -72,6 +72,7 @@ from liveserver.tokens import Tokens
 from liveserver.turn import Turn
 from liveserver.vault import Vault
 from liveserver.wall import Wall
+from liveserver.witnesses import witnesses_of
 from models.chat.screen import ChatScreen
 from models.errors import ModelError
 from recorder.client import RecorderClient
@@ -236,7 +237,7 @@ async def _notary(
 ) -> Notary:
     """Who signs the ledger and shows it to the witnesses."""
     signer = await load_signer(config.keys_dir, store, clock.wall_ms())
-    notary = Notary(store, clock, signer, config.ledger.head_every.s)
+    notary = Notary(store, clock, signer, config.ledger.head_every.s, witnesses_of(config, clock))
     await notary.start()
     stack.push_async_callback(notary.stop)
     metrics.watch("ledger", notary.numbers)

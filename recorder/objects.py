@@ -19,7 +19,7 @@ from typing import BinaryIO, Protocol
 
 from recorder.spool import sync_folder, write_durably
 
-_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}(/[A-Za-z0-9][A-Za-z0-9_.-]{0,127}){0,3}")
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}(/[A-Za-z0-9][A-Za-z0-9_.-]{0,127}){0,7}")
 _COPY_BYTES = 1024 * 1024
 
 

@@ -28,6 +28,7 @@ from recorder.objects import ObjectError, ObjectStat, checked, sha256_of
 from recorder.upload import Plan, UploadNote, upload
 
 PAGE = 100  # versions of one key: there is one, unless somebody meddles
+PAGE_KEYS = 1000
 _READ_BYTES = 1024 * 1024
 _GONE = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound"})
 
@@ -111,6 +112,30 @@ class S3Store:
         with _failures_named(key):
             answer = self._client.get_object(**self._named(key, version), Range=f"bytes={start}-")
         return cast(BinaryIO, _Body(answer["Body"]))
+
+    def first_version(self, key: str) -> str | None:
+        """The version that was put first, whatever was put over it; None in a bucket without versions.
+
+        Raises ObjectError `not_found`, OSError.
+        """
+        full = self.settings.prefix + checked(key)
+        with _failures_named(key):
+            page = self._client.list_object_versions(Bucket=self._bucket, Prefix=full, MaxKeys=PAGE)
+        found = [one for one in page.get("Versions", []) if one["Key"] == full]
+        if not found:
+            raise ObjectError("not_found", key)
+        # The answer is newest first, also among those of one second.
+        return None if found[-1]["VersionId"] == "null" else str(found[-1]["VersionId"])
+
+    def keys(self, folder: str, after: str = "", limit: int = PAGE_KEYS) -> list[str]:
+        """Keys below `folder` (with its slash) that come after `after`, in order. Raises OSError."""
+        prefix = self.settings.prefix
+        begin = {"StartAfter": prefix + after} if after else {}
+        with _failures_named(folder):
+            page = self._client.list_objects_v2(
+                Bucket=self._bucket, Prefix=prefix + folder, MaxKeys=limit, **begin
+            )
+        return [one["Key"].removeprefix(prefix) for one in page.get("Contents", [])]
 
     def stat(self, key: str, version: str | None = None) -> ObjectStat:
         checked(key)

@@ -1,0 +1,137 @@
+"""The witness of the ledger in a bucket that keeps what it was told to keep (REL-G41, E2, E3)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from liveserver import signing
+from liveserver.clock import Clock
+from liveserver.core import heads
+from liveserver.core.heads import Head, LogKey
+from liveserver.notary import Notary
+from liveserver.store import Store, open_store
+from liveserver.witness_bucket import BucketMemory, BucketWitness, head_path, log_folder, tile_path
+from recorder.lock import Proof
+from recorder.s3 import S3Settings, S3Store
+from tests.contract.test_ledger import fill
+
+from .conftest import MakeBucket
+from .radosgw import RadosGateway
+
+KEPT_MS = 400 * 86_400_000
+
+
+@pytest.fixture(scope="module")
+def bucket(make_bucket: MakeBucket) -> S3Settings:
+    return make_bucket(prefix="house/")
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    opened = await open_store(f"sqlite:///{tmp_path / 'live.db'}")
+    yield opened
+    await opened.close()
+
+
+async def notary_of(store: Store, folder: Path, bucket: S3Settings) -> Notary:
+    """Not started: what it does is asked of it."""
+    signer = await signing.load_signer(folder / "keys", store, 1)
+    return Notary(store, Clock(), signer, 60, [BucketWitness(bucket, Clock(), KEPT_MS, folder / "out")])
+
+
+async def shown(store: Store, notary: Notary, size: int) -> Head:
+    """Bring the ledger to `size` entries, signed and shown to the witness."""
+    await fill(store, size)
+    head = await notary.seal()
+    assert head is not None
+    assert await notary.watches[0].show()
+    return head
+
+
+class TestNames:
+    @pytest.mark.parametrize(
+        ("number", "width", "path"),
+        [
+            (0, 256, "tile/0/000"),
+            (999, 256, "tile/0/999"),
+            (1234, 256, "tile/0/x001/234"),
+            (1_234_067, 7, "tile/0/x001/x234/067.p/7"),
+        ],
+    )
+    def test_of_tiles_are_those_of_tlog_tiles(self, number: int, width: int, path: str) -> None:
+        assert tile_path(number, width) == path
+
+
+class TestTheBucket:
+    async def test_holds_head_and_leaves_that_fit_and_cannot_be_taken_away(
+        self, store: Store, tmp_path: Path, bucket: S3Settings, s3: Any
+    ) -> None:
+        notary = await notary_of(store, tmp_path, bucket)
+        await shown(store, notary, 100)
+        head = await shown(store, notary, 600)
+        opened = S3Store(bucket)
+        assert opened.prove_lock() is Proof.PROVEN
+        memory = BucketMemory(opened, head.log)
+        remembered = memory.heads()
+        assert [one["head"]["size"] for one in remembered] == [100, 600]
+        keys = heads.follow(head.log, [LogKey.read(key) for key in remembered[-1]["keys"]])
+        heads.check(Head.read(remembered[-1]["head"]), keys, head.log)
+        leaves = memory.leaves(0) + memory.leaves(1) + memory.leaves(2, 88)
+        assert leaves == await store.leaves(0, 600)
+        known = await store.heads.witnessed("bucket")
+        assert known is not None
+        size, answer = known
+        assert size == 600
+        assert answer["locked"]
+        with pytest.raises(Exception, match="AccessDenied"):
+            s3.delete_object(Bucket=bucket.bucket, Key=answer["key"], VersionId=answer["version"])
+        assert notary.watches[0].state()["alarm"] is False
+
+    async def test_refuses_a_ledger_that_was_rewritten_by_who_has_database_and_key(
+        self, store: Store, tmp_path: Path, bucket: S3Settings
+    ) -> None:
+        await shown(store, await notary_of(store, tmp_path, bucket), 300)
+        forged = await open_store(f"sqlite:///{tmp_path / 'forged.db'}", lambda: 5)
+        try:
+            notary = await notary_of(forged, tmp_path, bucket)
+            await fill(forged, 301)
+            await notary.seal()
+            assert not await notary.watches[0].show()
+            assert notary.watches[0].state()["refused"] == "the bucket holds something else at tile/0/000"
+            assert notary.numbers()["alarms"] == 1
+            assert notary.numbers()["bucket_refused"] == 1
+        finally:
+            await forged.close()
+
+    async def test_is_not_deceived_by_what_was_put_over_it(
+        self, store: Store, tmp_path: Path, bucket: S3Settings, s3: Any
+    ) -> None:
+        head = await shown(store, await notary_of(store, tmp_path, bucket), 3)
+        for name in (head_path(3), tile_path(0, 3)):
+            s3.put_object(
+                Bucket=bucket.bucket, Key=f"{bucket.prefix}{log_folder(head.log)}{name}", Body=b"forged"
+            )
+        memory = BucketMemory(S3Store(bucket), head.log)
+        assert memory.heads()[0]["head"] == head.document()
+        assert memory.leaves(0, 3) == await store.leaves(0, 3)
+
+    async def test_that_was_away_is_shown_everything_later(
+        self, store: Store, tmp_path: Path, bucket: S3Settings, gateway: RadosGateway
+    ) -> None:
+        away = S3Settings(**{**_plain(bucket), "endpoint": "http://127.0.0.1:9", "timeout_s": 1.0})
+        notary = await notary_of(store, tmp_path, away)
+        await fill(store, 5)
+        await notary.seal()
+        assert not await notary.watches[0].show()
+        assert notary.watches[0].state()["reason"].startswith("the witness is away")
+        back = await notary_of(store, tmp_path, bucket)
+        head = await shown(store, back, 270)
+        assert BucketMemory(S3Store(bucket), head.log).leaves(1, 14) == await store.leaves(256, 270)
+
+
+def _plain(settings: S3Settings) -> dict[str, Any]:
+    return {name: getattr(settings, name) for name in settings.__slots__}

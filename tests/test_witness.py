@@ -1,0 +1,206 @@
+"""Witnesses that answer: a real server that remembers and countersigns, a real time stamp authority."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from liveserver import signing
+from liveserver.clock import Clock
+from liveserver.core import heads, merkle
+from liveserver.core.heads import Head, LogKey, Witnessed
+from liveserver.notary import Notary
+from liveserver.signing import Key
+from liveserver.store import Store, open_store
+from liveserver.witness import Witness, WitnessAwayError
+from liveserver.witness_http import HttpWitness
+from liveserver.witness_stamp import StampWitness
+from tests.contract.test_ledger import fill
+
+
+class Remembering:
+    """A witness as somebody else would write it: the last head, and whether the next grew out of it."""
+
+    def __init__(self) -> None:
+        self.key = Key(bytes(range(32)))
+        self.last: Head | None = None
+        self.lies = False
+
+    async def post(self, request: web.Request) -> web.Response:
+        shown = await request.json()
+        head = Head.read(shown["head"])
+        heads.check(head, heads.follow(head.log, [LogKey.read(key) for key in shown["keys"]]))
+        last = self.last
+        if shown["first"] != (last.size if last else 0):
+            return web.json_response({"size": last.size if last else 0}, status=409)
+        first_root = bytes.fromhex(last.root) if last else merkle.EMPTY_ROOT
+        path = [bytes.fromhex(node) for node in shown["path"]]
+        root = bytes.fromhex(head.root)
+        if not merkle.verify_consistency(shown["first"], head.size, first_root, root, path):
+            return web.json_response({}, status=422)
+        self.last = head
+        seen = Witnessed(head.log, head.size, head.root, head.hash(), 7, self.key.id)
+        answer = self.key.sign(seen).document()
+        return web.json_response(answer | ({"size": head.size - 1} if self.lies else {}))
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    opened = await open_store(f"sqlite:///{tmp_path / 'live.db'}")
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def remembering() -> Remembering:
+    return Remembering()
+
+
+@pytest.fixture
+async def address(remembering: Remembering) -> AsyncIterator[str]:
+    app = web.Application()
+    app.router.add_post("/heads", remembering.post)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}/heads"
+    await runner.cleanup()
+
+
+async def notary_of(store: Store, folder: Path, witness: Witness) -> Notary:
+    return Notary(store, Clock(), await signing.load_signer(folder / "keys", store, 1), 60, [witness])
+
+
+class TestAServerThatRemembers:
+    async def test_signs_that_the_ledger_only_grew(
+        self, store: Store, tmp_path: Path, remembering: Remembering, address: str
+    ) -> None:
+        notary = await notary_of(store, tmp_path, HttpWitness(address, remembering.key.public))
+        for size in (3, 300):
+            await fill(store, size)
+            await notary.seal()
+            assert await notary.watches[0].show()
+        known = await store.heads.witnessed("http", 3)
+        assert known is not None
+        heads.check(Witnessed.read(known[1]), {remembering.key.id: remembering.key.public})
+        assert notary.watches[0].state()["size"] == 300
+        await notary.stop()
+
+    async def test_is_shown_the_proof_from_where_it_stands(
+        self, store: Store, tmp_path: Path, remembering: Remembering, address: str
+    ) -> None:
+        """It lost its memory, or ours of what it had answered was lost."""
+        notary = await notary_of(store, tmp_path, HttpWitness(address, remembering.key.public))
+        await fill(store, 3)
+        await notary.seal()
+        assert await notary.watches[0].show()
+        remembering.last = None
+        await fill(store, 5)
+        await notary.seal()
+        assert await notary.watches[0].show()
+        await notary.stop()
+
+    async def test_refuses_what_did_not_grow_out_of_what_it_saw(
+        self, store: Store, tmp_path: Path, remembering: Remembering, address: str
+    ) -> None:
+        """Somebody with the database and the log's key makes all of it anew (REL-E3)."""
+        notary = await notary_of(store, tmp_path, HttpWitness(address, remembering.key.public))
+        await fill(store, 300)
+        await notary.seal()
+        assert await notary.watches[0].show()
+        await notary.stop()
+        forged = await open_store(f"sqlite:///{tmp_path / 'forged.db'}", lambda: 5)
+        rewritten = await notary_of(forged, tmp_path, HttpWitness(address, remembering.key.public))
+        await fill(forged, 301)
+        await rewritten.seal()
+        assert not await rewritten.watches[0].show()
+        assert rewritten.watches[0].state()["refused"] == "what it has seen is not in this ledger"
+        await rewritten.stop()
+        await forged.close()
+
+    async def test_with_another_key_or_another_answer_has_said_nothing(
+        self, store: Store, tmp_path: Path, remembering: Remembering, address: str
+    ) -> None:
+        await fill(store, 3)
+        notary = await notary_of(store, tmp_path, HttpWitness(address, Key(bytes(32)).public))
+        await notary.seal()
+        assert not await notary.watches[0].show()
+        remembering.lies = True
+        liar = await notary_of(store, tmp_path, HttpWitness(address, remembering.key.public))
+        assert not await liar.watches[0].show()
+        assert "its answer" in liar.watches[0].state()["reason"]
+        assert await store.heads.witnessed("http") is None
+        await notary.stop()
+        await liar.stop()
+
+
+class Authority:
+    """openssl's time stamp authority, behind HTTP."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+        (folder / "serial").write_text("01\n")
+        (folder / "tsa.cnf").write_text(
+            "[tsa]\ndefault_tsa=t\n[t]\nserial=serial\nsigner_cert=tsa.pem\nsigner_key=tsa.key\n"
+            "signer_digest=sha256\ndefault_policy=1.2.3.4.1\ndigests=sha256\naccuracy=secs:1\n"
+            "ess_cert_id_alg=sha256\ness_cert_id_chain=no\n"
+            "[e]\nextendedKeyUsage=critical,timeStamping\nkeyUsage=critical,digitalSignature\n"
+        )
+        self._openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.pem",
+                      "-days", "30", "-subj", "/CN=Test CA")  # fmt: skip
+        self._openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", "tsa.key", "-out", "tsa.csr",
+                      "-subj", "/CN=Test TSA")  # fmt: skip
+        self._openssl("x509", "-req", "-in", "tsa.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
+                      "-out", "tsa.pem", "-days", "9", "-extfile", "tsa.cnf", "-extensions", "e")  # fmt: skip
+
+    async def post(self, request: web.Request) -> web.Response:
+        (self.folder / "query").write_bytes(await request.read())
+        await asyncio.to_thread(
+            self._openssl, "ts", "-reply", "-config", "tsa.cnf", "-queryfile", "query", "-out", "reply"
+        )
+        body = (self.folder / "reply").read_bytes()
+        return web.Response(body=body, content_type="application/timestamp-reply")
+
+    def verify(self, digest: str, token: bytes) -> str:
+        (self.folder / "kept").write_bytes(token)
+        return self._openssl("ts", "-verify", "-digest", digest, "-in", "kept", "-CAfile", "ca.pem")
+
+    def _openssl(self, *arguments: str) -> str:
+        done = subprocess.run(
+            ["openssl", *arguments], cwd=self.folder, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
+
+
+class TestATimeStampAuthority:
+    async def test_stamps_a_head_in_a_way_others_can_check(self, store: Store, tmp_path: Path) -> None:
+        authority = Authority(tmp_path / "tsa")
+        app = web.Application()
+        app.router.add_post("/", authority.post)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
+        witness = StampWitness(url, authority.folder / "ca.pem")
+        notary = await notary_of(store, tmp_path, witness)
+        await fill(store, 3)
+        head = await notary.seal()
+        assert head is not None
+        assert await notary.watches[0].show(), notary.watches[0].state()
+        known: Any = await store.heads.witnessed("stamp")
+        assert "OK" in authority.verify(head.hash(), base64.b64decode(known[1]["token"]))
+        stranger = StampWitness(url, Authority(tmp_path / "other").folder / "ca.pem")
+        with pytest.raises(WitnessAwayError, match="does not hold"):
+            await stranger.see(head, 0, store)
+        await notary.stop()
+        await runner.cleanup()
