@@ -18,6 +18,7 @@ from typing import Any
 
 from liveserver.config_checks import ConfigError, check
 from liveserver.config_sections import (
+    AccountsConfig,
     BusConfig,
     ChallengesConfig,
     ControlConfig,
@@ -32,6 +33,7 @@ from liveserver.config_sections import (
     RoomsConfig,
     RtcConfig,
     ScreeningConfig,
+    SessionsConfig,
     Size,
     SocketConfig,
     TokensConfig,
@@ -70,6 +72,8 @@ class Config:
     screening: ScreeningConfig = ScreeningConfig()
     transcode: TranscodeConfig = TranscodeConfig()
     tokens: TokensConfig = TokensConfig()
+    accounts: AccountsConfig = AccountsConfig()
+    sessions: SessionsConfig = SessionsConfig()
 
     @property
     def store(self) -> str:
@@ -112,6 +116,11 @@ class Config:
     @property
     def photos_dir(self) -> Path:
         return self.data_dir / "photos"
+
+    @property
+    def identities_key_file(self) -> Path:
+        """What identity numbers are sealed under, and found by when one is there twice."""
+        return self.data_dir / "keys" / "identities.key"
 
     @property
     def evidence_key_file(self) -> Path:

@@ -8,7 +8,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from liveserver.config_sections import ObjectsConfig, RtcConfig, WitnessConfig
+from liveserver.config_sections import (
+    AccountsConfig,
+    ObjectsConfig,
+    RtcConfig,
+    SessionsConfig,
+    WitnessConfig,
+)
 
 if TYPE_CHECKING:
     from liveserver.config import Config
@@ -55,10 +61,25 @@ def check(config: Config, flat: Mapping[str, Any], names: Mapping[str, str]) -> 
     if not 1_000 <= config.ledger.head_every.ms <= 60_000:
         raise ConfigError("ledger.head_every: a duration from 1s to 60s is expected")
     _check_witness(config.witness)
+    _check_log_in(config.accounts, config.sessions)
     for key in ("http.host", "rtc.host", "control.host"):
         host = flat[key]
         if host and re.fullmatch(r"[0-9A-Za-z.:\-]{1,253}", host) is None:
             raise ConfigError(f"{names[key]}: a host name or an IP address is expected")
+
+
+def _check_log_in(accounts: AccountsConfig, sessions: SessionsConfig) -> None:
+    if not 60_000 <= sessions.access.ms <= 3_600_000:
+        raise ConfigError("sessions.access: a duration from 1m to 1h is expected")
+    if not sessions.access.ms <= sessions.idle.ms <= sessions.longest.ms <= 30 * 86_400_000:
+        raise ConfigError("sessions.idle: between sessions.access and sessions.longest (at most 30d)")
+    for key in ("window", "lock"):
+        if not 1_000 <= getattr(accounts, key).ms <= 86_400_000:
+            raise ConfigError(f"accounts.{key}: a duration from 1s to 24h is expected")
+    if not 60_000 <= accounts.password_link.ms <= 30 * 86_400_000:
+        raise ConfigError("accounts.password_link: a duration from 1m to 30d is expected")
+    if accounts.passkey_rp and re.fullmatch(r"[a-z0-9][a-z0-9.\-]{0,252}", accounts.passkey_rp) is None:
+        raise ConfigError("accounts.passkey_rp: a host name in small letters is expected")
 
 
 def _check_turn(rtc: RtcConfig) -> None:

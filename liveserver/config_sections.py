@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from liveserver.core.challenge import CheckKind
+from liveserver.core.log_in import SamePerson, StaffFactor
 
 _UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _UNITS_BYTES = {"B": 1, "kB": 1000, "MB": 1000**2, "GB": 1000**3, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
@@ -276,3 +277,29 @@ class TokensConfig:
     admin: Duration = Duration(30 * 86_400_000)
     playback_link: Duration = Duration(600_000)
     setup_link: Duration = Duration(3_600_000)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountsConfig:
+    """Signing in by password and passkey (core/sign_in.py)."""
+
+    attempts: int = field(default=5, metadata=_between(1, 100))
+    window: Duration = Duration(15 * 60_000)
+    lock: Duration = Duration(15 * 60_000)
+    address_burst: int = field(default=60, metadata=_between(1, 100_000))
+    address_per_minute: int = field(default=20, metadata=_between(1, 100_000))
+    proxies: tuple[str, ...] = ()
+    password_age: Duration = Duration(0)
+    password_link: Duration = Duration(72 * 3_600_000)
+    staff_factor: StaffFactor = StaffFactor.ENROLLED
+    passkey_rp: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionsConfig:
+    """How long who signed in stays so, and what happens when somebody comes to a lesson twice."""
+
+    access: Duration = Duration(10 * 60_000)
+    idle: Duration = Duration(30 * 60_000)
+    longest: Duration = Duration(12 * 3_600_000)
+    same_person: SamePerson = SamePerson.TAKEOVER

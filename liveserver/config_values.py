@@ -12,6 +12,7 @@ from typing import Any
 
 from liveserver.config_sections import Duration, LogLevel, Size, TurnUrls
 from liveserver.core.challenge import CheckKind
+from liveserver.core.log_in import SamePerson, StaffFactor
 
 VERSIONS = ("web", "archive", "parts")  # what can be made of a sealed recording
 MAX_TURN_URLS = 8  # each costs every client an allocation
@@ -105,6 +106,8 @@ CONVERTERS: Mapping[str, Callable[[object], object]] = {
     "Size": lambda value: Size.parse(_string(value)),
     "LogLevel": _one_of(LogLevel),
     "CheckKind": _one_of(CheckKind),
+    "StaffFactor": _one_of(StaffFactor),
+    "SamePerson": _one_of(SamePerson),
     "tuple[str, ...]": _addresses,
     "TurnUrls": _turn_urls,
     "Versions": _versions,

@@ -98,7 +98,7 @@ async def _prepare(config: Config, options: Options, found: Ready) -> dict[str, 
     admin = issue(Role.ADMIN, ALL_LESSONS, "demo-admin", _NAMES[Role.ADMIN])
     _say("Making a lesson")
     lesson = await _make_lesson(config, found, admin)
-    issued = {role: issue(role, links.reach(role, lesson), f"demo-{role}", _NAMES[role]) for role in Role}
+    issued = {role: issue(role, links.reach(role, lesson), f"demo-{role}", _NAMES[role]) for role in _NAMES}
     base_url = _outside(found.base_url, config)
     return {
         "base_url": base_url,

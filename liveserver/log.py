@@ -32,6 +32,9 @@ class Event(StrEnum):
     PROCESS_KILLED = "process.killed"
     PROCESS_FROZEN = "process.frozen"
     SETUP_USED = "setup.used"
+    SIGN_IN_LOCKED = "sign_in.locked"
+    SIGN_IN_COPIED = "sign_in.copied"
+    OIDC_FAILED = "oidc.failed"
     HTTP_FAILED = "http.failed"
     SOCKET_FAILED = "socket.failed"
     SOCKET_SLOW = "socket.slow"
@@ -122,6 +125,9 @@ REDACTED = "[redacted]"
 _SECRET = frozenset(
     {
         "answer",
+        "client_secret",
+        "handle",
+        "number",
         "authorization",
         "body",
         "cookie",

@@ -49,9 +49,11 @@ from liveserver.keys import load_or_create
 from liveserver.kills import KillFiles
 from liveserver.lexicons import Lexicons
 from liveserver.log import Event, get_logger, set_up
+from liveserver.log_in import LogIn, log_in
 from liveserver.metrics import Metrics
 from liveserver.moderation import Moderation
 from liveserver.notary import Notary
+from liveserver.passwords import Passwords
 from liveserver.people.people import People
 from liveserver.photos import Photos
 from liveserver.policies import Policies
@@ -206,7 +208,7 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
     services = Services(
         config, tokens, metrics, clock, rooms, store, wall, moderation, rules, inventory,
         Drills(store, clock), control.listener.url, checks, turn, hours, keeper, notary,
-        people,
+        people, _log_in(config, store, clock, tokens, metrics, stack),
     )  # fmt: skip
     http = config.http
     public = await listen(public_app(services), http.host, http.port, http, metrics)
@@ -219,6 +221,14 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
         control.listener.url,
         empty,
     )
+
+
+def _log_in(
+    config: Config, store: Store, clock: Clock, tokens: Tokens, metrics: Metrics, stack: AsyncExitStack
+) -> LogIn:
+    passwords = Passwords()
+    stack.push_async_callback(asyncio.to_thread, passwords.close)
+    return log_in(config, store, clock, tokens, passwords, metrics)
 
 
 def _hours(

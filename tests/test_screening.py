@@ -232,9 +232,9 @@ class TestEvidence:
             assert kept == {"Content-Type": "image/jpeg", "Cache-Control": "no-store"}
             statuses = {role: (await client.get(path, headers=by[role])).status for role in Role}
         allowed = {role for role, status in statuses.items() if status == 200}
-        assert allowed == {Role.MODERATOR, Role.ADMIN}
+        assert allowed == {Role.MODERATOR, Role.ADMIN, Role.SECURITY}
         views = [view["by"] for view in await node.data(lesson, "evidence_viewed")]
-        assert views == ["moderator", "moderator", "admin"]
+        assert views == ["moderator", "moderator", "admin", "security"]
 
     async def test_that_was_altered_is_said_to_be_and_not_shown(self, node: ScreenedNode) -> None:
         lesson, _, _ = await node.live()

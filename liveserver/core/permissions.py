@@ -5,7 +5,10 @@ token's affair (`tokens.Claims.covers`). What the table does not grant is refuse
 
 Duties are kept apart (MLPS 2.0, 8.1.5.1-3): an administrator arranges and may stop lessons but never
 broadcasts or chats under the institution's name; an inspector sees everything that proves a lesson and
-changes nothing; a moderator stops lessons but reads neither recordings nor the ledger.
+changes nothing; a moderator stops lessons but reads neither recordings nor the ledger. Where three
+administrators share the work (三员分立), system arranges people, classes and lessons, security decides on
+policies, cuts and roles, and audit reads the log: no duty of one is in the hands of another, but that both
+see which lessons there are. `admin` is all in one hand, for a start and for small houses.
 """
 
 from __future__ import annotations
@@ -25,6 +28,22 @@ class Role(StrEnum):
     MODERATOR = "moderator"
     ADMIN = "admin"
     INSPECTOR = "inspector"
+    SYSTEM = "system"
+    """System administrator 系统管理员."""
+    SECURITY = "security"
+    """Security administrator 安全管理员."""
+    AUDIT = "audit"
+    """Audit administrator 审计管理员."""
+    MEMBER = "member"
+    """Somebody who signed in: his place in a class says what he is in a lesson."""
+
+
+STAFF = frozenset({Role.SYSTEM, Role.SECURITY, Role.AUDIT, Role.MODERATOR, Role.INSPECTOR, Role.ADMIN})
+"""Roles an account may have for all lessons, one at most."""
+GRANTED_BY_SECURITY = STAFF - {Role.ADMIN}
+"""Those the security administrator gives; `admin` is made by the set-up link alone."""
+SEPARATE = frozenset({Role.SYSTEM, Role.SECURITY, Role.AUDIT})
+"""Once each of these has its account, nobody signs in as `admin` any more."""
 
 
 class Permission(StrEnum):
@@ -91,6 +110,18 @@ class Permission(StrEnum):
     """The lessons of the classes one belongs to."""
     SEE_EVIDENCE = "see_evidence"
     SEE_LEDGER = "see_ledger"
+    SEE_ACCOUNTS = "see_accounts"
+    """Who has an account, in which role, locked or not."""
+    MANAGE_ACCOUNTS = "manage_accounts"
+    """Make and close accounts, and links by which their owners set a password."""
+    GRANT_ROLES = "grant_roles"
+    """Give an account a role for all lessons, or take it; end its stays."""
+    RECORD_IDENTITY = "record_identity"
+    """Note a person's identity number and the proof of it, or second what another noted."""
+    OWN_ACCOUNT = "own_account"
+    """One's own password, passkeys and stays."""
+    ENTER_LESSONS = "enter_lessons"
+    """Be given a token for one of one's own lessons."""
 
 
 _P = Permission
@@ -139,6 +170,9 @@ TABLE: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 _P.JUDGE_INCIDENTS,
                 _P.MODERATE_CHAT,
                 _P.SEE_POLICIES,
+                _P.OWN_ACCOUNT,
+                _P.ENTER_LESSONS,
+                _P.SEE_OWN_LESSONS,
             }
         ),
         Role.ADMIN: frozenset(
@@ -174,8 +208,67 @@ TABLE: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 _P.MANAGE_PEOPLE,
                 _P.SEE_EVIDENCE,
                 _P.SEE_LEDGER,
+                _P.SEE_ACCOUNTS,
+                _P.MANAGE_ACCOUNTS,
+                _P.GRANT_ROLES,
+                _P.RECORD_IDENTITY,
+                _P.OWN_ACCOUNT,
+                _P.ENTER_LESSONS,
+                _P.SEE_OWN_LESSONS,
             }
         ),
+        Role.SYSTEM: frozenset(
+            {
+                _P.SEE_PEOPLE,
+                _P.MANAGE_PEOPLE,
+                _P.SEE_LESSON,
+                _P.SEE_ROSTER,
+                _P.LIST_LESSONS,
+                _P.CREATE_LESSON,
+                _P.ISSUE_TOKENS,
+                _P.END,
+                _P.REVIEW_PHOTOS,
+                _P.ISSUE_CHALLENGES,
+                _P.SEE_CHALLENGES,
+                _P.SEE_ATTENDANCE,
+                _P.ASK_ADJUSTMENT,
+                _P.DECIDE_ADJUSTMENT,
+                _P.ASK_WHOLE_NAMES,
+                _P.SEE_STATISTICS,
+                _P.SEE_RECORDINGS,
+                _P.LIST_RECORDINGS,
+                _P.MANAGE_RETENTION,
+                _P.SEE_ACCOUNTS,
+                _P.MANAGE_ACCOUNTS,
+                _P.RECORD_IDENTITY,
+                _P.OWN_ACCOUNT,
+                _P.ENTER_LESSONS,
+                _P.SEE_OWN_LESSONS,
+            }
+        ),
+        Role.SECURITY: frozenset(
+            {
+                _P.SEE_LESSON,
+                _P.WATCH,
+                _P.LIST_LESSONS,
+                _P.CUT,
+                _P.RESTORE,
+                _P.KEEP_DRILLS,
+                _P.SEE_CUTS,
+                _P.SEE_INCIDENTS,
+                _P.JUDGE_INCIDENTS,
+                _P.MODERATE_CHAT,
+                _P.SEE_POLICIES,
+                _P.MANAGE_POLICIES,
+                _P.SEE_ACCOUNTS,
+                _P.GRANT_ROLES,
+                _P.OWN_ACCOUNT,
+                _P.ENTER_LESSONS,
+                _P.SEE_OWN_LESSONS,
+            }
+        ),
+        Role.AUDIT: frozenset({_P.SEE_LEDGER, _P.OWN_ACCOUNT}),
+        Role.MEMBER: frozenset({_P.OWN_ACCOUNT, _P.ENTER_LESSONS, _P.SEE_OWN_LESSONS, _P.SEE_OWN_HOURS}),
         Role.INSPECTOR: frozenset(
             {
                 _P.SEE_LESSON,
@@ -191,10 +284,20 @@ TABLE: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 _P.SEE_PEOPLE,
                 _P.SEE_EVIDENCE,
                 _P.SEE_LEDGER,
+                _P.OWN_ACCOUNT,
+                _P.ENTER_LESSONS,
+                _P.SEE_OWN_LESSONS,
             }
         ),
     }
 )
+
+
+def may_issue(role: Role, wanted: Role) -> bool:
+    """Whether `role` may sign a token of `wanted`: nobody hands out a duty kept from himself."""
+    if role is Role.SYSTEM:
+        return wanted in (Role.INSTRUCTOR, Role.LEARNER)
+    return allows(role, Permission.ISSUE_TOKENS)
 
 
 def allows(role: Role, permission: Permission) -> bool:

@@ -11,6 +11,7 @@ from aiohttp.typedefs import Middleware
 from liveserver.core.errors import PeerError
 from liveserver.http import diagnostics, fields, health, openapi, pages, playback, wall, watch, whep, whip, ws
 from liveserver.http.api import (
+    accounts,
     attendance,
     challenges,
     chat,
@@ -26,6 +27,7 @@ from liveserver.http.api import (
     recordings,
     registry,
     rules,
+    session,
     setup,
     statistics,
     storage,
@@ -51,6 +53,8 @@ def public_routes(*, test_hooks: bool) -> tuple[Route, ...]:
         *storage.ROUTES,
         *ledger.ROUTES,
         *setup.ROUTES,
+        *session.ROUTES,
+        *accounts.ROUTES,
         *challenges.ROUTES,
         *photos.ROUTES,
     )

@@ -25,6 +25,7 @@ from liveserver.http.ports import (
     Wall,
 )
 from liveserver.http.ports_people import People
+from liveserver.log_in import LogIn
 from liveserver.metrics import Metrics
 from liveserver.tokens import Claims, Tokens
 from liveserver.turn import Turn
@@ -72,6 +73,8 @@ class Services(Edge):
     """Who signs the ledger."""
     people: People | None = None
     """People and classes; none in a node without a store of its own."""
+    log_in: LogIn | None = None
+    """Accounts, and signing in."""
 
 
 @dataclass(frozen=True, slots=True)

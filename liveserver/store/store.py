@@ -21,6 +21,7 @@ from liveserver.core import merkle
 from liveserver.core.errors import PeerError
 from liveserver.core.ledger import Entry, Fact, canonical_json, storable
 from liveserver.store import database, ledger
+from liveserver.store.accounts import Accounts
 from liveserver.store.attended import AttendanceBook
 from liveserver.store.challenges import Challenges
 from liveserver.store.cuts import Cuts
@@ -96,6 +97,8 @@ class Store:
         """Every cut there was, with its times."""
         self.heads = Heads(self, writer.head)
         """Signed heads of the ledger, its keys, what witnesses answered."""
+        self.accounts = Accounts(self)
+        """Who may sign in, by what, and who is signed in."""
         self.attendance = AttendanceBook(self)
         """Who came to settled lessons, and what that was worth."""
 

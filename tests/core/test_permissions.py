@@ -5,48 +5,57 @@ from __future__ import annotations
 import pytest
 
 from liveserver.core.errors import PeerError
-from liveserver.core.permissions import TABLE, Permission, Role, allows, require
+from liveserver.core.permissions import SEPARATE, STAFF, TABLE, Permission, Role, allows, may_issue, require
 
 # Written out a second time, by permission: a slip in the table does not repeat itself here.
 GRANTED: dict[Permission, set[Role]] = {
-    Permission.SEE_LESSON: set(Role),
+    Permission.SEE_LESSON: set(Role) - {Role.AUDIT, Role.MEMBER},
     Permission.PUBLISH: {Role.INSTRUCTOR},
-    Permission.WATCH: {Role.LEARNER, Role.MODERATOR, Role.ADMIN, Role.INSPECTOR},
+    Permission.WATCH: {Role.LEARNER, Role.MODERATOR, Role.ADMIN, Role.INSPECTOR, Role.SECURITY},
     Permission.ATTEND: {Role.LEARNER},
     Permission.CHAT: {Role.INSTRUCTOR, Role.LEARNER, Role.MODERATOR},
-    Permission.SEE_ROSTER: {Role.INSTRUCTOR, Role.MODERATOR, Role.ADMIN},
-    Permission.END: {Role.INSTRUCTOR, Role.MODERATOR, Role.ADMIN},
-    Permission.CUT: {Role.MODERATOR, Role.ADMIN},
-    Permission.RESTORE: {Role.MODERATOR, Role.ADMIN},
-    Permission.KEEP_DRILLS: {Role.ADMIN},
-    Permission.SEE_CUTS: {Role.MODERATOR, Role.ADMIN, Role.INSPECTOR},
-    Permission.LIST_LESSONS: {Role.MODERATOR, Role.ADMIN, Role.INSPECTOR},
-    Permission.CREATE_LESSON: {Role.ADMIN},
-    Permission.ISSUE_TOKENS: {Role.ADMIN},
-    Permission.ISSUE_CHALLENGES: {Role.INSTRUCTOR, Role.ADMIN},
-    Permission.SEE_CHALLENGES: {Role.INSTRUCTOR, Role.ADMIN, Role.INSPECTOR},
-    Permission.SEE_ATTENDANCE: {Role.INSTRUCTOR, Role.ADMIN, Role.INSPECTOR},
-    Permission.REVIEW_PHOTOS: {Role.ADMIN},
-    Permission.SEE_OWN_HOURS: {Role.LEARNER},
-    Permission.ASK_ADJUSTMENT: {Role.INSTRUCTOR, Role.ADMIN},
-    Permission.DECIDE_ADJUSTMENT: {Role.ADMIN},
-    Permission.ASK_WHOLE_NAMES: {Role.ADMIN},
-    Permission.SEE_STATISTICS: {Role.ADMIN, Role.INSPECTOR},
-    Permission.SEE_RECORDINGS: {Role.INSTRUCTOR, Role.ADMIN, Role.INSPECTOR},
-    Permission.LIST_RECORDINGS: {Role.ADMIN, Role.INSPECTOR},
-    Permission.MANAGE_RETENTION: {Role.ADMIN},
-    Permission.SEE_INCIDENTS: {Role.MODERATOR, Role.ADMIN},
-    Permission.JUDGE_INCIDENTS: {Role.MODERATOR, Role.ADMIN},
+    Permission.SEE_ROSTER: {Role.INSTRUCTOR, Role.MODERATOR, Role.ADMIN, Role.SYSTEM},
+    Permission.END: {Role.INSTRUCTOR, Role.MODERATOR, Role.ADMIN, Role.SYSTEM},
+    Permission.CUT: {Role.MODERATOR, Role.ADMIN, Role.SECURITY},
+    Permission.RESTORE: {Role.MODERATOR, Role.ADMIN, Role.SECURITY},
+    Permission.KEEP_DRILLS: {Role.ADMIN, Role.SECURITY},
+    Permission.SEE_CUTS: {Role.MODERATOR, Role.ADMIN, Role.INSPECTOR, Role.SECURITY},
+    Permission.LIST_LESSONS: {Role.MODERATOR, Role.ADMIN, Role.INSPECTOR, Role.SYSTEM, Role.SECURITY},
+    Permission.CREATE_LESSON: {Role.ADMIN, Role.SYSTEM},
+    Permission.ISSUE_TOKENS: {Role.ADMIN, Role.SYSTEM},
+    Permission.ISSUE_CHALLENGES: {Role.INSTRUCTOR, Role.ADMIN, Role.SYSTEM},
+    Permission.SEE_CHALLENGES: {Role.INSTRUCTOR, Role.ADMIN, Role.INSPECTOR, Role.SYSTEM},
+    Permission.SEE_ATTENDANCE: {Role.INSTRUCTOR, Role.ADMIN, Role.INSPECTOR, Role.SYSTEM},
+    Permission.REVIEW_PHOTOS: {Role.ADMIN, Role.SYSTEM},
+    Permission.SEE_OWN_HOURS: {Role.LEARNER, Role.MEMBER},
+    Permission.ASK_ADJUSTMENT: {Role.INSTRUCTOR, Role.ADMIN, Role.SYSTEM},
+    Permission.DECIDE_ADJUSTMENT: {Role.ADMIN, Role.SYSTEM},
+    Permission.ASK_WHOLE_NAMES: {Role.ADMIN, Role.SYSTEM},
+    Permission.SEE_STATISTICS: {Role.ADMIN, Role.INSPECTOR, Role.SYSTEM},
+    Permission.SEE_RECORDINGS: {Role.INSTRUCTOR, Role.ADMIN, Role.INSPECTOR, Role.SYSTEM},
+    Permission.LIST_RECORDINGS: {Role.ADMIN, Role.INSPECTOR, Role.SYSTEM},
+    Permission.MANAGE_RETENTION: {Role.ADMIN, Role.SYSTEM},
+    Permission.SEE_INCIDENTS: {Role.MODERATOR, Role.ADMIN, Role.SECURITY},
+    Permission.JUDGE_INCIDENTS: {Role.MODERATOR, Role.ADMIN, Role.SECURITY},
     Permission.APPEAL: {Role.INSTRUCTOR, Role.LEARNER},
-    Permission.MODERATE_CHAT: {Role.MODERATOR, Role.ADMIN},
-    Permission.SEE_POLICIES: {Role.MODERATOR, Role.ADMIN, Role.INSPECTOR},
-    Permission.MANAGE_POLICIES: {Role.ADMIN},
-    Permission.SEE_PEOPLE: {Role.ADMIN, Role.INSPECTOR},
-    Permission.MANAGE_PEOPLE: {Role.ADMIN},
-    Permission.SEE_OWN_LESSONS: {Role.INSTRUCTOR, Role.LEARNER},
+    Permission.SEE_PEOPLE: {Role.ADMIN, Role.INSPECTOR, Role.SYSTEM},
+    Permission.MANAGE_PEOPLE: {Role.ADMIN, Role.SYSTEM},
+    Permission.SEE_OWN_LESSONS: {*STAFF, Role.MEMBER, Role.INSTRUCTOR, Role.LEARNER} - {Role.AUDIT},
+    Permission.MODERATE_CHAT: {Role.MODERATOR, Role.ADMIN, Role.SECURITY},
+    Permission.SEE_POLICIES: {Role.MODERATOR, Role.ADMIN, Role.INSPECTOR, Role.SECURITY},
+    Permission.MANAGE_POLICIES: {Role.ADMIN, Role.SECURITY},
     Permission.SEE_EVIDENCE: {Role.ADMIN, Role.INSPECTOR},
-    Permission.SEE_LEDGER: {Role.ADMIN, Role.INSPECTOR},
+    Permission.SEE_LEDGER: {Role.ADMIN, Role.INSPECTOR, Role.AUDIT},
+    Permission.SEE_ACCOUNTS: {Role.ADMIN, Role.SYSTEM, Role.SECURITY},
+    Permission.MANAGE_ACCOUNTS: {Role.ADMIN, Role.SYSTEM},
+    Permission.GRANT_ROLES: {Role.ADMIN, Role.SECURITY},
+    Permission.RECORD_IDENTITY: {Role.ADMIN, Role.SYSTEM},
+    Permission.OWN_ACCOUNT: {*STAFF, Role.MEMBER},
+    Permission.ENTER_LESSONS: {*STAFF, Role.MEMBER} - {Role.AUDIT},
 }
+
+OWN = frozenset({Permission.OWN_ACCOUNT, Permission.ENTER_LESSONS, Permission.SEE_OWN_LESSONS})
+"""What is about nobody but oneself."""
 
 
 class TestTheTable:
@@ -76,7 +85,9 @@ class TestDutiesAreKeptApart:
         assert {role for role in Role if allows(role, Permission.PUBLISH)} == {Role.INSTRUCTOR}
 
     def test_an_inspector_changes_nothing(self) -> None:
-        assert all(p.startswith(("see_", "list_")) or p is Permission.WATCH for p in TABLE[Role.INSPECTOR])
+        assert all(
+            p.startswith(("see_", "list_")) or p in (Permission.WATCH, *OWN) for p in TABLE[Role.INSPECTOR]
+        )
 
     def test_a_learner_has_no_power_over_a_lesson(self) -> None:
         powers = {
@@ -89,3 +100,25 @@ class TestDutiesAreKeptApart:
             Permission.JUDGE_INCIDENTS,
         }
         assert not powers & TABLE[Role.LEARNER]
+
+    def test_three_administrators_share_nothing_but_who_has_an_account_and_which_lessons_there_are(
+        self,
+    ) -> None:
+        seen = {Permission.SEE_LESSON, Permission.LIST_LESSONS, Permission.SEE_ACCOUNTS, *OWN}
+        for role in SEPARATE:
+            for other in SEPARATE - {role}:
+                assert TABLE[role] & TABLE[other] <= seen
+
+    def test_whoever_makes_accounts_gives_them_no_role_and_the_other_way_round(self) -> None:
+        for role in SEPARATE:
+            assert not {Permission.MANAGE_ACCOUNTS, Permission.GRANT_ROLES} <= TABLE[role]
+
+    def test_the_audit_administrator_reads_the_log_and_nothing_else(self) -> None:
+        assert TABLE[Role.AUDIT] == {Permission.SEE_LEDGER, Permission.OWN_ACCOUNT}
+
+    def test_the_system_administrator_signs_no_token_for_a_duty_kept_from_him(self) -> None:
+        assert {role for role in Role if may_issue(Role.SYSTEM, role)} == {Role.INSTRUCTOR, Role.LEARNER}
+        assert not any(may_issue(Role.SECURITY, role) for role in Role)
+
+    def test_who_signed_in_may_nothing_in_a_lesson_before_he_enters_it(self) -> None:
+        assert TABLE[Role.MEMBER] == {*OWN, Permission.SEE_OWN_HOURS}

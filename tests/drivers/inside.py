@@ -107,7 +107,7 @@ class Inside(Server):
                     return tokens.issue(person=f"demo-{role}", name=NAMES[role], role=role,
                                         lesson=ALL_LESSONS, now_s=now_s, ttl_s=3600)  # fmt: skip
 
-                issued = {role.value: issue(role) for role in Role}
+                issued = {role.value: issue(role) for role in NAMES}
                 self.ready = {"base_url": found.base_url, "control_url": found.control_url, "tokens": issued}
                 self._started.set()
                 await self._stopping.wait()

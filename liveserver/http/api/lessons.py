@@ -9,8 +9,9 @@ from typing import Any
 
 from aiohttp import web
 
+from liveserver.core.errors import PeerError
 from liveserver.core.events import LessonState
-from liveserver.core.permissions import Permission, Role
+from liveserver.core.permissions import Permission, Role, may_issue
 from liveserver.core.presets import Name
 from liveserver.core.retention import Programme
 from liveserver.http import links
@@ -69,6 +70,7 @@ async def create(call: Call[NewLesson, None]) -> web.Response:
     tokens = {
         role: _token(call.services, role, role.value, person=f"{role.value}-{lesson.id}", lesson=lesson.id)
         for role in _LESSON_ROLES
+        if may_issue(call.bearer.role, role)
     }
     pages = links.pages(base_url(call.request), lesson.id, tokens)
     return json_answer({"id": lesson.id, "pages": pages, "tokens": tokens}, status=201)
@@ -91,6 +93,10 @@ async def one(call: Call[None, None]) -> web.Response:
 async def tokens(call: Call[NewTokens, None]) -> web.Response:
     """`count` tokens, each for a person of its own; several are told apart by a number after the name."""
     wanted, services = call.body, call.services
+    if not may_issue(call.bearer.role, wanted.role):
+        raise PeerError(
+            "forbidden", f"the role {call.bearer.role} issues no tokens of {wanted.role}", status=403
+        )
     await services.rooms.lesson(call.lesson)  # 404 for a lesson nobody made
     made = []
     for number in range(1, wanted.count + 1):
