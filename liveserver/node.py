@@ -180,6 +180,7 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
         screens=screens,
         challenges=challenges,
         screening=screening,
+        admission=people.lessons,
         max_lessons=config.rooms.max_lessons,
         max_viewers=config.rooms.max_viewers,
         max_joining=config.rooms.max_joining,

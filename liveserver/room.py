@@ -87,8 +87,10 @@ class Room:
         screening: Screening | None = None,
         photos: Photos | None = None,
         attending: Attending | None = None,
+        training_class: str = "",
     ):
         self.state = state
+        self.training_class = training_class
         self.stage = stage
         self.attending = attending if attending is not None else Attending(state.lesson)
         self.photos = photos

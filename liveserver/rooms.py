@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Coroutine, Sequence
+from typing import Any, Protocol
 
 from liveserver import shapes
 from liveserver.acts import Acts
@@ -25,7 +25,9 @@ from liveserver.core.errors import PeerError
 from liveserver.core.events import LessonState, Level, LineState
 from liveserver.core.ledger import Fact
 from liveserver.core.messages import Json
+from liveserver.core.people import Placement
 from liveserver.core.permissions import Permission, Role, allows
+from liveserver.core.presets import frozen
 from liveserver.core.quiz import Question
 from liveserver.core.register import Register
 from liveserver.core.retention import Programme, programmes_text
@@ -49,7 +51,16 @@ _ID_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 _ID_LENGTH = 10
 _TICK_S = 1.0
 _SETTLE_S = 1.0  # at the end, for what is under way
+_NOWHERE = Placement()
 _log = get_logger()
+
+
+class Admission(Protocol):
+    """Whom a class's lesson is for, and what it starts under. Raises PeerError for what is refused."""
+
+    async def require_member(self, training_class: str, claims: Claims) -> None: ...
+
+    async def require_open(self, lesson: Lesson) -> str: ...
 
 
 class Rooms:
@@ -68,6 +79,7 @@ class Rooms:
         screens: Screens | None = None,
         challenges: Challenges | None = None,
         screening: Screening | None = None,
+        admission: Admission | None = None,
         max_lessons: int = 256,
         max_viewers: int = 1_000,
         max_joining: int = 500,
@@ -82,6 +94,7 @@ class Rooms:
         self._screens = screens
         self._challenges = challenges
         self._screening = screening
+        self._admission = admission
         self._clock = clock
         self._max_lessons = max_lessons
         self._max_viewers = max_viewers
@@ -143,11 +156,13 @@ class Rooms:
         *,
         preset: str = "default",
         planned_s: int | None = None,
-        course: str = "",
+        planned_start_ms: int | None = None,
+        placed: Placement = _NOWHERE,
     ) -> Lesson:
         """A new lesson in state waiting; a fact in the ledger before it is returned.
 
-        `preset`: `core.presets.Name`. `planned_s`: teaching time that counts at most.
+        `preset`: `core.presets.Name`, that of the project it is `placed` in before. `planned_s`: teaching
+        time that counts at most.
 
         Raises PeerError `text_refused` (422) for a title that screening refuses.
         """
@@ -157,7 +172,9 @@ class Rooms:
             policy = self._screening.policies.standard
         now_ms = self._clock.wall_ms()
         name = "".join(secrets.choice(_ID_ALPHABET) for _ in range(_ID_LENGTH))
-        taught_under = programmes_text(programmes)
+        own = frozenset(map(Programme, filter(None, placed.programmes.split(","))))
+        taught_under = programmes_text(programmes | own)
+        preset = placed.preset or preset
         lesson = Lesson(
             name,
             title,
@@ -169,11 +186,16 @@ class Rooms:
             policy_version=policy.version if policy else 0,
             preset=preset,
             planned_s=planned_s,
-            course=course,
+            course=placed.course,
+            training_class=placed.training_class,
+            course_id=placed.course_id,
+            project=placed.project,
+            planned_start_ms=planned_start_ms,
         )
         await self._store.create_lesson(lesson)
         said = {"by": by.person, "title": title, "programmes": taught_under, "preset": preset,
-                "planned_s": planned_s, "course": course}  # fmt: skip
+                "planned_s": planned_s, "course": placed.course, "class": placed.training_class,
+                "project": placed.project, "planned_start_ms": planned_start_ms}  # fmt: skip
         await self._store.append([Fact("create", name, now_ms, said)])
         self._guard.know(name)
         _log.info(Event.LESSON_CREATED, lesson=name)
@@ -195,6 +217,10 @@ class Rooms:
             for room in self._rooms.values()
             if room.state.state is not LessonState.ENDED
         ]
+
+    def describe(self, lessons: Sequence[Lesson]) -> list[Json]:
+        """The REST shapes of lessons as the store has them."""
+        return [self._describe(lesson) for lesson in lessons]
 
     async def end(self, lesson_id: str, claims: Claims) -> Json:
         """End the lesson; everybody is told, the recording is sealed."""
@@ -273,18 +299,18 @@ class Rooms:
     # --- media and control ---
 
     async def publish(self, lesson_id: str, claims: Claims, offer: str) -> Answer:
-        """Begin a WHIP session. Raises PeerError lesson_cut, lesson_ended (410), sdp_…, no_common_codec."""
-        room = await self._room(lesson_id)
-        room.state.admit(claims.person, claims.role)
+        """Begin a WHIP session. Raises PeerError lesson_cut, lesson_ended (410), sdp_…, no_common_codec, and
+        where a class is not in order the code of the gate (409)."""
+        room = await self._admitted(lesson_id, claims)
+        await self._prepare_start(room)
         end = PublisherEnd(room, claims, self._clock)
         publisher, sdp = self._forwarder.publish(room.stage, offer, end)
         end.publisher = publisher
         return self._sessions.begin(publisher, lesson_id, claims, sdp)
 
     async def watch(self, lesson_id: str, claims: Claims, offer: str) -> Answer:
-        """Begin a WHEP session. Raises PeerError as `publish`, and lesson_full (503)."""
-        room = await self._room(lesson_id)
-        room.state.admit(claims.person, claims.role)
+        """Begin a WHEP session. Raises PeerError as `publish`, not_enrolled (403), lesson_full (503)."""
+        room = await self._admitted(lesson_id, claims)
         if claims.role is Role.LEARNER:
             if len(room.stage.viewers) >= self._max_viewers:
                 raise PeerError("lesson_full", "this lesson is full", status=503, retry_after_s=10)
@@ -317,6 +343,7 @@ class Rooms:
         except PeerError:
             self._explain(room, claims, carrier)
             raise
+        await self._require_member(room, claims)
         connection = Connection(room, claims, self._clock)
         room.reach(connection.id, carrier)
         try:
@@ -451,6 +478,30 @@ class Rooms:
 
     # --- inside ---
 
+    async def _admitted(self, lesson_id: str, claims: Claims) -> Room:
+        """The room, for somebody who may be in it."""
+        room = await self._room(lesson_id)
+        room.state.admit(claims.person, claims.role)
+        await self._require_member(room, claims)
+        return room
+
+    async def _require_member(self, room: Room, claims: Claims) -> None:
+        if room.training_class and self._admission is not None:
+            await self._admission.require_member(room.training_class, claims)
+
+    async def _prepare_start(self, room: Room) -> None:
+        """Before the first picture: are the gates open, and under which policy of hours does it start?"""
+        if room.state.started_at_ms is not None:
+            return
+        lesson = await self._stored(room.state.lesson)
+        preset = lesson.preset
+        if self._admission is not None:
+            preset = await self._admission.require_open(lesson)
+        if preset != lesson.preset:
+            await self._store.update_lesson(lesson.id, preset=preset)
+        planned_ms = None if lesson.planned_s is None else lesson.planned_s * 1000
+        await room.ask(events.HoursPlanned(frozen(preset, planned_ms)))
+
     async def _stored(self, lesson_id: str) -> Lesson:
         lesson = await self._store.lesson(lesson_id)
         if lesson is None:
@@ -496,6 +547,7 @@ class Rooms:
             self._screening,
             self._challenges.photos if self._challenges is not None else None,
             attending,
+            training_class=lesson.training_class,
         )
         self._forwarder.stages.add(stage)
         self._rooms[lesson.id] = room

@@ -68,7 +68,11 @@ def lesson(stored: Lesson, state: RoomState, standing: Standing) -> Json:
         "programmes": [name for name in stored.programmes.split(",") if name],
         "preset": stored.preset,
         "planned_s": stored.planned_s,
+        "planned_start": time(stored.planned_start_ms),
         "course": stored.course,
+        "course_id": stored.course_id,
+        "class": stored.training_class,
+        "project": stored.project,
         "cut": _standing(standing, "", time),
     }
 

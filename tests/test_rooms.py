@@ -22,6 +22,7 @@ from liveserver.core.retention import Retention
 from liveserver.guard import LEASE_TOPIC, Guard
 from liveserver.kills import KillFiles, Record, cut_act
 from liveserver.neighbours import STATE_TOPIC
+from liveserver.people.people import People
 from liveserver.recording import Recordings
 from liveserver.rooms import Rooms
 from liveserver.rtp.flags import ALL, Flags
@@ -128,9 +129,10 @@ class Node:
         self.forwarder.start()
         store: Any = self.flaky
         recordings = Recordings(None, store, self.clock, Retention())
+        self.people = People(store, self.clock)
         self.rooms = Rooms(
             store, self.bus, self.guard, self.forwarder, recordings, self.clock,
-            screening=await self.begin_screening(store), max_lessons=8,
+            screening=await self.begin_screening(store), admission=self.people.lessons, max_lessons=8,
         )  # fmt: skip
         await self.rooms.start()
         return self

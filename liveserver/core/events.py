@@ -15,6 +15,7 @@ from liveserver.core.challenge import CheckKind
 from liveserver.core.measured import Measured
 from liveserver.core.messages import Json, Sources
 from liveserver.core.permissions import Permission, Role
+from liveserver.core.presets import Frozen
 from liveserver.core.quiz import Question
 from liveserver.core.screening import Action, Verdict
 
@@ -204,6 +205,13 @@ class PauseAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class HoursPlanned:
+    """By what hours will be reckoned, unless the lesson has begun."""
+
+    policy: Frozen
+
+
+@dataclass(frozen=True, slots=True)
 class Published:
     """An instructor's media connection is up."""
 
@@ -341,7 +349,7 @@ class Tick:
 
 Event = (
     Joined | Greeted | Left | Said | LineJudged | MuteAsked | IncidentSeen | SightChanged | Seen | Receiving
-    | SourcesChanged | PauseAsked | Published | Unpublished | CutMade | Restored | Ended | Tick
+    | SourcesChanged | PauseAsked | HoursPlanned | Published | Unpublished | CutMade | Restored | Ended | Tick
     | ChallengeAsked | ChallengeAnswered | QuestionWanted | PhotoTaken | PhotoJudged | PhotoReviewed
     | CutMeasured | RestoreAsked
 )  # fmt: skip

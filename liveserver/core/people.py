@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
@@ -60,6 +61,21 @@ class Teaching(StrEnum):
 class Assigned(StrEnum):
     ASSIGNED = "assigned"
     RELEASED = "released"
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """What a lesson belongs to, with what it is given from there; `course` is a name.
+
+    `preset` and `programmes` are empty where it belongs to no project.
+    """
+
+    training_class: str = ""
+    course_id: str = ""
+    course: str = ""
+    project: str = ""
+    preset: str = ""
+    programmes: str = ""
 
 
 # From which state of approval to which one an administrator may go.

@@ -37,6 +37,7 @@ from liveserver.core.events import (
     Event,
     Greeted,
     Hold,
+    HoursPlanned,
     IncidentSeen,
     Joined,
     Keep,
@@ -308,6 +309,11 @@ class RoomState:
         fact = Append("pause" if event.on else "resume", {"person": member.person})
         return [fact, self._keep(), Hold(event.on), self._lesson_message()]
 
+    def _hours_planned(self, event: HoursPlanned, now_ms: int) -> list[Effect]:
+        if self.started_at_ms is None:
+            self.hours_policy = event.policy
+        return []
+
     def _published(self, event: Published, now_ms: int) -> list[Effect]:
         self.admit(event.person, Role.INSTRUCTOR)
         was_away = self.started_at_ms is not None and self.publisher is None
@@ -512,6 +518,7 @@ _RULES: Mapping[type[Event], Callable[[RoomState, Any, int], list[Effect]]] = {
     SightChanged: RoomState._sight_changed,
     SourcesChanged: RoomState._sources_changed,
     PauseAsked: RoomState._pause_asked,
+    HoursPlanned: RoomState._hours_planned,
     Published: RoomState._published,
     Unpublished: RoomState._unpublished,
     CutMade: RoomState._cut_made,

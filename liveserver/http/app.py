@@ -31,6 +31,7 @@ from liveserver.http.api import (
     setup,
     statistics,
     storage,
+    timetable,
 )
 from liveserver.http.auth import authorise
 from liveserver.http.connections import CONNECTIONS
@@ -59,7 +60,7 @@ def public_routes(*, test_hooks: bool) -> tuple[Route, ...]:
         *photos.ROUTES,
     )
     moderation = (*incidents.ROUTES, *chat.ROUTES, *rules.ROUTES, *models.ROUTES)
-    people = (*registry.ROUTES, *classes.ROUTES, *members.ROUTES)
+    people = (*registry.ROUTES, *classes.ROUTES, *members.ROUTES, *timetable.ROUTES)
     media = (*whip.ROUTES, *whep.ROUTES, *wall.ROUTES, *ws.ROUTES, *playback.ROUTES, *watch.ROUTES)
     known = (
         *api,

@@ -9,9 +9,11 @@ from liveserver.core.challenge import CheckKind
 from liveserver.core.events import Level
 from liveserver.core.heads import Head, LogKey, Receipt
 from liveserver.core.ledger import Entry, Fact
+from liveserver.core.people import Placement
 from liveserver.core.quiz import Question
 from liveserver.core.retention import Programme
 from liveserver.core.screening import Policy
+from liveserver.store import Lesson as StoredLesson
 from liveserver.store.incidents import Wanted
 from liveserver.tokens import Claims
 
@@ -85,8 +87,11 @@ class Rooms(Protocol):
         *,
         preset: str = "default",
         planned_s: int | None = None,
-        course: str = "",
+        planned_start_ms: int | None = None,
+        placed: Placement = ...,
     ) -> Lesson: ...
+
+    def describe(self, lessons: Sequence[StoredLesson]) -> list[Object]: ...
 
     async def lesson(self, lesson_id: str) -> Object: ...
 

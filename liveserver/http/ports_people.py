@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from liveserver.core.people import Approval, Status
+from liveserver.core.people import Approval, Placement, Status
+from liveserver.core.permissions import Role
+from liveserver.people.lessons import Own
+from liveserver.store import Lesson
+from liveserver.store.people_model import Person
 
 Object = dict[str, Any]
 Values = Mapping[str, Any]
@@ -61,6 +65,30 @@ class Classes(Protocol):
     async def change_assignment(self, training_class: str, key: str, values: Values, by: str) -> Object: ...
 
 
+class Lessons(Protocol):
+    """Lessons of classes."""
+
+    async def place(self, training_class: str, course: str, project: str) -> Placement: ...
+
+    async def invited(
+        self, training_class: str, role: Role, person: str | None, *, roster: bool
+    ) -> Sequence[Person]: ...
+
+    async def timetable(
+        self, training_class: str, after: str | None, limit: int
+    ) -> tuple[Sequence[Lesson], str | None]: ...
+
+    async def mine(self, person: str, after: str | None, limit: int) -> tuple[Sequence[Own], str | None]: ...
+
+    async def replan(
+        self, lesson: str, planned_start_ms: int | None, planned_s: int | None, by: str
+    ) -> Lesson: ...
+
+    async def name(self, person: str) -> str: ...
+
+    async def calendar(self, lessons: Sequence[Lesson], title: str, base_url: str) -> bytes: ...
+
+
 class People(Protocol):
     """The parts of it."""
 
@@ -69,3 +97,6 @@ class People(Protocol):
 
     @property
     def classes(self) -> Classes: ...
+
+    @property
+    def lessons(self) -> Lessons: ...

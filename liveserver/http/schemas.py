@@ -127,13 +127,20 @@ SCHEMAS: dict[str, Schema] = {
             "programmes": _PROGRAMMES,
             "preset": _TEXT,
             "planned_s": _or_null(_COUNT),
+            "planned_start": _or_null(_TIME),
             "course": _TEXT,
+            "course_id": _TEXT,
+            "class": _TEXT,
+            "project": _TEXT,
         }
     ),
     "LessonList": _list("Lesson"),
     "CreatedLesson": _object({"id": _TEXT, "pages": _MAP, "tokens": _MAP}),
     "Token": _object({"token": _TEXT}),
-    "TokenList": _object({"tokens": {"type": "array", "items": _TEXT}}),
+    "TokenList": _object(
+        {"tokens": {"type": "array", "items": _TEXT}},
+        {"people": {"type": "array", "items": _object({"person": _TEXT, "name": _TEXT, "token": _TEXT})}},
+    ),
     "CutDone": _object(
         {"level": _TEXT, "reason": _TEXT, "at": _TIME, "epoch": _COUNT},
         {"dark_ms": {"type": ["number", "null"], "description": "Milliseconds until nothing was sent"}},

@@ -66,4 +66,22 @@ _KINDS: dict[str, Schema] = {
     "Enrolment": object_of({**_properties(Enrolment), **_PERSON}),
     "Assignment": object_of({**_properties(Assignment), **_PERSON}),
 }
+_OWN_LESSON = object_of(
+    {
+        "id": TEXT,
+        "title": TEXT,
+        "role": {"type": "string", "enum": ["learner", "instructor"]},
+        "class": {**TEXT, "description": "Its name; so of course and project"},
+        "class_id": TEXT,
+        "course": TEXT,
+        "project": TEXT,
+        "project_id": TEXT,
+        "zone": FLAG,
+        "planned_start": or_null(TIME),
+        "planned_s": or_null(COUNT),
+        "state": TEXT,
+        "pages": {"type": "object", "additionalProperties": TEXT},
+    }
+)
+_KINDS["OwnLesson"] = _OWN_LESSON
 COMPONENTS: dict[str, Schema] = {**_KINDS, **{f"{name}List": list_of(name) for name in _KINDS}}

@@ -15,6 +15,7 @@ from liveserver.core.presets import preset
 from liveserver.csv_table import csv_bytes
 from liveserver.people.kinds import shown
 from liveserver.people.registry import Registry, new_id
+from liveserver.people.roll import Roll
 from liveserver.store import Store
 from liveserver.store.members import Member, Members
 from liveserver.store.people_model import Assignment, ClassGroup, Enrolment, Person, Project, TrainingClass
@@ -26,14 +27,15 @@ GROUPS_MOST = 100
 class Classes:
     """Owned by the main loop. Raises PeerError for what is refused."""
 
-    def __init__(self, store: Store, clock: Clock, registry: Registry):
+    def __init__(self, store: Store, clock: Clock, registry: Registry, roll: Roll):
+        self._roll = roll
         self._people = store.people
         self._clock = clock
         self._registry = registry
 
     async def one(self, key: str) -> Json:
         """The class with how many belong to it, its limit, and the gates that are closed."""
-        found: TrainingClass = await self._registry.get("class", key)
+        found = await self.require(key)
         project = await self.project(found.project)
         cohort = await self._cohort(found, project)
         return {
@@ -51,13 +53,13 @@ class Classes:
 
     async def closed(self, training_class: str) -> tuple[Project, list[Closed]]:
         """The project of a class, and what a start would be refused for now."""
-        found: TrainingClass = await self._registry.get("class", training_class)
+        found = await self.require(training_class)
         project = await self.project(found.project)
         return project, _closed(await self._cohort(found, project), project)
 
     async def approve(self, key: str, approval: Approval, note: str, by: str) -> Json:
         """The next step of the authority's approval. Raises PeerError `wrong_step` (409)."""
-        found: TrainingClass = await self._registry.get("class", key)
+        found = await self.require(key)
         if approval not in APPROVALS[Approval(found.approval)]:
             detail = f"a class that is {found.approval} cannot become {approval}"
             raise PeerError("wrong_step", detail, status=409)
@@ -73,7 +75,7 @@ class Classes:
     # --- groups ---
 
     async def groups(self, training_class: str) -> Json:
-        await self._registry.get("class", training_class)
+        await self.require(training_class)
         where = {"training_class": training_class}
         found, _ = await self._people.groups.page("", None, GROUPS_MOST, where)
         return {"items": [shown(group) for group in found], "next": None}
@@ -97,7 +99,7 @@ class Classes:
         self, training_class: str, wanted: str, status: str | None, after: str | None, limit: int
     ) -> Json:
         """Telephone numbers are masked."""
-        await self._registry.get("class", training_class)
+        await self.require(training_class)
         found, following = await self._people.roster.page(training_class, wanted, status, after, limit)
         return {"items": [member_json(one) for one in found], "next": following}
 
@@ -106,6 +108,7 @@ class Classes:
         `not_found` (404), `archived` (409)."""
         person, row = await self.new_enrolment(training_class, values)
         done = await self._people.roster.put(row, person, by, row.enrolled_at_ms, "enrolled")
+        self._roll.forget(training_class)
         return member_json(Member(done, person))
 
     async def new_enrolment(self, training_class: str, values: Mapping[str, Any]) -> tuple[Person, Enrolment]:
@@ -125,7 +128,7 @@ class Classes:
 
     async def roster_csv(self, training_class: str) -> bytes:
         """The roster as CSV; names and telephone numbers masked (003 L23)."""
-        await self._registry.get("class", training_class)
+        await self.require(training_class)
         members = await self._people.roster.all(training_class, Enrolled.ENROLLED, ROSTER_MOST)
         groups = {group["id"]: group["name"] for group in (await self.groups(training_class))["items"]}
         firms = await self._people.organisations.named(
@@ -146,7 +149,7 @@ class Classes:
     # --- who teaches ---
 
     async def teachers(self, training_class: str, status: str | None, after: str | None, limit: int) -> Json:
-        await self._registry.get("class", training_class)
+        await self.require(training_class)
         found, following = await self._people.teachers.page(training_class, "", status, after, limit)
         return {"items": [member_json(one) for one in found], "next": following}
 
@@ -156,6 +159,7 @@ class Classes:
         person, now_ms = await self.person(values["person"]), self._clock.wall_ms()
         row = Assignment(training_class, assigned_at_ms=now_ms, **values)
         done = await self._people.teachers.put(row, person, by, now_ms, "assigned")
+        self._roll.forget(training_class)
         return member_json(Member(done, person))
 
     async def change_assignment(
@@ -165,6 +169,11 @@ class Classes:
         return await self._change(self._people.teachers, training_class, key, values, by, leaves)
 
     # --- inside ---
+
+    async def require(self, training_class: str) -> TrainingClass:
+        """Raises PeerError `not_found` (404)."""
+        found: TrainingClass = await self._registry.get("class", training_class)
+        return found
 
     async def require_active(self, training_class: str) -> TrainingClass:
         """Raises PeerError `unknown_class` (422), `archived` (409)."""
@@ -191,6 +200,7 @@ class Classes:
             raise PeerError("not_found", "there is no such person", status=404)
         now_ms = self._clock.wall_ms()
         done = await members.change(training_class, person, changes, by, now_ms, status or "changed")
+        self._roll.forget(training_class)
         return member_json(Member(done, person))
 
     async def _check_row(self, training_class: str, values: Mapping[str, Any]) -> None:

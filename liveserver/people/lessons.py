@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from liveserver.clock import Clock
 from liveserver.core.errors import PeerError
-from liveserver.core.people import Assigned, Enrolled
+from liveserver.core.people import Enrolled, Placement
 from liveserver.core.permissions import Role
+from liveserver.people.calendar import event_of, to_ics
 from liveserver.people.classes import ROSTER_MOST, Classes
+from liveserver.people.roll import Roll
 from liveserver.store import Lesson, Store
-from liveserver.store.people_model import Person
+from liveserver.store.people_model import Person, Project, TrainingClass
+from liveserver.tokens import ALL_LESSONS, Claims
 
 
 @dataclass(frozen=True, slots=True)
-class Placement:
-    """What a lesson belongs to, with what it is given from there; `course` is a name."""
+class Own:
+    """A lesson of somebody's class, and what the person is in it."""
 
-    training_class: str = ""
-    course_id: str = ""
-    course: str = ""
-    project: str = ""
-    preset: str = ""
-    programmes: str = ""
+    lesson: Lesson
+    training_class: TrainingClass
+    project: Project | None
+    role: Role
 
 
 class ClassLessons:
     """Owned by the main loop. Raises PeerError for what is refused."""
 
-    def __init__(self, store: Store, classes: Classes):
+    def __init__(self, store: Store, clock: Clock, classes: Classes, roll: Roll):
         self._people = store.people
+        self._planned = store.planned
+        self._clock = clock
         self._classes = classes
+        self._roll = roll
 
     async def place(self, training_class: str, course: str, project: str) -> Placement:
         """What a new lesson belongs to. `course`: a course's id, or the name of one that nobody keeps.
@@ -59,7 +65,8 @@ class ClassLessons:
     async def require_open(self, lesson: Lesson) -> str:
         """The policy of lesson hours a lesson starts under. Raises PeerError (409) for a closed gate."""
         if not lesson.training_class:
-            return lesson.preset
+            project = await self._people.projects.get(lesson.project) if lesson.project else None
+            return project.preset if project else lesson.preset
         project, closed = await self._classes.closed(lesson.training_class)
         if closed:
             first = closed[0]
@@ -67,29 +74,86 @@ class ClassLessons:
             raise PeerError(first.gate, detail, status=409)
         return project.preset
 
-    async def require_member(self, training_class: str, person: str, role: Role) -> None:
-        """Learners of a class's lesson are its own. Raises PeerError `not_enrolled` (403)."""
-        if not training_class or role is not Role.LEARNER:
-            return
-        if not await self._people.roster.is_enrolled(training_class, person):
+    async def require_member(self, training_class: str, claims: Claims) -> None:
+        """A class's lesson is for its own. Raises PeerError `not_enrolled`, `not_assigned` (403).
+
+        Who holds an instructor's token of one lesson was given it for that.
+        """
+        if claims.role is Role.LEARNER and not await self._roll.learns(training_class, claims.person):
             raise PeerError("not_enrolled", "the lesson is for the learners of its class", status=403)
+        if claims.role is not Role.INSTRUCTOR or claims.lesson != ALL_LESSONS:
+            return
+        if not await self._roll.teaches(training_class, claims.person):
+            raise PeerError("not_assigned", "you do not teach this class", status=403)
 
-    async def learners(self, training_class: str) -> list[Person]:
-        """Everybody who is enrolled, by name."""
-        members = await self._people.roster.all(training_class, Enrolled.ENROLLED, ROSTER_MOST)
-        return [member.person for member in members]
+    async def invited(
+        self, training_class: str, role: Role, person: str | None, *, roster: bool
+    ) -> list[Person]:
+        """Those who are to have tokens of a lesson: the whole roster, or one person; nobody by name alone.
 
-    async def teacher(self, training_class: str, person: str) -> Person:
-        """Raises PeerError `not_assigned` (409)."""
-        row = await self._people.teachers.get(training_class, person)
-        if row is None or row.status != Assigned.ASSIGNED:
-            raise PeerError("not_assigned", "the person does not teach this class", status=409)
-        return await self._classes.person(person)
+        Raises PeerError `person_needed` (422) for a class's lesson, `not_enrolled`, `not_assigned` (403).
+        """
+        if roster:
+            if not training_class or role is not Role.LEARNER:
+                raise PeerError("bad_request", "the roster is of a class's learners")
+            members = await self._people.roster.all(training_class, Enrolled.ENROLLED, ROSTER_MOST)
+            return [member.person for member in members]
+        if person is None:
+            if training_class and role is Role.LEARNER:
+                raise PeerError("person_needed", "name a learner of the class, or the roster", status=422)
+            return []
+        found = await self._classes.person(person)
+        if training_class and role is Role.LEARNER and not await self._roll.learns(training_class, person):
+            raise PeerError("not_enrolled", "the person does not learn in this class", status=403)
+        if (
+            training_class
+            and role is Role.INSTRUCTOR
+            and not await self._roll.teaches(training_class, person)
+        ):
+            raise PeerError("not_assigned", "the person does not teach this class", status=403)
+        return [found]
 
-    async def learner(self, training_class: str, person: str) -> Person:
-        """Raises PeerError `not_enrolled` (403)."""
-        await self.require_member(training_class, person, Role.LEARNER)
-        return await self._classes.person(person)
+    async def timetable(
+        self, training_class: str, after: str | None, limit: int
+    ) -> tuple[list[Lesson], str | None]:
+        """The lessons of a class, the last planned one first. Raises PeerError `not_found` (404)."""
+        await self._classes.require(training_class)
+        return await self._planned.of_class(training_class, after, limit)
+
+    async def mine(self, person: str, after: str | None, limit: int) -> tuple[list[Own], str | None]:
+        """The lessons of the classes somebody learns or teaches in, the last planned one first."""
+        lessons, following = await self._planned.of_person(person, after, limit)
+        taught = await self._planned.taught_by(person)
+        classes = await self._people.classes.named([one.training_class for one in lessons])
+        projects = await self._people.projects.named([one.project for one in lessons if one.project])
+        return [
+            Own(
+                lesson,
+                classes[lesson.training_class],
+                projects.get(lesson.project),
+                Role.INSTRUCTOR if lesson.training_class in taught else Role.LEARNER,
+            )
+            for lesson in lessons
+        ], following
+
+    async def replan(
+        self, lesson: str, planned_start_ms: int | None, planned_s: int | None, by: str
+    ) -> Lesson:
+        """Another time for a lesson that has not begun; raises as `Planned.replan`."""
+        return await self._planned.replan(lesson, planned_start_ms, planned_s, by, self._clock.wall_ms())
+
+    async def name(self, person: str) -> str:
+        """Under which somebody is known here; empty for who is not."""
+        found = await self._people.persons.get(person)
+        return found.name if found else ""
+
+    async def calendar(self, lessons: Sequence[Lesson], title: str, base_url: str) -> bytes:
+        """Lessons as iCalendar."""
+        names = [one.training_class for one in lessons if one.training_class]
+        classes = await self._people.classes.named(names)
+        now_ms = self._clock.wall_ms()
+        events = [event_of(one, classes.get(one.training_class), base_url) for one in lessons]
+        return to_ics([event for event in events if event is not None], title, now_ms)
 
 
 def _agreed(project: str, other: str, whose: str) -> str:

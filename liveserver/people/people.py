@@ -6,6 +6,7 @@ from liveserver.clock import Clock
 from liveserver.people.classes import Classes
 from liveserver.people.lessons import ClassLessons
 from liveserver.people.registry import Registry
+from liveserver.people.roll import Roll
 from liveserver.store import Store
 
 
@@ -13,6 +14,7 @@ class People:
     """Owned by the main loop."""
 
     def __init__(self, store: Store, clock: Clock):
+        roll = Roll(store, clock)
         self.registry = Registry(store, clock)
-        self.classes = Classes(store, clock, self.registry)
-        self.lessons = ClassLessons(store, self.classes)
+        self.classes = Classes(store, clock, self.registry, roll)
+        self.lessons = ClassLessons(store, clock, self.classes, roll)

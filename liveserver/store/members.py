@@ -119,6 +119,13 @@ class Members(Generic[T]):
         c = self._table.c
         return sa.and_(c.training_class == storable(training_class), c.person == storable(person))
 
+    async def people(self, training_class: str, status: str) -> frozenset[str]:
+        """Who of a class is in that state, by id."""
+        c = self._table.c
+        query = sa.select(c.person).where(c.training_class == storable(training_class), c.status == status)
+        async with self._access.reading() as connection:
+            return frozenset((await connection.execute(query)).scalars())
+
     async def _row(self, connection: AsyncConnection, training_class: str, person: str) -> T | None:
         query = sa.select(self._table).where(self._where(training_class, person))
         row = (await connection.execute(query)).mappings().first()
@@ -150,10 +157,6 @@ class Roster(Members[Enrolment]):
     async def learners(self, training_class: str) -> int:
         """How many are enrolled."""
         return await self.count(training_class, ENROLMENTS.c.status == "enrolled")
-
-    async def is_enrolled(self, training_class: str, person: str) -> bool:
-        found = await self.get(training_class, person)
-        return found is not None and found.status == "enrolled"
 
     async def known(self, training_class: str, people: Sequence[str]) -> dict[str, Enrolment]:
         """What is there of `people` in a class."""

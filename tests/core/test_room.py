@@ -39,6 +39,7 @@ from liveserver.core.events import (
 )
 from liveserver.core.ledger import DATA_MAX_BYTES, canonical_json
 from liveserver.core.permissions import Role
+from liveserver.core.presets import frozen
 from liveserver.core.room import RoomState
 
 NOW = 1_772_415_000_000
@@ -381,6 +382,17 @@ class TestPresence:
         assert [len(found) for found in rosters] == [1, 0]
 
 
+class TestThePolicyOfHours:
+    def test_is_what_was_planned_last_before_the_start_and_never_changes_after_it(self):
+        room = lesson()
+        room.apply(events.HoursPlanned(frozen("fujian", 2_700_000)), NOW)
+        effects = room.apply(Published("pub", "teacher", "Ms Li", ("audio",)), NOW)
+        (kept,) = (e for e in effects if isinstance(e, Append) and e.type == "hours_policy")
+        assert (kept.data["preset"], kept.data["planned_ms"]) == ("fujian", 2_700_000)
+        room.apply(events.HoursPlanned(frozen("default")), NOW)
+        assert room.hours_policy.preset == "fujian"
+
+
 def test_every_event_in_every_state_is_answered_or_refused_by_name():
     every = [
         Joined(member("wang")),
@@ -391,6 +403,7 @@ def test_every_event_in_every_state_is_answered_or_refused_by_name():
         events.Receiving("c-wang", True, NOW),
         SourcesChanged("c-wang", messages.Sources()),
         PauseAsked("c-wang", True),
+        events.HoursPlanned(frozen("fujian")),
         Published("pub", "teacher", "Ms Li", ("audio",)),
         Unpublished("pub", "lost"),
         cut(),

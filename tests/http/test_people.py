@@ -185,3 +185,87 @@ class TestAClass:
         teachers = server.api("GET", f"{path}/instructors").json["items"]
         server.api("PATCH", f"{path}/instructors/{teachers[0]['person']}", {"status": "released"})
         assert [gate["code"] for gate in server.api("GET", path).json["gates"]] == ["instructors_missing"]
+
+
+class TestALessonOfAClass:
+    def lesson(self, server: Server, of: dict[str, Any], **values: Any) -> dict[str, Any]:
+        return add(server, "lessons", **{"title": "第一课", "class": of["id"], **values})
+
+    def test_belongs_to_its_class_course_and_project(self, server: Server) -> None:
+        of = training_class(server, "fujian")
+        course = add(
+            server, "courses", code=f"K{next(_numbers)}", name=f"电工 {next(_numbers)}", project=of["project"]
+        )
+        start = "2026-12-01T09:00:00+08:00"
+        made = self.lesson(server, of, course=course["id"], planned_start=start, planned_minutes=45)
+        assert set(made["tokens"]) == {"instructor", "moderator", "inspector"}
+        lesson = server.api("GET", f"/lessons/{made['id']}").json
+        shown = {key: lesson[key] for key in ("class", "course", "course_id", "project", "preset")}
+        assert shown == {
+            "class": of["id"], "course": course["name"], "course_id": course["id"],
+            "project": of["project"], "preset": "fujian",
+        }  # fmt: skip
+        assert (lesson["planned_start"], lesson["planned_s"]) == ("2026-12-01T01:00:00.000Z", 2700)
+        later = {"planned_start": "2026-12-02T09:00:00+08:00", "planned_minutes": 90}
+        assert server.api("PUT", f"/lessons/{made['id']}/plan", later).json["planned_s"] == 5400
+        table = server.api("GET", f"/classes/{of['id']}/timetable").json["items"]
+        assert [one["id"] for one in table] == [made["id"]]
+        calendar = server.api("GET", f"/classes/{of['id']}/timetable.ics")
+        assert calendar.headers["Content-Type"].startswith("text/calendar")
+        assert b"DTSTART:20261202T010000Z" in calendar.body
+
+    @pytest.mark.parametrize(
+        ("values", "status", "code"),
+        [
+            ({"class": "ghost"}, 422, "unknown_class"),
+            ({"project": "ghost"}, 422, "unknown_project"),
+            ({"planned_start": "tomorrow"}, 400, "bad_request"),
+        ],
+    )
+    def test_of_what_is_not_there_is_refused(
+        self, server: Server, values: dict[str, Any], status: int, code: str
+    ) -> None:
+        assert is_problem(server.api("POST", "/lessons", {"title": "x", **values}), status, code)
+
+    def test_of_another_project_than_its_course_is_refused(self, server: Server) -> None:
+        of, other = training_class(server), project(server)["id"]
+        body = {"title": "x", "class": of["id"], "project": other}
+        assert is_problem(server.api("POST", "/lessons", body), 422, "wrong_course")
+
+    def test_gives_tokens_to_its_roster_alone(self, server: Server) -> None:
+        of = training_class(server)
+        people = [person(server, f"token {n}") for n in range(3)]
+        for one in people[:2]:
+            server.api("POST", f"/classes/{of['id']}/roster", {"person": one["id"]})
+        path = f"/lessons/{self.lesson(server, of)['id']}/tokens"
+        by_name = server.api("POST", path, {"role": "learner", "name": "Li"})
+        assert is_problem(by_name, 422, "person_needed")
+        stranger = server.api("POST", path, {"role": "learner", "person": people[2]["id"]})
+        assert is_problem(stranger, 403, "not_enrolled")
+        given = server.api("POST", path, {"role": "learner", "roster": True}).json
+        assert [one["name"] for one in given["people"]] == ["token 0", "token 1"]
+        assert given["tokens"] == [one["token"] for one in given["people"]]
+        own = server.api("GET", "/me/lessons", token=given["tokens"][0]).json["items"]
+        assert [(one["title"], one["class"], one["role"]) for one in own] == [
+            ("第一课", of["name"], "learner")
+        ]
+
+    def test_is_one_of_my_lessons_with_my_own_page(self, server: Server, sign) -> None:
+        of = training_class(server)
+        server.api("PATCH", f"/projects/{of['project']}", {"zone": True})
+        one = person(server, "own lessons")
+        server.api("POST", f"/classes/{of['id']}/roster", {"person": one["id"]})
+        start = "2026-12-01T09:00:00+08:00"
+        made = self.lesson(server, of, planned_start=start, planned_minutes=45)
+        token = sign(Role.LEARNER, person=one["id"])
+        (own,) = server.api("GET", "/me/lessons", token=token).json["items"]
+        assert (own["id"], own["zone"], own["state"]) == (made["id"], True, "waiting")
+        assert own["pages"]["learn"].startswith(f"{server.base_url}/learn/{made['id']}#token=")
+        page_token = own["pages"]["learn"].partition("#token=")[2]
+        assert server.api("GET", f"/lessons/{made['id']}", token=page_token).status == 200
+        assert b"BEGIN:VEVENT" in server.api("GET", "/me/timetable.ics", token=token).body
+        server.api("POST", f"/lessons/{made['id']}/end")
+        (own,) = server.api("GET", "/me/lessons", token=token).json["items"]
+        assert own["pages"] == {}
+        assert b"STATUS:CANCELLED" in server.api("GET", "/me/timetable.ics", token=token).body
+        assert is_problem(server.api("PUT", f"/lessons/{made['id']}/plan", {}), 409, "lesson_begun")

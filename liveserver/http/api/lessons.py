@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,15 +12,20 @@ from aiohttp import web
 
 from liveserver.core.errors import PeerError
 from liveserver.core.events import LessonState
+from liveserver.core.people import Placement
 from liveserver.core.permissions import Permission, Role, may_issue
 from liveserver.core.presets import Name
 from liveserver.core.retention import Programme
+from liveserver.core.times import parse_rfc3339
 from liveserver.http import links
 from liveserver.http.answers import json_answer
 from liveserver.http.api import PREFIX, cuts
+from liveserver.http.api.registry import people
 from liveserver.http.context import Call, Services, base_url
-from liveserver.http.fields import choice, several, text, whole
+from liveserver.http.fields import choice, flag, several, text, whole
+from liveserver.http.ports import Object
 from liveserver.http.routes import LESSON, Route, Scope
+from liveserver.store.people_model import Person
 from liveserver.tokens import ALL_LESSONS
 
 MAX_TOKENS = 10_000
@@ -33,14 +39,29 @@ class NewLesson:
     programmes: tuple[str, ...] = several(len(Programme), 20, Programme, default=())
     preset: Name = choice(Name, default=Name.DEFAULT)  # noqa: RUF009 - it makes a dataclass field
     planned_minutes: int | None = whole(1, 1440, default=None)
+    planned_start: str | None = text(1, 40, default=None)
     course: str = text(0, 200, default="")
+    training_class: str = text(0, 64, default="", called="class")
+    project: str = text(0, 64, default="")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Another time for a lesson; what is null is not planned."""
+
+    planned_start: str | None = text(1, 40, default=None)
+    planned_minutes: int | None = whole(1, 1440, default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class NewTokens:
+    """`person`, or the whole `roster` of the lesson's class; else `count` nobodies under a `name`."""
+
     role: Role = choice(Role)  # noqa: RUF009 - it makes a dataclass field
-    name: str = text(1, 60)
+    name: str = text(0, 60, default="")
     count: int = whole(1, MAX_TOKENS, default=1)
+    person: str | None = text(1, 64, default=None)
+    roster: bool = flag(default=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +78,27 @@ class CutsQuery:
 
 
 async def create(call: Call[NewLesson, None]) -> web.Response:
-    programmes = frozenset(map(Programme, call.body.programmes))
-    minutes = call.body.planned_minutes
+    body = call.body
+    placed = Placement(course=body.course)
+    if body.training_class or body.project or (body.course and call.services.people is not None):
+        placed = await people(call).lessons.place(body.training_class, body.course, body.project)
     lesson = await call.services.rooms.create_lesson(
-        call.body.title,
+        body.title,
         call.bearer,
-        programmes,
-        preset=call.body.preset,
-        planned_s=None if minutes is None else minutes * 60,
-        course=call.body.course,
+        frozenset(map(Programme, body.programmes)),
+        preset=body.preset,
+        planned_s=_seconds(body.planned_minutes),
+        planned_start_ms=moment(body.planned_start),
+        placed=placed,
     )
     tokens = {
-        role: _token(call.services, role, role.value, person=f"{role.value}-{lesson.id}", lesson=lesson.id)
+        role: lesson_token(
+            call.services, role, role.value, person=f"{role.value}-{lesson.id}", lesson=lesson.id
+        )
         for role in _LESSON_ROLES
         if may_issue(call.bearer.role, role)
+        # Learners of a class are persons with names.
+        and (role is not Role.LEARNER or not placed.training_class)
     }
     pages = links.pages(base_url(call.request), lesson.id, tokens)
     return json_answer({"id": lesson.id, "pages": pages, "tokens": tokens}, status=201)
@@ -91,20 +119,38 @@ async def one(call: Call[None, None]) -> web.Response:
 
 
 async def tokens(call: Call[NewTokens, None]) -> web.Response:
-    """`count` tokens, each for a person of its own; several are told apart by a number after the name."""
+    """Of people who are known here; else `count` tokens, each for a person of its own, told apart by a number
+    after the name."""
     wanted, services = call.body, call.services
     if not may_issue(call.bearer.role, wanted.role):
         raise PeerError(
             "forbidden", f"the role {call.bearer.role} issues no tokens of {wanted.role}", status=403
         )
-    await services.rooms.lesson(call.lesson)  # 404 for a lesson nobody made
+    lesson = await services.rooms.lesson(call.lesson)  # 404 for a lesson nobody made
+    invited: Sequence[Person] = ()
+    if services.people is not None:
+        invited = await services.people.lessons.invited(
+            lesson["class"], wanted.role, wanted.person, roster=wanted.roster
+        )
+    if invited or wanted.roster:
+        return json_answer(await _tokens_of(services, wanted.role, call.lesson, invited))
+    if not wanted.name:
+        raise PeerError("bad_request", "field name is missing")
     made = []
     for number in range(1, wanted.count + 1):
         name = wanted.name if wanted.count == 1 else f"{wanted.name} {number}"
-        made.append(_token(services, wanted.role, name, person=secrets.token_hex(8), lesson=call.lesson))
+        made.append(
+            lesson_token(services, wanted.role, name, person=secrets.token_hex(8), lesson=call.lesson)
+        )
         if number % _SLICE == 0:
             await asyncio.sleep(0)
     return json_answer({"tokens": made})
+
+
+async def replan(call: Call[Plan, None]) -> web.Response:
+    start_ms, planned_s = moment(call.body.planned_start), _seconds(call.body.planned_minutes)
+    await people(call).lessons.replan(call.lesson, start_ms, planned_s, call.bearer.person)
+    return json_answer(await call.services.rooms.lesson(call.lesson))
 
 
 async def end(call: Call[None, None]) -> web.Response:
@@ -126,7 +172,29 @@ async def listed_cuts(call: Call[None, CutsQuery]) -> web.Response:
     return json_answer(await call.services.rooms.cuts(call.lesson, call.query.after, call.query.limit))
 
 
-def _token(services: Services, role: Role, name: str, *, person: str, lesson: str) -> str:
+async def _tokens_of(services: Services, role: Role, lesson: str, invited: Sequence[Person]) -> Object:
+    found = []
+    for number, person in enumerate(invited, start=1):
+        token = lesson_token(services, role, person.name, person=person.id, lesson=lesson)
+        found.append({"person": person.id, "name": person.name, "token": token})
+        if number % _SLICE == 0:
+            await asyncio.sleep(0)
+    return {"tokens": [one["token"] for one in found], "people": found}
+
+
+def moment(text: str | None) -> int | None:
+    """RFC 3339 as milliseconds since 1970. Raises PeerError `bad_request`."""
+    try:
+        return None if text is None else parse_rfc3339(text)
+    except ValueError as error:
+        raise PeerError("bad_request", f"field planned_start: {error}") from error
+
+
+def _seconds(minutes: int | None) -> int | None:
+    return None if minutes is None else minutes * 60
+
+
+def lesson_token(services: Services, role: Role, name: str, *, person: str, lesson: str) -> str:
     now_s, ttl_s = services.clock.wall_s(), int(services.config.tokens.lesson.s)
     return services.tokens.issue(person=person, name=name, role=role, lesson=lesson, now_s=now_s, ttl_s=ttl_s)
 
@@ -171,6 +239,16 @@ ROUTES = (
         {200: ("The tokens", "TokenList")},
         Permission.ISSUE_TOKENS,
         body=NewTokens,
+    ),
+    Route(
+        "PUT",
+        f"{_PATH}/{LESSON}/plan",
+        replan,
+        "Another time for a lesson that has not begun",
+        Scope.LESSON,
+        {200: ("The lesson", "Lesson")},
+        Permission.CREATE_LESSON,
+        body=Plan,
     ),
     Route(
         "POST",

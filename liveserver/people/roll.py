@@ -1,0 +1,69 @@
+"""Who belongs to a class right now, for the doors of its lessons: read once for all who come together.
+
+A class is read again after `FRESH_S`, or at once when this node changed it. While the database is away the
+last reading counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+
+from liveserver.clock import Clock
+from liveserver.core.people import Assigned, Enrolled
+from liveserver.store import Store, StoreError
+
+FRESH_S = 5
+_MOST = 1_000  # classes that are remembered
+
+_Read = tuple[int, frozenset[str], frozenset[str]]
+
+
+class Roll:
+    """Owned by the main loop."""
+
+    def __init__(self, store: Store, clock: Clock):
+        self._people = store.people
+        self._clock = clock
+        self._read: OrderedDict[str, _Read] = OrderedDict()
+        self._turn = asyncio.Lock()
+
+    def forget(self, training_class: str) -> None:
+        """It was changed."""
+        self._read.pop(training_class, None)
+
+    async def learns(self, training_class: str, person: str) -> bool:
+        """Whether somebody is enrolled."""
+        return person in (await self._of(training_class))[1]
+
+    async def teaches(self, training_class: str, person: str) -> bool:
+        """Whether somebody is assigned."""
+        return person in (await self._of(training_class))[2]
+
+    async def _of(self, training_class: str) -> _Read:
+        found = self._fresh(training_class)
+        if found is not None:
+            return found
+        async with self._turn:
+            found = self._fresh(training_class)
+            return found if found is not None else await self._load(training_class)
+
+    def _fresh(self, training_class: str) -> _Read | None:
+        found = self._read.get(training_class)
+        now_ns = self._clock.monotonic_ns()
+        return found if found is not None and now_ns - found[0] < FRESH_S * 1_000_000_000 else None
+
+    async def _load(self, training_class: str) -> _Read:
+        began_ns = self._clock.monotonic_ns()
+        try:
+            learners = await self._people.roster.people(training_class, Enrolled.ENROLLED)
+            teachers = await self._people.teachers.people(training_class, Assigned.ASSIGNED)
+        except StoreError:
+            if training_class not in self._read:
+                raise
+            return self._read[training_class]
+        self._read[training_class] = (began_ns, learners, teachers)
+        self._read.move_to_end(training_class)
+        while len(self._read) > _MOST:
+            self._read.popitem(last=False)
+        return began_ns, learners, teachers
