@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -21,7 +22,9 @@ from liveserver.core.attendance import About, Record
 from liveserver.core.errors import PeerError
 from liveserver.core.hours import Kind, Other
 from liveserver.core.ledger import JSON, Fact, canonical_json
+from liveserver.core.merkle import tree_root
 from liveserver.core.register import Register
+from liveserver.core.share import SALT_BYTES, facts_json, others_json, salt_of, share_leaf
 from liveserver.core.times import DAY_MS, china_day, day_number, day_start_ms
 from liveserver.log import Event, get_logger
 from liveserver.store import Attended, Lesson, Settlement, Store, StoreError
@@ -163,20 +166,28 @@ class Attendance:
             now_ms = self._clock.wall_ms()
             records = await self._records(lesson, register, now_ms)
             revision = before.revision + 1 if before else 1
-            rows = await in_slices(_row(lesson, revision, record) for record in records)
+            salt = secrets.token_bytes(SALT_BYTES)
+            rows = await in_slices(_row(lesson, revision, record, salt) for record in records)
             digest = attendance.digest(row.result for row in rows)
             if before is not None and before.result_sha256 == digest:
                 return before
             about = canonical_json(About.of(register, register.frame(now_ms)).as_json())
             credited_s = sum(row.credited_s for row in rows)
+            root = tree_root(bytes.fromhex(row.leaf) for row in rows).hex()
             settlement = Settlement(
-                lesson.id, revision, now_ms, size, digest, len(rows), credited_s, reason, about
-            )
+                lesson.id, revision, now_ms, size, digest, len(rows), credited_s, reason, about, root,
+                salt.hex(),
+            )  # fmt: skip
             await self._store.append([_fact(settlement)])
             await self._book.save(settlement, rows)
         self.settled_total += 1
         _log.info(Event.HOURS_SETTLED, lesson=lesson.id, revision=revision, people=len(rows))
         return settlement
+
+    async def reckoned_from(self, lesson: Lesson, size: int, now_ms: int) -> list[Record]:
+        """Everybody's hours at a moment, from the ledger's first `size` entries; nothing is settled."""
+        register = await read_register(self._store, lesson.id, size)
+        return await self._records(lesson, register, now_ms)
 
     async def revise(self, lesson: Lesson, reason: str) -> None:
         """What a settled lesson was reckoned from has changed."""
@@ -261,6 +272,7 @@ def _fact(settlement: Settlement) -> Fact:
         "revision": settlement.revision,
         "ledger_size": settlement.ledger_size,
         "result_sha256": settlement.result_sha256,
+        "people_root": settlement.people_root,
         "people": settlement.people,
         "credited_s": settlement.credited_s,
         "reason": settlement.reason,
@@ -268,7 +280,7 @@ def _fact(settlement: Settlement) -> Fact:
     return Fact("attendance_settled", settlement.lesson, settlement.at_ms, data)
 
 
-def _row(lesson: Lesson, revision: int, record: Record) -> Attended:
+def _row(lesson: Lesson, revision: int, record: Record, salt: bytes) -> Attended:
     """What is adjusted falls to the day the lesson began, so that days add up to the whole."""
     started_ms = lesson.started_at_ms or lesson.created_at_ms
     days = {day_number(day): seconds for day, seconds in record.hours.days.items()}
@@ -276,9 +288,11 @@ def _row(lesson: Lesson, revision: int, record: Record) -> Attended:
     if changed_s:
         first = china_day(started_ms)
         days[first] = days.get(first, 0) + changed_s
+    text, facts = record.text, canonical_json(facts_json(record.facts))
+    leaf = share_leaf(facts, record.person, text, salt_of(salt, record.person))
     return Attended(
         lesson.id, record.person, revision, course_of(lesson), started_ms, record.session_ms // 1000,
-        record.credited_s, record.text, days,
+        record.credited_s, text, days, canonical_json(others_json(record.facts.other)), leaf.hex(),
     )  # fmt: skip
 
 

@@ -52,7 +52,7 @@ Tell = Callable[[str], None]
 def measure(viewers: int, tell: Tell) -> Report:
     """The report, with microseconds for one learner and seconds for all."""
     tell(f"a lesson of {viewers} learners")
-    facts = _facts(viewers)
+    facts = lesson_facts(viewers)
     register = Register()
     took_s = _cpu(lambda: _take(register, facts))
     frame = register.frame(_START + _MINUTES * _MIN)
@@ -80,7 +80,7 @@ def _take(register: Register, facts: list[Fact]) -> None:
         register.take(fact.type, fact.at_ms, fact.data)
 
 
-def _facts(viewers: int) -> list[Fact]:
+def lesson_facts(viewers: int) -> list[Fact]:
     """What such a lesson leaves in the ledger, its presence ticks too."""
 
     def fact(kind: str, ms: int, data: dict[str, Any]) -> Fact:

@@ -13,6 +13,7 @@ from pathlib import Path
 from liveserver import (
     __version__,
     bench,
+    bench_evidence,
     bench_hours,
     cli_drill,
     cli_hours,
@@ -101,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
         help="measure what a packet, a join or an idle viewer costs, and how long a cut takes",
         description=_bench.__doc__,
     )
-    measured.add_argument("what", choices=("fanout", "joins", "idle", "hours", "kill"))
+    measured.add_argument("what", choices=("fanout", "joins", "idle", "hours", "kill", "evidence"))
     measured.add_argument("--viewers", type=_count, default=100, metavar="N")
     measured.add_argument("--seconds", type=float, default=10.0, metavar="S", help="of fanout and idle")
     measured.add_argument("--json", action="store_true", help="print one JSON line")
@@ -182,7 +183,8 @@ def _demo(given: argparse.Namespace) -> int:
 
 def _bench(given: argparse.Namespace) -> int:
     """Measure CPU time on this machine. `fanout` sends a 1 Mbit/s lesson to N rows of the fan-out; `joins`
-    and `idle` start a server and N real WebRTC viewers; `hours` settles a lesson of N learners. `kill`
+    and `idle` start a server and N real WebRTC viewers; `hours` settles a lesson of N learners,
+    `evidence` makes and checks its bundle. `kill`
     measures time: from the request of a cut to the last packet at any of N viewers."""
 
     def tell(text: str) -> None:
@@ -195,6 +197,9 @@ def _bench(given: argparse.Namespace) -> int:
     elif given.what == "hours":
         log.set_up(LogLevel.WARNING, "bench")
         report = bench_hours.measure(viewers, tell)
+    elif given.what == "evidence":
+        log.set_up(LogLevel.WARNING, "bench")
+        report = bench_evidence.measure(viewers, tell)
     elif given.what == "joins":
         report = asyncio.run(bench.joins(viewers, tell))
     elif given.what == "kill":

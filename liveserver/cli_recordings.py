@@ -1,5 +1,7 @@
 """`liveserver recording check` and `liveserver verify`: what a file is, judged without a server.
 
+`verify` takes an evidence bundle as it is, or a recording with its manifest.
+
 Exit codes: 0 it fits, or is intact; 1 it does not; 2 there is no such file, or it is no manifest.
 """
 
@@ -12,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from liveserver.core.bundle import command
 from recorder import profile, verify
 
 MISUSE = 2
@@ -34,12 +37,13 @@ def add_commands(commands: Any) -> None:
 
     verified = commands.add_parser(
         "verify",
-        help="prove a recording by its manifest, offline",
+        help="prove an evidence bundle, or a recording by its manifest, offline",
         description=_verify.__doc__,
         allow_abbrev=False,
     )
-    verified.add_argument("file", type=Path, metavar="FILE")
-    verified.add_argument("--manifest", type=Path, metavar="M", required=True, help="its .jsonl file")
+    verified.add_argument("file", type=Path, metavar="FILE", help="a bundle (.zip), or a recording")
+    verified.add_argument("--manifest", type=Path, metavar="M", help="of a recording: its .jsonl file")
+    command.add_options(verified)
     verified.add_argument(
         "--chain", type=_chain, metavar="HEX", help="a chain value that is known, from the ledger"
     )
@@ -77,8 +81,12 @@ def _check(given: argparse.Namespace) -> int:
 
 
 def _verify(given: argparse.Namespace) -> int:
-    """Compare a file with its manifest: the chain of lines, the file's SHA-256, and if that differs each
-    fragment, so that what was altered, deleted, inserted or cut off is named. Needs no server, no network."""
+    """Of a bundle: hash every entry, reckon the signed root and everybody's hours again, and name the first
+    entry, fragment or field that does not fit. Of a recording: compare it with its manifest, the chain of
+    lines, the file's SHA-256, and if that differs each fragment, so that what was altered, deleted, inserted
+    or cut off is named. Needs no server, no network."""
+    if given.manifest is None:
+        return command.run(given.file, given.log, given.witness, as_json=given.json)
     try:
         verdict = verify.verify(given.file, given.manifest, given.chain or "", given.previous)
     except OSError as error:

@@ -132,6 +132,11 @@ class Config:
         return self.data_dir / "evidence"
 
     @property
+    def bundles_dir(self) -> Path:
+        """Where evidence bundles are made, in files without names."""
+        return self.data_dir / "bundles"
+
+    @property
     def kills_dir(self) -> Path:
         """One file per standing cut."""
         return self.data_dir / "kills"

@@ -23,6 +23,7 @@ from liveserver import neighbours
 from liveserver.addresses import own_addresses
 from liveserver.attendance import Attendance
 from liveserver.bucket import bucket_of
+from liveserver.bundles import Bundles, opener
 from liveserver.bus import Bus, Line, MemoryBus, PostgresqlLine, RedisLine, SharedBus
 from liveserver.challenges import Challenges
 from liveserver.clock import Clock
@@ -189,7 +190,7 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
     await rooms.start()
     stack.push_async_callback(rooms.stop)
     metrics.watch("rooms", rooms.numbers)
-    hours = _hours(config, store, clock, rooms, metrics, stack)
+    hours, bundles = _hours(config, store, rooms, notary, keeper, clock, metrics, stack)
     wall = watcher.wall = Wall(rooms.on_wall, clock)
     wall.start()
     stack.push_async_callback(wall.stop)
@@ -209,7 +210,7 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
     services = Services(
         config, tokens, metrics, clock, rooms, store, wall, moderation, rules, inventory,
         Drills(store, clock), control.listener.url, checks, turn, hours, keeper, notary,
-        people, _log_in(config, store, clock, tokens, metrics, stack),
+        people, _log_in(config, store, clock, tokens, metrics, stack), bundles,
     )  # fmt: skip
     http = config.http
     public = await listen(public_app(services), http.host, http.port, http, metrics)
@@ -233,14 +234,24 @@ def _log_in(
 
 
 def _hours(
-    config: Config, store: Store, clock: Clock, rooms: Rooms, metrics: Metrics, stack: AsyncExitStack
-) -> Hours:
-    """Attendance of what goes on in the rooms, settled after each lesson."""
+    config: Config,
+    store: Store,
+    rooms: Rooms,
+    notary: Notary,
+    keeper: Keeper,
+    clock: Clock,
+    metrics: Metrics,
+    stack: AsyncExitStack,
+) -> tuple[Hours, Bundles]:
+    """Attendance of what goes on in the rooms, settled after each lesson; and what proves it."""
     attendance = Attendance(store, clock, rooms.register, config.hours.settle_after.s)
     attendance.start()
     stack.push_async_callback(attendance.stop)
     metrics.watch("hours", attendance.numbers)
-    return Hours(store, attendance, clock)
+    objects = opener(config.objects_dir, keeper)
+    return Hours(store, attendance, clock), Bundles(
+        store, attendance, notary, clock, config.bundles_dir, objects
+    )
 
 
 async def _notary(

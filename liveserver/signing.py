@@ -16,11 +16,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from liveserver import keys
 from liveserver.core import heads
-from liveserver.core.heads import Head, LogKey, Receipt, Witnessed
+from liveserver.core.heads import Head, LogKey, Receipt, Sealed, Witnessed
 from liveserver.core.ledger import Entry, Fact
 from liveserver.store import Store
 
-_S = TypeVar("_S", Head, Receipt, LogKey, Witnessed)
+_S = TypeVar("_S", Head, Receipt, LogKey, Sealed, Witnessed)
 
 
 def verify(public: bytes, message: bytes, signature: bytes) -> bool:
@@ -65,6 +65,10 @@ class LogSigner:
         """Promise that `fact` is kept; `entry` is where, once the database has it."""
         place = (None, None) if entry is None else (entry.index, entry.leaf.hex())
         return self._key.sign(Receipt(self.log, heads.fact_hash(fact), at_ms, self._key.id, *place))
+
+    def sealed(self, manifest: str, head: Head) -> Sealed:
+        """Seal an evidence bundle of the ledger as `head` has it; `manifest`: SHA-256, hex."""
+        return self._key.sign(Sealed(self.log, manifest, head.size, head.at_ms, self._key.id))
 
 
 async def load_signer(folder: Path, store: Store, at_ms: int) -> LogSigner | None:

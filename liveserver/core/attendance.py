@@ -38,6 +38,8 @@ class Record:
     issued: int
     passed: int
     missed: int
+    facts: Facts
+    """What it was reckoned from."""
     adjusted_s: int = 0
 
     @property
@@ -156,6 +158,7 @@ def record(
         register.issued[person],
         results.count(CheckResult.PASSED),
         sum(result in _MISSED for result in results),
+        facts,
         adjusted_s,
     )
 

@@ -157,8 +157,27 @@ class Witnessed(_Signed):
     signature: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Sealed(_Signed):
+    """The seal of an evidence bundle (`core.bundle`): it was made of the ledger as that head has it."""
+
+    TYPE = "liveserver/bundle/1"
+
+    log: str
+    manifest: str
+    """SHA-256 of the bundle's manifest, which names everything else in it."""
+    size: int
+    at_ms: int
+    """Of the head."""
+    key: str
+    signature: str = ""
+
+
 def check(
-    signed: Head | Receipt | Witnessed, keys: Keys, log: str | None = None, verify: Verify = ed25519.verify
+    signed: Head | Receipt | Witnessed | Sealed,
+    keys: Keys,
+    log: str | None = None,
+    verify: Verify = ed25519.verify,
 ) -> None:
     """Pass, or raise HeadError: unless one of `keys` signed it, and it is of `log` where that is given."""
     if log is not None and signed.log != log:

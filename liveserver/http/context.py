@@ -13,6 +13,7 @@ from liveserver.clock import Clock
 from liveserver.config import Config
 from liveserver.core.errors import PeerError
 from liveserver.http.ports import (
+    Bundles,
     Drills,
     Hours,
     Inventory,
@@ -75,6 +76,8 @@ class Services(Edge):
     """People and classes; none in a node without a store of its own."""
     log_in: LogIn | None = None
     """Accounts, and signing in."""
+    bundles: Bundles | None = None
+    """Makes evidence bundles."""
 
 
 @dataclass(frozen=True, slots=True)

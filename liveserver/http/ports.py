@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from liveserver.core.challenge import CheckKind
 from liveserver.core.events import Level
@@ -383,6 +383,25 @@ class Notary(Protocol):
     def watches(self) -> Sequence[Watch]: ...
 
     def receipt(self, fact: Fact, entry: Entry | None = None) -> Receipt | None: ...
+
+
+class Bundle(Protocol):
+    """An evidence bundle, to be read from its beginning and closed."""
+
+    @property
+    def file(self) -> BinaryIO: ...
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def name(self) -> str: ...
+
+
+class Bundles(Protocol):
+    """Makes evidence bundles; raises `PeerError` for what is refused."""
+
+    async def make(self, lesson_id: str, person: str | None, by: str, size: int | None = None) -> Bundle: ...
 
 
 class Store(Protocol):

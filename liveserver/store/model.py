@@ -279,6 +279,10 @@ class Attended:
     credited_s: int
     result: str
     days: Mapping[int, int]
+    others: str = "[]"
+    """Other activities that were reckoned with, `core.share.others_json`, canonical."""
+    leaf: str = ""
+    """`core.share.share_leaf`, hex; empty where it was settled before there were shares."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +302,10 @@ class Settlement:
     credited_s: int
     reason: str
     about: str = "{}"
+    people_root: str = ""
+    """Over everybody's shares, hex (`core.share`); empty where it was settled before there were shares."""
+    salt: str = ""
+    """What the shares' salts come from, hex; not in the ledger."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -267,6 +267,22 @@ class Store:
             rows = (await connection.execute(query)).mappings().all()
         return [_line(row) for row in reversed(rows)]
 
+    async def chat_page(
+        self, lesson: str, after: int = -1, limit: int = 500
+    ) -> tuple[list[ChatLine], int | None]:
+        """Every line of a lesson in the order of arrival, and where the next page begins (None: no more)."""
+        query = (
+            self._lines()
+            .add_columns(CHAT.c.position)
+            .where(CHAT.c.lesson == storable(lesson), CHAT.c.position > after)
+            .order_by(CHAT.c.position)
+            .limit(_page_size(limit))
+        )
+        async with self.reading() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        lines = [_line({name: row[name] for name in row if name != "position"}) for row in rows]
+        return lines, rows[-1]["position"] if len(rows) == _page_size(limit) else None
+
     async def chat_line(self, lesson: str, line: str) -> ChatLine | None:
         """One line of a lesson's chat, or None if it has none of that id."""
         storable(lesson)
@@ -329,6 +345,10 @@ class Store:
         if not 0 <= first <= second <= now:
             raise PeerError("bad_request", f"a ledger of {second} entries does not begin with {first}")
         return await self._range_hashes(merkle.consistency_ranges(first, second))
+
+    async def subtrees(self, ranges: Sequence[merkle.Range]) -> list[bytes]:
+        """Hashes of complete, aligned subtrees of the committed ledger. Raises StoreError."""
+        return await self._range_hashes(ranges)
 
     @property
     def commits(self) -> int:

@@ -375,6 +375,8 @@ ATTENDANCE = sa.Table(
     sa.Column("session_s", WHOLE, nullable=False),
     sa.Column("credited_s", WHOLE, nullable=False),
     sa.Column("result", sa.Text, nullable=False),  # canonical JSON, the bytes that were hashed
+    sa.Column("others", sa.Text, nullable=False, server_default="[]"),
+    sa.Column("leaf", sa.Text, nullable=False, server_default=""),
     sa.Index("attendance_of_person", "person", "started_at_ms", "lesson"),
     sa.Index("attendance_of_course", "course", "started_at_ms", "lesson"),
 )
@@ -403,6 +405,8 @@ SETTLEMENTS = sa.Table(
     sa.Column("credited_s", WHOLE, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("about", sa.Text, nullable=False),
+    sa.Column("people_root", sa.Text, nullable=False, server_default=""),
+    sa.Column("salt", sa.Text, nullable=False, server_default=""),
 )
 
 ADJUSTMENTS = sa.Table(

@@ -1,0 +1,123 @@
+"""The checker as a command: `liveserver verify BUNDLE.zip`, and `verify.py` in every bundle.
+
+Exit codes: 0 everything fits, 1 something does not, 2 there is no such file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from liveserver.core.bundle.check import Report, check
+from liveserver.core.bundle.reading import Misfit
+from liveserver.core.times import china_time
+
+MISUSE = 2
+_CUTS = ("cut", "restore")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What a checker may be told that the bundle cannot say of itself."""
+    parser.add_argument(
+        "--log", type=_id, metavar="ID", help="the ledger's id, as it is known from elsewhere"
+    )
+    parser.add_argument(
+        "--witness", type=_id, action="append", default=[], metavar="ID",
+        help="the id of a trusted witness's key, which must have answered; may be given again",
+    )  # fmt: skip
+
+
+def main(arguments: Sequence[str]) -> int:
+    """`verify.py BUNDLE.zip`; exits by SystemExit(2) on misuse, as argparse has it."""
+    parser = argparse.ArgumentParser(prog="verify.py", description=__doc__, allow_abbrev=False)
+    parser.add_argument("file", type=Path, metavar="BUNDLE.zip")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    add_options(parser)
+    given = parser.parse_args(arguments)
+    return run(given.file, given.log, given.witness, as_json=given.json)
+
+
+def run(path: Path, log: str | None, witnesses: Sequence[str], *, as_json: bool) -> int:
+    """Check and say what was found."""
+    try:
+        with path.open("rb") as file:
+            report = check(file, log, witnesses)
+    except OSError as error:
+        sys.stderr.write(f"cannot read {path}: {error.strerror}\n")
+        return MISUSE
+    text = json.dumps(as_dict(report), ensure_ascii=False) if as_json else "\n".join(words(path.name, report))
+    sys.stdout.write(text + "\n")
+    return 0 if report.fits else 1
+
+
+def words(name: str, report: Report) -> list[str]:
+    """The report for somebody who is no engineer."""
+    if report.misfit is not None:
+        return [
+            f"{name} does NOT prove what it says.",
+            f"The first thing that does not fit: {_where(report.misfit)}",
+        ]
+    assert report.head is not None
+    of = f"the lesson {report.title!r} ({report.lesson})"
+    about = of if report.person is None else f"the part of {report.person} in {of}"
+    learners = "hours" if report.learners == 1 else f"hours of {report.learners} learners"
+    state = (
+        "provisional: the lesson is not settled yet" if report.provisional else "as the ledger settled them"
+    )
+    lines = [
+        f"{name} proves {about}.",
+        f"{report.entries} entries stand unaltered at their places in a ledger of {report.head.size}, whose "
+        f"head was signed on {china_time(report.head.at_ms)}.",
+        f"The {learners} were reckoned again from the facts: the same ({state}).",
+    ]
+    cuts = sum(report.types[kind] for kind in _CUTS)
+    if cuts:
+        lines.append(
+            f"The lesson was cut or restored {cuts} times; who, when, why and how fast is in its entries."
+        )
+    for recording, digest in report.recordings:
+        lines.append(f"Recording {recording}: the video must have the SHA-256 {digest}.")
+    for witness, size, at_ms in report.witnesses:
+        when = china_time(at_ms)
+        lines.append(
+            f"The witness {witness} saw this ledger with {size} entries on {when}: it only grew since."
+        )
+    lines.append(f"The ledger's id is {report.log}.")
+    return [*lines, *(f"Note: {note}" for note in report.notes)]
+
+
+def as_dict(report: Report) -> dict[str, Any]:
+    misfit, head = report.misfit, report.head
+    return {
+        "fits": report.fits,
+        "misfit": misfit and {"member": misfit.member, "place": misfit.place, "words": misfit.words},
+        "kind": report.kind,
+        "lesson": report.lesson,
+        "title": report.title,
+        "person": report.person,
+        "log": report.log,
+        "head": head and {"size": head.size, "root": head.root, "at_ms": head.at_ms},
+        "entries": report.entries,
+        "learners": report.learners,
+        "provisional": report.provisional,
+        "witnesses": [{"name": name, "size": size, "at_ms": at} for name, size, at in report.witnesses],
+        "recordings": [{"id": name, "sha256": digest} for name, digest in report.recordings],
+        "notes": report.notes,
+    }
+
+
+def _where(misfit: Misfit) -> str:
+    part = f"in {misfit.member}, " if misfit.member else ""
+    place = f"{misfit.place}: " if misfit.place else ""
+    return f"{part}{place}{misfit.words}."
+
+
+def _id(text: str) -> str:
+    if re.fullmatch(r"[0-9a-f]{64}", text) is None:
+        raise argparse.ArgumentTypeError("64 hexadecimal digits are expected")
+    return text

@@ -1,0 +1,85 @@
+"""What a bundle holds, that it proves itself anywhere, and that one learner's holds nobody else."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+from liveserver.core.bundle import files
+from liveserver.core.bundle.command import words
+from tests.evidence.conftest import NAMES, STAFF, WORDS, Taken, checked
+
+
+class TestALessonsBundle:
+    def test_proves_its_entries_and_everybody_s_hours(self, taken: Taken) -> None:
+        report = checked(taken.lesson, log=taken.log)
+        assert report.misfit is None
+        assert (report.kind, report.lesson, report.learners, report.provisional) == ("lesson", "L1", 3, False)
+        assert report.recordings == [("L1-rec", "ab" * 32)]
+        assert report.entries == sum(report.types.values()) > 30
+        assert report.types["cut"] == report.types["restore"] == 1
+
+    def test_of_the_same_head_has_the_same_bytes(self, taken: Taken) -> None:
+        assert taken.lesson == taken.again
+
+    def test_is_an_ordinary_zip(self, taken: Taken) -> None:
+        with zipfile.ZipFile(io.BytesIO(taken.lesson)) as archive:
+            assert archive.testzip() is None
+            assert archive.namelist()[:3] == ["README.txt", "verify.py", "__main__.py"]
+            names = {row["name"] for row in map(json.loads, archive.read("people.jsonl").splitlines())}
+            assert names == set(NAMES.values())
+
+    def test_says_in_words_what_it_proves(self, taken: Taken) -> None:
+        text = "\n".join(words("l1.zip", checked(taken.lesson)))
+        for part in ("l1.zip proves the lesson '车床基础 Lathes'", "hours of 3 learners", "cut or restored 2",
+                     "SHA-256 " + "ab" * 32, taken.log, "No witness outside"):  # fmt: skip
+            assert part in text
+
+
+class TestALearnersBundle:
+    def test_proves_his_hours_by_his_share(self, taken: Taken) -> None:
+        report = checked(taken.person, log=taken.log)
+        assert report.misfit is None
+        assert (report.person, report.learners, report.provisional) == ("wang-6141", 1, False)
+        assert report.types["join"] == report.types["chat"] == 1
+
+    def test_holds_no_id_name_or_word_of_anybody_else(self, taken: Taken) -> None:
+        others = [person for person in NAMES if person != "wang-6141"] + list(STAFF)
+        names = [name for person, name in (NAMES | STAFF).items() if name and person in others]
+        texts = [text for person, text in WORDS.items() if person != "wang-6141"]
+        marks = [f"{what}-of-{person}" for what in ("line", "chat", "check", "incident") for person in others]
+        for secret in [*others, *names, *texts, *marks, "credits, says zhao", "inspector-1"]:
+            assert secret.encode() not in taken.person, secret
+        for own in ("wang-6141", NAMES["wang-6141"], WORDS["wang-6141"], "credits, says wang-6141"):
+            assert own.encode() in taken.person
+
+
+class TestTheVerifierInside:
+    def test_is_whole_and_needs_python_alone(self, taken: Taken, tmp_path: Path) -> None:
+        for name, data in (("lesson.zip", taken.lesson), ("person.zip", taken.person)):
+            (tmp_path / name).write_bytes(data)
+            run = [sys.executable, "-I", "-S", name, "--json", "--log", taken.log]
+            done = subprocess.run(run, cwd=tmp_path, capture_output=True, check=False)
+            assert done.returncode == 0, done.stderr
+            assert json.loads(done.stdout)["fits"] is True
+
+    def test_checks_another_bundle_from_its_folder(self, taken: Taken, tmp_path: Path) -> None:
+        with zipfile.ZipFile(io.BytesIO(taken.lesson)) as archive:
+            archive.extractall(tmp_path)
+        at = taken.person.index(b'"credited_s":', taken.person.rindex(b'{"facts":{"checks')) + 14
+        (tmp_path / "bad.zip").write_bytes(taken.person[:at] + b"9" + taken.person[at + 1 :])
+        run = [sys.executable, "-S", "verify.py", "bad.zip"]
+        done = subprocess.run(run, cwd=tmp_path, capture_output=True, check=False)
+        assert done.returncode == 1
+        assert (
+            b"does NOT prove" in done.stdout and b"hours.jsonl, learner wang-6141, credited_s" in done.stdout
+        )
+
+    def test_is_the_product_s_own(self, taken: Taken) -> None:
+        with zipfile.ZipFile(io.BytesIO(taken.lesson)) as archive:
+            for name, data in files.members():
+                assert archive.read(name) == data
