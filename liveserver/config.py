@@ -109,6 +109,11 @@ class Config:
         return self.data_dir / "keys"
 
     @property
+    def journal_file(self) -> Path:
+        """Facts wait here while the database is away."""
+        return self.data_dir / "journal" / "facts"
+
+    @property
     def witness_dir(self) -> Path:
         """What is on its way to the witnesses."""
         return self.data_dir / "witness"

@@ -224,9 +224,10 @@ class HoursConfig:
 
 @dataclass(frozen=True, slots=True)
 class LedgerConfig:
-    """How often the ledger's head is signed."""
+    """How often the ledger's head is signed, and how much may wait while the database is away."""
 
     head_every: Duration = Duration(30_000)
+    journal: Size = Size(256 * 1024**2)
 
 
 @dataclass(frozen=True, slots=True)

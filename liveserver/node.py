@@ -139,7 +139,7 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
     clock, metrics = Clock(), Metrics()
     tokens, turn = Tokens.load_or_create(config.key_file), Turn.of(config.rtc)
     bus = _bus(config, tokens, metrics, stack)
-    store = await open_store(config.store, clock.wall_ms)
+    store = await open_store(config.store, clock.wall_ms, config.journal_file, config.ledger.journal.bytes)
     stack.push_async_callback(store.close)
     empty = await store.ledger_size() == 0
     notary = await _notary(config, store, clock, metrics, stack)
@@ -263,6 +263,7 @@ async def _notary(
     await notary.start()
     stack.push_async_callback(notary.stop)
     metrics.watch("ledger", notary.numbers)
+    metrics.watch("journal", store.journal_numbers)
     return notary
 
 

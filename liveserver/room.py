@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -29,7 +30,7 @@ from liveserver.photos import Photos
 from liveserver.recording import RecorderSink, Recordings
 from liveserver.screening import Screening
 from liveserver.sfu.stage import Stage
-from liveserver.store import ChatLine, CutRow, Muted, Store
+from liveserver.store import ChatLine, CutRow, Muted, Store, StoreError
 
 MAX_WAITING = 20_000  # events; a class of 10,000 may join at once
 _BATCH = 512
@@ -46,6 +47,7 @@ _AFTERWARDS = (  # what the database is for
     events.NoteRestored,
     events.Recorded,
 )
+_ROW_S = 5.0  # a database that takes longer for a row is away
 _BREATH_S = 0.05  # between commits of what nobody waits for: a class that joins at once shares a few
 T = TypeVar("T")
 
@@ -115,6 +117,9 @@ class Room:
         self._urgent: deque[events.Event] = deque()
         self._alarm = asyncio.Event()  # there is something urgent
         self._owed: list[tuple[list[Fact], list[events.Effect]]] = []  # of what was urgent: for the database
+        self._rows: deque[Callable[[], Awaitable[object]]] = deque()  # for the database, beside facts
+        self._writing = False
+        self._unnamed: dict[str, str] = {}  # whose names are not stored yet
         self._hurry = asyncio.Event()  # somebody waits
         self._log = get_logger(lesson=state.lesson)
         self._task = asyncio.create_task(self._run(), name=f"room {state.lesson}")
@@ -201,7 +206,7 @@ class Room:
     @property
     def waiting(self) -> int:
         """Events not yet looked at, or not yet in the database."""
-        return self._queue.qsize() + len(self._urgent) + len(self._owed)
+        return self._queue.qsize() + len(self._urgent) + len(self._owed) + len(self._rows)
 
     @property
     def recording(self) -> str | None:
@@ -238,6 +243,7 @@ class Room:
 
     async def _handle(self, batch: list[_Waiting]) -> None:
         now_ms = self.now_ms()
+        await self._write_rows()
         facts = self._clock_steps(now_ms)
         chat: list[ChatLine] = []
         came: dict[str, str] = {}
@@ -317,21 +323,29 @@ class Room:
             )  # fmt: skip
 
     async def _commit(self, facts: list[Fact], chat: list[ChatLine]) -> None:
-        """Append: nothing is acknowledged before. A thousand sent away at once take several appends."""
+        """Keep: nothing is acknowledged before it is in the ledger, or on the disk while the database is
+        away. A thousand sent away at once take several appends; each has an id, so that one whose answer
+        was lost is there once."""
         for start in range(0, len(facts), _FACTS_AT_ONCE):
             part = facts[start : start + _FACTS_AT_ONCE]
             ids = {fact.data.get("id") for fact in part if fact.type == "chat"}
             lines = [line for line in chat if line.id in ids]
-            await self._until_stored(partial(self._store.append, part, lines))
+            await self._until_stored(partial(self._store.keep, secrets.token_hex(16), part, lines))
             for fact in part:
                 self.attending.take(fact)
 
     async def _note_names(self, came: dict[str, str]) -> None:
         """Names stand beside the ledger, where they can be erased."""
-        news = self.attending.names(came)
-        if news:
-            await self._until_stored(partial(self._store.attendance.note_names, self.state.lesson, news))
-            self.attending.noted(news)
+        self._unnamed |= self.attending.names(came)
+        if not self._unnamed or self._store.away:
+            return
+        names, self._unnamed = self._unnamed, {}
+
+        async def note() -> None:
+            await self._store.attendance.note_names(self.state.lesson, names)
+            self.attending.noted(names)
+
+        await self._write(note)
 
     def _clock_steps(self, now_ms: int) -> list[Fact]:
         """The wall clock jumped: the ledger is told, lengths go on as before (DOMAIN 9.8)."""
@@ -358,6 +372,27 @@ class Room:
     async def _until_stored(self, write: Callable[[], Awaitable[T]]) -> T:
         """`write`, again and again while the database is away."""
         return await self._attending(until_stored(write, self._log))
+
+    async def _write(self, write: Callable[[], Awaitable[object]]) -> None:
+        """Beside the ledger, in order: now, or when the database is back. Nobody waits for that."""
+        if not self._store.journaled or len(self._rows) >= _MAX_OWED:
+            await self._until_stored(write)
+            return
+        self._rows.append(write)
+        await self._write_rows()
+
+    async def _write_rows(self) -> None:
+        if self._writing:  # what is urgent came between: its turn comes
+            return
+        self._writing = True
+        try:
+            while self._rows and not self._store.away:
+                await self._attending(asyncio.wait_for(self._rows[0](), _ROW_S))
+                self._rows.popleft()
+        except (StoreError, TimeoutError):
+            self._log.exception(Event.STORE_FAILED)
+        finally:
+            self._writing = False
 
     async def _attending(self, work: Awaitable[T]) -> T:
         """Wait for `work`, and carry out meanwhile what is urgent."""
@@ -466,18 +501,18 @@ class Room:
             ended_at_ms=effect.ended_at_ms,
             instructor=effect.instructor,
         )
-        await self._until_stored(update)
+        await self._write(update)
 
     async def _keep_line(self, effect: events.KeepLine) -> None:
-        await self._until_stored(partial(self._store.set_line_state, effect.line_id, effect.state))
+        await self._write(partial(self._store.set_line_state, effect.line_id, effect.state))
 
     async def _keep_mute(self, effect: events.KeepMute) -> None:
         mute, kept, lesson = effect.mute, self._store.incidents, self.state.lesson
         if effect.on:
             row = Muted(lesson, mute.person, mute.name, mute.reason, mute.at_ms, mute.by, mute.incidents)
-            await self._until_stored(partial(kept.mute, row))
+            await self._write(partial(kept.mute, row))
         else:
-            await self._until_stored(partial(kept.unmute, lesson, mute.person))
+            await self._write(partial(kept.unmute, lesson, mute.person))
 
     async def _report(self, effect: events.Report) -> None:
         if self._screening is not None:
@@ -507,11 +542,11 @@ class Room:
             at_ms=cut.at_ms,
             measured=effect.measured.as_json() if effect.measured is not None else None,
         )
-        await self._until_stored(partial(self._store.cuts.save, row))
+        await self._write(partial(self._store.cuts.save, row))
 
     async def _note_restored(self, effect: events.NoteRestored) -> None:
         lesson, note = self.state.lesson, self._store.cuts.restored
-        await self._until_stored(partial(note, lesson, effect.epoch, effect.at_ms, effect.by))
+        await self._write(partial(note, lesson, effect.epoch, effect.at_ms, effect.by))
 
     async def _recorded(self, effect: events.Recorded) -> None:
         self._guard.recorded(self.state.lesson, effect.act)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from liveserver.rooms import Rooms
 from liveserver.rtp.flags import ALL, Flags
 from liveserver.sfu.forwarder import Forwarder
 from liveserver.sfu.front import Front
-from liveserver.store import Store, StoreError, open_store
+from liveserver.store import Store, StoreError, keeping, open_store
 from liveserver.tokens import Claims
 from tests.sfu.sdp import AUDIO, CONTROL, VIDEO, offer
 
@@ -112,14 +113,15 @@ class Node:
     store: Store
     rooms: Rooms
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, *, journal: bool = False):
         self.folder = folder
+        self._journal = folder / "journal" if journal else None
 
     async def start(self) -> Node:
         self.clock = Clock()
         self.flags = Flags(8)
         self.bus = MemoryBus()
-        self.store = await open_store(f"sqlite:///{self.folder / 'live.db'}")
+        self.store = await open_store(f"sqlite:///{self.folder / 'live.db'}", journal=self._journal)
         self.flaky = Flaky(self.store)
         kills = KillFiles(self.folder / "kills")
         self.guard = Guard(self.flags, kills, self.bus, self.clock, 5 * 10**9, _serve_nothing)
@@ -636,6 +638,36 @@ class TestStoreAway:
         await ending
         assert (await node.store.lesson(lesson)).state == "ended"
         assert moderator.closed == (4410, "lesson_ended")
+
+
+class TestTheDatabaseIsLocked:
+    """With a journal: somebody else holds the database, and nobody in the lesson notices (REL-G6)."""
+
+    async def test_and_the_lesson_goes_on_and_all_of_it_is_there_afterwards(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(keeping, "WITHIN_S", 0.1)
+        node = await Node(tmp_path, journal=True).start()
+        lesson = await node.lesson()
+        author, carrier = await node.join(lesson, claims())
+        other = sqlite3.connect(tmp_path / "live.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        for number in range(5):
+            await author.receive(chat(f"line {number}"))
+        _, chen = await node.join(lesson, claims("chen"))
+        await node.rooms.end(lesson, TEACHER)
+        assert [heard["text"] for heard in carrier.heard if heard["type"] == "chat"] == [
+            f"line {number}" for number in range(5)
+        ]
+        assert chen.closed == (4410, "lesson_ended")
+        assert node.store.journal_numbers()["waiting_records"] > 0
+        assert await node.facts(lesson) == ["create", "join"]
+        other.execute("ROLLBACK")
+        await soon(lambda: not node.store.away, "the journal is in the ledger")
+        facts = await node.facts(lesson)
+        assert facts[:8] == ["create", "join", *["chat"] * 5, "join"]
+        assert facts.count("end") == 1
+        assert [line.text for line in await node.store.chat(lesson)] == [f"line {n}" for n in range(5)]
+        await node.stop()
+        other.close()
 
 
 class TestSessions:

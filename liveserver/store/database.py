@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
@@ -151,6 +152,7 @@ def failures_named() -> Iterator[None]:
     """What the driver raises inside, as StoreError: an edge has one thing to catch."""
     try:
         yield
-    except (sa.exc.SQLAlchemyError, OSError) as error:
+    except (sa.exc.SQLAlchemyError, asyncpg.PostgresError, OSError) as error:
+        # asyncpg's own come through while a server starts or stops.
         # The driver's own text may quote rows: its type is enough here, the cause is chained.
         raise StoreError(f"the database failed: {type(error).__name__}") from error

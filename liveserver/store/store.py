@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, fields
+from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -27,6 +28,8 @@ from liveserver.store.challenges import Challenges
 from liveserver.store.cuts import Cuts
 from liveserver.store.heads import Heads
 from liveserver.store.incidents import Incidents
+from liveserver.store.journal import Journal, Record, open_journal
+from liveserver.store.keeping import Keeping
 from liveserver.store.kept import Kept
 from liveserver.store.lists import LESSONS_BY_AGE, RECORDINGS_BY_AGE, Listing, lesson_of, recording_of
 from liveserver.store.model import ChatLine, Lesson, Recording
@@ -34,8 +37,8 @@ from liveserver.store.people import People
 from liveserver.store.people_keys import PeopleKeys
 from liveserver.store.planned import Planned
 from liveserver.store.rules import Rules
-from liveserver.store.tables import CHAT, LESSONS, RECORDINGS, USED_TOKENS
-from liveserver.store.writer import Writer
+from liveserver.store.tables import CHAT, LEDGER_ACCEPTED, LESSONS, RECORDINGS, USED_TOKENS
+from liveserver.store.writer import Addition, Writer
 
 PAGE_MAX = 1000
 """Rows of a list; a larger limit is brought down to it."""
@@ -46,16 +49,28 @@ RECENT_MAX = 5_000
 LEAVES_MAX = 65_536
 """Leaf hashes of one answer: 2 MiB."""
 
+JOURNAL_BYTES = 256 * 1024**2
+"""What waits while the database is away: some hours of ten thousand learners."""
+ACCEPTED_DAYS = 30
+"""For how long an append is known again."""
+
 _DAY_MS = 86_400_000
 
 T = TypeVar("T")
 
 
-async def open_store(url: str, wall_ms: Callable[[], int] | None = None) -> Store:
+async def open_store(
+    url: str,
+    wall_ms: Callable[[], int] | None = None,
+    journal: Path | None = None,
+    journal_bytes: int = JOURNAL_BYTES,
+) -> Store:
     """Open `sqlite:///path` or `postgresql://…`, bringing its schema up to date.
 
-    `wall_ms` stamps ledger entries; it is the machine's clock unless given. Raises StoreError if the
-    database cannot be reached, is open elsewhere (SQLite), is newer than this program, or is damaged.
+    `wall_ms` stamps ledger entries; it is the machine's clock unless given. `journal` is the file in which
+    facts wait while the database is away; what waits there from before is in the ledger when this returns.
+    Raises StoreError if the database cannot be reached, is open elsewhere (SQLite), is newer than this
+    program, or is damaged, or if the journal cannot be read.
     """
     engine = database.connect(url)
     lock = database.lock_file(engine)
@@ -69,7 +84,14 @@ async def open_store(url: str, wall_ms: Callable[[], int] | None = None) -> Stor
         if lock:
             lock.release()
         raise
-    return Store(engine, lock, Writer(engine, frontier, wall_ms or Clock().wall_ms))
+    store = Store(engine, lock, Writer(engine, frontier, wall_ms or Clock().wall_ms))
+    try:
+        if journal is not None:
+            await store.keep_in(open_journal(journal, journal_bytes))
+    except BaseException:
+        await store.close()
+        raise
+    return store
 
 
 class Store:
@@ -99,11 +121,14 @@ class Store:
         """Signed heads of the ledger, its keys, what witnesses answered."""
         self.accounts = Accounts(self)
         """Who may sign in, by what, and who is signed in."""
+        self._keeping: Keeping | None = None
         self.attendance = AttendanceBook(self)
         """Who came to settled lessons, and what that was worth."""
 
     async def close(self) -> None:
         """Commit what was handed in, then let go of the database."""
+        if self._keeping is not None:
+            await self._keeping.stop()
         await self._writer.close()
         await self._engine.dispose()
         if self._lock:
@@ -232,6 +257,65 @@ class Store:
         for line in chat:
             _check_texts((line.id, line.lesson, line.person, line.name, line.role, line.text))
         return await self.append_rows(prepared, {CHAT: [asdict(line) for line in chat]} if chat else {})
+
+    async def keep(
+        self, once: str, facts: Sequence[Fact], chat: Sequence[ChatLine] = ()
+    ) -> list[Entry] | None:
+        """As `append`, and while the database is away in the journal, on the disk: then it is None.
+
+        `once` is the caller's own name of these facts: asked for again, because an answer was lost, they are
+        added once (what comes back is empty). Raises StoreError if neither database nor journal took them.
+        """
+        record = Record(once, facts, chat)
+        self._addition(record)  # what cannot be stored has to be said now
+        if self._keeping is None:
+            return await self._append_records([record])
+        return await self._keeping.keep(record)
+
+    async def keep_in(self, journal: Journal) -> None:
+        """Use this journal; what waits in it goes into the ledger first. Raises StoreError."""
+        self._keeping = Keeping(self._append_records, journal)
+        await self._keeping.replay()
+        forgotten = sa.delete(LEDGER_ACCEPTED).where(
+            LEDGER_ACCEPTED.c.at_ms < self._writer.wall_ms() - ACCEPTED_DAYS * _DAY_MS
+        )
+        await self.write(lambda connection: connection.execute(forgotten))
+        self._keeping.start()
+
+    @property
+    def journaled(self) -> bool:
+        """Whether there is a journal to wait in."""
+        return self._keeping is not None
+
+    @property
+    def away(self) -> bool:
+        """Whether facts wait in the journal: then nothing else should wait for the database."""
+        return self._keeping is not None and self._keeping.away
+
+    def journal_numbers(self) -> dict[str, float]:
+        """For /metrics."""
+        keeping = self._keeping
+        if keeping is None:
+            return {}
+        return {
+            "waiting_records": float(keeping.waiting),
+            "bytes": float(keeping.journal.size),
+            "damaged_records": float(keeping.journal.damaged),
+        }
+
+    async def _append_records(self, records: Sequence[Record]) -> list[Entry]:
+        with database.failures_named():
+            return await self._writer.append_once([self._addition(record) for record in records])
+
+    @staticmethod
+    def _addition(record: Record) -> Addition:
+        if len(record.facts) > FACTS_MAX or len(record.chat) > FACTS_MAX:
+            raise ValueError(f"more than {FACTS_MAX} facts or chat lines in one append")
+        for line in record.chat:
+            _check_texts((line.id, line.lesson, line.person, line.name, line.role, line.text))
+        prepared = [ledger.prepare(fact) for fact in record.facts]
+        rows = {CHAT: [asdict(line) for line in record.chat]} if record.chat else {}
+        return Addition(prepared, rows, record.id)
 
     async def append_rows(
         self, facts: Sequence[ledger.PreparedFact], rows: Mapping[sa.Table, Sequence[dict[str, Any]]]

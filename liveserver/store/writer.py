@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -23,6 +24,7 @@ from liveserver.core.ledger import Entry
 from liveserver.store import ledger
 from liveserver.store.database import WRITE
 from liveserver.store.model import StoreError
+from liveserver.store.tables import LEDGER_ACCEPTED
 
 QUEUE_MAX = 4096
 """Callers that may wait inside; the next ones wait outside."""
@@ -33,15 +35,23 @@ T = TypeVar("T")
 Work = Callable[[AsyncConnection], Awaitable[Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """Facts with the rows they speak of. One with an id is added once, however often it is asked for."""
+
+    facts: Sequence[ledger.PreparedFact]
+    rows: Mapping[sa.Table, Sequence[dict[str, Any]]]
+    id: str = ""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Job:
-    """What one caller wants written: facts with the rows they speak of, or a piece of work.
+    """What one caller wants written: additions, or a piece of work.
 
     `facts_of`: the facts that follow from the work's result.
     """
 
-    facts: Sequence[ledger.PreparedFact] = ()
-    rows: Mapping[sa.Table, Sequence[dict[str, Any]]] = field(default_factory=dict)
+    additions: Sequence[Addition] = ()
     work: Work | None = None
     facts_of: Callable[[Any], Sequence[ledger.PreparedFact]] | None = None
     done: asyncio.Future[Any] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
@@ -69,7 +79,11 @@ class Writer:
         self, facts: Sequence[ledger.PreparedFact], rows: Mapping[sa.Table, Sequence[dict[str, Any]]]
     ) -> list[Entry]:
         """Append to the ledger, with `rows` added to their tables; returns when it is committed."""
-        entries: list[Entry] = await self._submit(_Job(facts=facts, rows=rows))
+        return await self.append_once([Addition(facts, rows)])
+
+    async def append_once(self, additions: Sequence[Addition]) -> list[Entry]:
+        """Append all of them or none; the entries of those that were not there yet."""
+        entries: list[Entry] = await self._submit(_Job(additions=additions))
         return entries
 
     async def write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
@@ -141,20 +155,19 @@ class Writer:
 
     async def _transact(self, batch: Sequence[_Job]) -> list[Any]:
         """Carry the batch out and return each job's result, or the exception of work that was refused."""
-        facts = [fact for job in batch for fact in job.facts]
-        rows: defaultdict[sa.Table, list[dict[str, Any]]] = defaultdict(list)
-        for job in batch:
-            for table, added_rows in job.rows.items():
-                rows[table] += added_rows
         added: ledger.Appended | None = None
         async with self._engine.begin() as connection:
             outcomes = [await _work(connection, job.work) if job.work else None for job in batch]
+            new = await _new(connection, batch)
+            facts = [fact for additions in new for one in additions for fact in one.facts]
             for job, outcome in zip(batch, outcomes, strict=True):
                 if job.facts_of is not None and not isinstance(outcome, Exception):
                     facts += job.facts_of(outcome)
+            now_ms = self.wall_ms()
             if facts:
-                added = await ledger.append(connection, self._frontier, facts, self.wall_ms())
-            for table, some in rows.items():
+                added = await ledger.append(connection, self._frontier, facts, now_ms)
+            first = added.entries[0].index if added else self._frontier.size
+            for table, some in _rows(new, first, now_ms).items():
                 await connection.execute(sa.insert(table), some)
         self.commits += 1
         entries: Iterator[Entry] = iter(())
@@ -162,9 +175,41 @@ class Writer:
             self._frontier = added.frontier
             entries = iter(added.entries)
         return [
-            outcome if job.work else [next(entries) for _ in job.facts]
-            for job, outcome in zip(batch, outcomes, strict=True)
+            outcome if job.work else [next(entries) for one in additions for _ in one.facts]
+            for job, outcome, additions in zip(batch, outcomes, new, strict=True)
         ]
+
+
+async def _new(connection: AsyncConnection, batch: Sequence[_Job]) -> list[list[Addition]]:
+    """Of each job the additions that were not made before."""
+    ids = [one.id for job in batch for one in job.additions if one.id]
+    known: set[str] = set()
+    if ids:
+        query = sa.select(LEDGER_ACCEPTED.c.id).where(LEDGER_ACCEPTED.c.id.in_(ids))
+        known = set((await connection.scalars(query)).all())
+    new: list[list[Addition]] = []
+    for job in batch:
+        mine = []
+        for one in job.additions:
+            if one.id not in known:
+                mine.append(one)
+                known |= {one.id} if one.id else set()
+        new.append(mine)
+    return new
+
+
+def _rows(new: Sequence[Sequence[Addition]], index: int, now_ms: int) -> dict[sa.Table, list[dict[str, Any]]]:
+    """What is added beside the entries, the first of which is number `index`."""
+    rows: defaultdict[sa.Table, list[dict[str, Any]]] = defaultdict(list)
+    for one in (one for additions in new for one in additions):
+        for table, some in one.rows.items():
+            rows[table] += some
+        count = len(one.facts)
+        if one.id:
+            accepted = {"id": one.id, "first_index": index, "count": count, "at_ms": now_ms}
+            rows[LEDGER_ACCEPTED].append(accepted)
+        index += count
+    return rows
 
 
 async def _work(connection: AsyncConnection, work: Work) -> Any:
@@ -188,6 +233,6 @@ def _settle(batch: Sequence[_Job], outcomes: Sequence[Any]) -> None:
 
 def _is_unreachable(error: Exception) -> bool:
     """Whether the database is away, so that trying again caller by caller would only take longer."""
-    return isinstance(error, OSError) or (
+    return isinstance(error, (OSError, asyncpg.PostgresError)) or (
         isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated
     )
