@@ -23,6 +23,7 @@ from liveserver.config_sections import (
     ChallengesConfig,
     ControlConfig,
     Duration,
+    HlsConfig,
     HoursConfig,
     HttpConfig,
     LedgerConfig,
@@ -70,6 +71,7 @@ class Config:
     ledger: LedgerConfig = LedgerConfig()
     witness: WitnessConfig = WitnessConfig()
     screening: ScreeningConfig = ScreeningConfig()
+    hls: HlsConfig = HlsConfig()
     transcode: TranscodeConfig = TranscodeConfig()
     tokens: TokensConfig = TokensConfig()
     accounts: AccountsConfig = AccountsConfig()

@@ -262,6 +262,14 @@ class ScreeningConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class HlsConfig:
+    """LL-HLS for learners without WebRTC; a lesson is packaged while somebody asks for it."""
+
+    enabled: bool = True
+    linger: Duration = Duration(30_000)
+
+
+@dataclass(frozen=True, slots=True)
 class TranscodeConfig:
     """Processes that make the codec some viewers lack: one per lesson, while such a viewer is there."""
 

@@ -38,6 +38,8 @@ from liveserver.core.screening import Finding, Policy, Sight
 from liveserver.drills import Drills
 from liveserver.evidence import Evidence
 from liveserver.guard import Guard
+from liveserver.hls.packager import Packager
+from liveserver.hls.tier import Tier
 from liveserver.hours import Hours
 from liveserver.http.app import public_app
 from liveserver.http.context import Edge, Services
@@ -182,6 +184,7 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
         challenges=challenges,
         screening=screening,
         admission=people.lessons,
+        tier=_tier(config, flags, clock, metrics, stack),
         max_lessons=config.rooms.max_lessons,
         max_viewers=config.rooms.max_viewers,
         max_joining=config.rooms.max_joining,
@@ -382,6 +385,18 @@ def _transcodes(config: Config, forwarder: Forwarder, clock: Clock) -> Transcode
         max_bitrate_bps=config.transcode.max_kbps * 1000,
         linger_ns=config.transcode.linger.ns,
     )
+
+
+def _tier(config: Config, flags: Flags, clock: Clock, metrics: Metrics, stack: AsyncExitStack) -> Tier | None:
+    """The wide tier, or nothing where it is switched off."""
+    if not config.hls.enabled:
+        return None
+    packager = Packager(clock)
+    tier = Tier(packager, flags, clock, config.hls.linger.ns)
+    tier.start()
+    stack.push_async_callback(tier.stop)
+    metrics.watch("hls", packager.numbers)
+    return tier
 
 
 def _models_folder(config: Config) -> Path | None:

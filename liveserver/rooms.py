@@ -34,6 +34,8 @@ from liveserver.core.retention import Programme, programmes_text
 from liveserver.core.room import RoomState
 from liveserver.core.screening import Sight
 from liveserver.guard import Guard
+from liveserver.hls.audience import Audience
+from liveserver.hls.tier import Broadcast, Tier
 from liveserver.log import Event, get_logger
 from liveserver.recording import Recordings
 from liveserver.reopening import Reopening
@@ -80,6 +82,7 @@ class Rooms:
         challenges: Challenges | None = None,
         screening: Screening | None = None,
         admission: Admission | None = None,
+        tier: Tier | None = None,
         max_lessons: int = 256,
         max_viewers: int = 1_000,
         max_joining: int = 500,
@@ -95,6 +98,8 @@ class Rooms:
         self._challenges = challenges
         self._screening = screening
         self._admission = admission
+        self._tier = tier
+        self._audiences: dict[str, Audience] = {}
         self._clock = clock
         self._max_lessons = max_lessons
         self._max_viewers = max_viewers
@@ -323,6 +328,30 @@ class Rooms:
         if claims.role is Role.LEARNER:
             self._sessions.only_one_arrives(viewer, lesson_id, claims.person)
         return self._sessions.begin(viewer, lesson_id, claims, sdp)
+
+    async def wide(self, lesson_id: str, claims: Claims) -> Broadcast:
+        """The lesson in the wide tier, for somebody who asks for media there.
+
+        Raises PeerError as `publish`; not_available (404) where there is no such tier, not_live (503) while
+        there is nothing to package.
+        """
+        if self._tier is None:
+            raise PeerError("not_available", "this server has no HLS", status=404)
+        room = await self._room(lesson_id)
+        running = self._tier.running(lesson_id)
+        audience = self._audience(room)
+        if not audience.has(claims.person):
+            await self._require_member(room, claims)
+        if running is None or running.over_ns is None:
+            room.state.admit(claims.person, claims.role)
+            if running is None and room.stage.publisher is None:
+                raise PeerError("not_live", "nobody is teaching yet", status=503, retry_after_s=2)
+            running = self._tier.wanted(lesson_id, room.stage, lambda: room.state.state is LessonState.ENDED)
+        elif claims.person in room.state.removed:
+            raise PeerError("person_removed", room.state.removed[claims.person].reason, status=410)
+        if claims.role is Role.LEARNER:
+            audience.asked(claims.person, self._clock.monotonic_ns())
+        return running
 
     async def patch(self, session_id: str, claims: Claims, fragment: str, if_match: str | None) -> Patched:
         """Trickle candidates or restart ICE; see `Sessions.patch`."""
@@ -562,6 +591,9 @@ class Rooms:
 
     def _drop(self, lesson_id: str, room: Room) -> None:
         del self._rooms[lesson_id]
+        self._audiences.pop(lesson_id, None)
+        if self._tier is not None:
+            self._tier.close(lesson_id)
         self._forwarder.stages.discard(room.stage)
         self._guard.close(lesson_id)
         if self._screening is not None:
@@ -569,6 +601,23 @@ class Rooms:
             self._screening.incidents.close(lesson_id)
         self._free_rows.append(room.stage.room)
         self._spawn(room.stop("ended"))
+
+    def _audience(self, room: Room) -> Audience:
+        """Who asks for the lesson's media over HTTP: learners whose only connection is a socket."""
+        lesson_id = room.state.lesson
+        if lesson_id not in self._audiences:
+
+            def connections(person: str) -> list[str]:
+                members = room.state.members
+                own = room.state.learners.get(person, ())
+                return [name for name in own if members[name].transport == "websocket"]
+
+            def tell(connection: str, on: bool, at_ns: int) -> None:
+                ago_ms = (self._clock.monotonic_ns() - at_ns) // 1_000_000
+                room.post(events.Receiving(connection, on, room.now_ms() - ago_ms))
+
+            self._audiences[lesson_id] = Audience(connections, tell)
+        return self._audiences[lesson_id]
 
     def _explain(self, room: Room, claims: Claims, carrier: Carrier) -> None:
         state = room.state
@@ -611,6 +660,8 @@ class Rooms:
             await asyncio.sleep(_TICK_S)
             for room in self._rooms.values():
                 room.post(events.Tick())
+            for audience in self._audiences.values():
+                audience.tick(self._clock.monotonic_ns())
             self._acts.catch_up()
             self._sessions.forget_closed()
 

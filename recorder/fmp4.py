@@ -59,8 +59,22 @@ class Index:
 
 def init_segment(header: boxes.TrackHeader, created_ms: int, entry: bytes) -> bytes:
     """ftyp and moov of a track's file."""
+    return movie_init([(header, entry)], created_ms, b"iso6", b"cmfc", b"mp41")
+
+
+def movie_init(tracks: list[tuple[boxes.TrackHeader, bytes]], created_ms: int, *brands: bytes) -> bytes:
+    """ftyp and moov of fragments that may be of several tracks, each with its sample entry."""
+    traks = [boxes.trak(header, created_ms, _no_samples(entry)) for header, entry in tracks]
+    extends = [
+        boxes.full(b"trex", 0, 0, struct.pack("!IIIII", header.track_id, 1, 0, 0, 0)) for header, _ in tracks
+    ]
+    return boxes.ftyp(b"iso6", *brands) + boxes.moov(created_ms, 0, traks, boxes.box(b"mvex", *extends))
+
+
+def _no_samples(entry: bytes) -> bytes:
+    """The sample table of a track whose samples are all in fragments."""
     empty = struct.pack("!I", 0)
-    table = boxes.box(
+    return boxes.box(
         b"stbl",
         boxes.stsd([entry]),
         boxes.full(b"stts", 0, 0, empty),
@@ -68,9 +82,6 @@ def init_segment(header: boxes.TrackHeader, created_ms: int, entry: bytes) -> by
         boxes.full(b"stsz", 0, 0, empty, empty),
         boxes.full(b"stco", 0, 0, empty),
     )
-    trex = boxes.full(b"trex", 0, 0, struct.pack("!IIIII", header.track_id, 1, 0, 0, 0))
-    movie = boxes.moov(created_ms, 0, [boxes.trak(header, created_ms, table)], boxes.box(b"mvex", trex))
-    return boxes.ftyp(b"iso6", b"iso6", b"cmfc", b"mp41") + movie
 
 
 def fragment(sequence: int, track_id: int, start: int, samples: list[Sample]) -> tuple[bytes, bytes]:

@@ -23,6 +23,8 @@ FORBIDDEN = {
     "liveserver.guard": ["liveserver.http", "liveserver.rooms", "liveserver.sfu", "liveserver.store"],
     "liveserver.confined": ["liveserver"],
     "liveserver.transcode": ["liveserver"],
+    "liveserver.packaging": ["liveserver"],
+    "liveserver.hls": ["liveserver.http", "liveserver.rooms", "liveserver.store", "liveserver.bus"],
     "liveserver.screen": ["liveserver"],
     "liveserver.stills": ["liveserver"],
     "recorder": ["liveserver", "models", "web", "loadtest", "tests"],
@@ -38,6 +40,7 @@ ALLOWED = {
     "liveserver.bus": ["liveserver.core"],
     "liveserver.transcode": ["liveserver.confined", "liveserver.rtp.packetize"],
     "liveserver.stills": ["liveserver.confined"],
+    "liveserver.packaging": ["liveserver.confined"],
     "liveserver.screen": ["liveserver.confined", "liveserver.core.screening", "liveserver.rtp.packetize"],
 }
 # The composition root puts everything together, so nothing else may import it.

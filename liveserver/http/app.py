@@ -9,7 +9,20 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
 from liveserver.core.errors import PeerError
-from liveserver.http import diagnostics, fields, health, openapi, pages, playback, wall, watch, whep, whip, ws
+from liveserver.http import (
+    diagnostics,
+    fields,
+    health,
+    hls,
+    openapi,
+    pages,
+    playback,
+    wall,
+    watch,
+    whep,
+    whip,
+    ws,
+)
 from liveserver.http.api import (
     accounts,
     attendance,
@@ -63,7 +76,15 @@ def public_routes(*, test_hooks: bool) -> tuple[Route, ...]:
     )
     moderation = (*incidents.ROUTES, *chat.ROUTES, *rules.ROUTES, *models.ROUTES)
     people = (*registry.ROUTES, *classes.ROUTES, *members.ROUTES, *timetable.ROUTES)
-    media = (*whip.ROUTES, *whep.ROUTES, *wall.ROUTES, *ws.ROUTES, *playback.ROUTES, *watch.ROUTES)
+    media = (
+        *whip.ROUTES,
+        *whep.ROUTES,
+        *hls.ROUTES,
+        *wall.ROUTES,
+        *ws.ROUTES,
+        *playback.ROUTES,
+        *watch.ROUTES,
+    )
     known = (
         *api,
         *moderation,
@@ -79,7 +100,7 @@ def public_routes(*, test_hooks: bool) -> tuple[Route, ...]:
 def public_app(services: Services) -> web.Application:
     """The public port's application over a node's parts."""
     routes = public_routes(test_hooks=services.config.test_hooks)
-    app = make_app(services, routes, cors("/whip/", "/whep/"))
+    app = make_app(services, routes, cors("/whip/", "/whep/", "/hls/"))
     sockets: set[ws.Closable] = set()
     app[ws.SOCKETS] = sockets
     app.on_shutdown.append(ws.close_all)

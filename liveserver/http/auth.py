@@ -19,11 +19,18 @@ def bearer_token(request: web.Request) -> str | None:
     return header[len(_SCHEME) :].strip() if header[: len(_SCHEME)].lower() == _SCHEME else None
 
 
+def token_of(request: web.Request) -> str | None:
+    """The token of a player: in the query where it can send no headers."""
+    return bearer_token(request) or request.query.get("token")
+
+
 def authorise(request: web.Request, edge: Edge, route: Route) -> Claims | None:
     """The claims of whoever may use `route`, None where it is open; PeerError 401 or 403 for the others."""
     if route.scope is Scope.OPEN:
         return None
-    claims = edge.tokens.verify(bearer_token(request), edge.clock.wall_s())
+    claims = edge.tokens.verify(
+        token_of(request) if route.token_in_query else bearer_token(request), edge.clock.wall_s()
+    )
     if route.permission is not None:
         require(claims.role, route.permission)
     if route.scope is Scope.LESSON and not claims.covers(request.match_info["lesson"]):

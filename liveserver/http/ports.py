@@ -13,6 +13,8 @@ from liveserver.core.people import Placement
 from liveserver.core.quiz import Question
 from liveserver.core.retention import Programme
 from liveserver.core.screening import Policy
+from liveserver.hls.playlist import Streams
+from liveserver.hls.shelf import Rendition, Shelf
 from liveserver.store import Lesson as StoredLesson
 from liveserver.store.incidents import Wanted
 from liveserver.tokens import Claims
@@ -76,6 +78,18 @@ class Lesson(Protocol):
     def id(self) -> str: ...
 
 
+class Broadcast(Protocol):
+    """A lesson in the wide tier."""
+
+    @property
+    def shelf(self) -> Shelf: ...
+
+    @property
+    def streams(self) -> Streams: ...
+
+    def check(self, rendition: Rendition | None) -> None: ...
+
+
 class Rooms(Protocol):
     """The lessons of this node. Everything raises `PeerError` for what is refused."""
 
@@ -100,6 +114,8 @@ class Rooms(Protocol):
     async def publish(self, lesson_id: str, claims: Claims, offer: str) -> Answer: ...
 
     async def watch(self, lesson_id: str, claims: Claims, offer: str) -> Answer: ...
+
+    async def wide(self, lesson_id: str, claims: Claims) -> Broadcast: ...
 
     async def patch(
         self, session_id: str, claims: Claims, fragment: str, if_match: str | None

@@ -47,7 +47,7 @@ class Route:
     `path` is aiohttp's, absolute. `body` and `query` are dataclasses of `fields`; `document` is the schema of
     a JSON body that is handed over as it is read, `text_body` the media types of one that is handed over as
     text. `max_body`: bytes, where it is not the configured bound. `answers` maps a status to what it means
-    and the schema (or the media type) of its body.
+    and the schema (or the media type) of its body. `token_in_query`: players send the token there.
     """
 
     method: str
@@ -62,3 +62,4 @@ class Route:
     text_body: tuple[str, ...] = ()
     max_body: int | None = None
     query: type[Any] | None = None
+    token_in_query: bool = False

@@ -59,6 +59,10 @@ class Flags:
         words = self.words
         return not (words[row + _DARK] | words[row + _HOLD]) & kind and now_ns < words[row + _LEASE]
 
+    def is_leased(self, room: int, now_ns: int) -> bool:
+        """Whether the guard still vouches for the room."""
+        return now_ns < self.words[room * WORDS + _LEASE]
+
     def dark(self, room: int) -> int:
         return self.words[room * WORDS + _DARK]
 

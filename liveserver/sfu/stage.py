@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
+from typing import Protocol
 
 from liveserver.rtp.fanout import STREAM
 from liveserver.rtp.flags import ALL, VIDEO, Flags
@@ -12,6 +13,12 @@ from liveserver.sfu.tap import FrameSink, FrameTap, patient
 from liveserver.sfu.transcode import Transcode
 from liveserver.sfu.uplink import Uplink
 from liveserver.sfu.viewer import Viewer
+
+
+class Wide(Protocol):
+    """Who carries what viewers see on to others, by other means. Must not block."""
+
+    def show(self, audio: Uplink | None, video: Uplink | None) -> None: ...
 
 
 class Stage:
@@ -37,6 +44,7 @@ class Stage:
         if transcode is not None:
             transcode.on_change = self.show_all
             transcode.on_notice = self._notice
+        self._wide: Wide | None = None
         self._screen = screen
         if screen is not None:
             screen.on_change = self.show_all
@@ -63,6 +71,7 @@ class Stage:
         if self.publisher is publisher:
             self._untap()
             self.publisher = None
+            self._show_wide()
 
     def add(self, viewer: Viewer) -> None:
         self.viewers.add(viewer)
@@ -112,6 +121,11 @@ class Stage:
         self._sink = sink
         self._tap()
 
+    def widen(self, wide: Wide | None) -> None:
+        """Show `wide` from now on what viewers with H.264 are shown; None ends that."""
+        self._wide = wide
+        self._show_wide()
+
     def close(self, reason: str) -> None:
         """End every connection of the lesson."""
         self.record(None)
@@ -127,6 +141,19 @@ class Stage:
     def show_all(self) -> None:
         for viewer in list(self.viewers):
             self._show(viewer)
+        self._show_wide()
+
+    def _show_wide(self) -> None:
+        if self._wide is None:
+            return
+        audio = video = None
+        if self.publisher is not None:
+            sound, videos = self.publisher.uplink("audio"), self._videos(self.publisher)
+            audio = self._shown(sound) if sound else None
+            video = self._shown(videos[0]) if videos else None
+        if video is not None and video.codec != "h264":
+            video = self._instead(video, ("h264",))
+        self._wide.show(audio, video)
 
     def _show(self, viewer: Viewer) -> None:
         if not viewer.is_connected:

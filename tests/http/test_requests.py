@@ -21,7 +21,8 @@ GUARDED = [row for row in ROUTES if row.scope is not Scope.OPEN and row.method !
 
 def address(row: Route, lesson: str = "nolesson") -> str:
     """A path that leads to `row`."""
-    return re.sub(r"\{\w+:(?:[^{}]|\{[^{}]*\})*\}", lesson, row.path)
+    known = {"run": "0" * 8, "rendition": "video", "number": "1", "sequence": "1", "part": "1"}
+    return re.sub(r"\{(\w+):(?:[^{}]|\{[^{}]*\})*\}", lambda found: known.get(found[1], lesson), row.path)
 
 
 def create(server: Server, body: bytes, **headers: str) -> Reply:
