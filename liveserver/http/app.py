@@ -132,7 +132,7 @@ def _handler(edge: Edge, row: Route) -> Next:
         query = fields.parse_query(row.query, request.query) if row.query else None
         body = await _body(request, edge, row)
         answer = await row.handler(Call(request, edge, claims, body, query, began_ns))
-        if request.body_exists and not (row.body or row.document or row.text_body):
+        if request.body_exists and not (row.body or row.document or row.text_body or row.bytes_body):
             answer.force_close()  # an unexpected body is the place to hide another request in
         return answer
 
@@ -145,6 +145,8 @@ async def _body(request: web.Request, edge: Edge, row: Route) -> object:
     if row.body is not None or row.document is not None:
         document = strict_json(await read_body(request, http, ("application/json",), limit))
         return document if row.body is None else fields.parse(row.body, document)
+    if row.bytes_body:
+        return await read_body(request, http, row.bytes_body, limit)
     if not row.text_body:
         return None
     body = await read_body(request, http, row.text_body, limit)

@@ -104,4 +104,6 @@ def _body(row: Route) -> dict[str, Any]:
         return {"application/json": {"schema": fields.schema(row.body)}}
     if row.document is not None:
         return {"application/json": {"schema": {"$ref": f"#/components/schemas/{row.document}"}}}
+    if row.bytes_body:
+        return {media_type: {} for media_type in row.bytes_body}
     return {media_type: {"schema": {"type": "string"}} for media_type in row.text_body}

@@ -89,6 +89,14 @@ class Lessons(Protocol):
     async def calendar(self, lessons: Sequence[Lesson], title: str, base_url: str) -> bytes: ...
 
 
+class RosterImport(Protocol):
+    """Rosters from files."""
+
+    async def take(
+        self, training_class: str, data: bytes, media_type: str, by: str, *, dry_run: bool
+    ) -> Object: ...
+
+
 class People(Protocol):
     """The parts of it."""
 
@@ -100,3 +108,6 @@ class People(Protocol):
 
     @property
     def lessons(self) -> Lessons: ...
+
+    @property
+    def roster_import(self) -> RosterImport: ...

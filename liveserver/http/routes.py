@@ -46,8 +46,9 @@ class Route:
 
     `path` is aiohttp's, absolute. `body` and `query` are dataclasses of `fields`; `document` is the schema of
     a JSON body that is handed over as it is read, `text_body` the media types of one that is handed over as
-    text. `max_body`: bytes, where it is not the configured bound. `answers` maps a status to what it means
-    and the schema (or the media type) of its body. `token_in_query`: players send the token there.
+    text, `bytes_body` of one that is as it came. `max_body`: bytes, where it is not the configured bound.
+    `answers` maps a status to what it means and the schema (or the media type) of its body.
+    `token_in_query`: players send the token there.
     """
 
     method: str
@@ -60,6 +61,7 @@ class Route:
     body: type[Any] | None = None
     document: str | None = None
     text_body: tuple[str, ...] = ()
+    bytes_body: tuple[str, ...] = ()
     max_body: int | None = None
     query: type[Any] | None = None
     token_in_query: bool = False

@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 from liveserver.core.gates import Gate
-from liveserver.http.schema import COUNT, FLAG, TEXT, TIME, Schema, list_of, object_of, or_null
+from liveserver.http.schema import COUNT, FLAG, HASH, TEXT, TIME, Schema, list_of, object_of, or_null
 from liveserver.store.people_model import (
     Assignment,
     ClassGroup,
@@ -83,5 +83,36 @@ _OWN_LESSON = object_of(
         "pages": {"type": "object", "additionalProperties": TEXT},
     }
 )
+_IMPORT = object_of(
+    {
+        "sha256": HASH,
+        "good": COUNT,
+        "bad": COUNT,
+        "written": FLAG,
+        "ignored": {"type": "array", "items": TEXT, "description": "Heads that nothing is made of"},
+        "items": {
+            "type": "array",
+            "items": object_of(
+                {
+                    "row": COUNT,
+                    "name": TEXT,
+                    "phone": TEXT,
+                    "student_no": TEXT,
+                    "enterprise": TEXT,
+                    "group": TEXT,
+                    "state": {"type": "string", "enum": ["new", "known", "enrolled", "returns", "bad"]},
+                    "errors": {
+                        "type": "array",
+                        "items": object_of({"code": TEXT, "column": TEXT, "detail": TEXT}),
+                    },
+                }
+            ),
+        },
+    }
+)
 _KINDS["OwnLesson"] = _OWN_LESSON
-COMPONENTS: dict[str, Schema] = {**_KINDS, **{f"{name}List": list_of(name) for name in _KINDS}}
+COMPONENTS: dict[str, Schema] = {
+    "RosterImport": _IMPORT,
+    **_KINDS,
+    **{f"{name}List": list_of(name) for name in _KINDS},
+}

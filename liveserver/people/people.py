@@ -7,6 +7,7 @@ from liveserver.people.classes import Classes
 from liveserver.people.lessons import ClassLessons
 from liveserver.people.registry import Registry
 from liveserver.people.roll import Roll
+from liveserver.people.roster_import import RosterImport
 from liveserver.store import Store
 
 
@@ -17,4 +18,5 @@ class People:
         roll = Roll(store, clock)
         self.registry = Registry(store, clock)
         self.classes = Classes(store, clock, self.registry, roll)
+        self.roster_import = RosterImport(store, clock, self.classes, roll)
         self.lessons = ClassLessons(store, clock, self.classes, roll)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Generic, TypeVar
 
@@ -18,6 +18,7 @@ from liveserver.store.people_model import said
 
 T = TypeVar("T")
 _ESCAPE = "\\"
+_AT_ONCE = 500
 
 
 class Catalogue(Generic[T]):
@@ -74,14 +75,16 @@ class Catalogue(Generic[T]):
             row = (await connection.execute(query)).mappings().first()
         return self._kind(**row) if row else None
 
-    async def named(self, keys: Sequence[str]) -> dict[str, T]:
-        """Those of `keys` that are there; at most 1,000."""
-        if not keys:
-            return {}
-        query = sa.select(self._table).where(self._table.c.id.in_([storable(key) for key in keys[:1000]]))
+    async def named(self, keys: Iterable[str]) -> dict[str, T]:
+        """Those of `keys` that are there."""
+        asked = sorted({storable(key) for key in keys if key})
+        found: dict[str, T] = {}
         async with self._access.reading() as connection:
-            rows = (await connection.execute(query)).mappings().all()
-        return {row["id"]: self._kind(**row) for row in rows}
+            for start in range(0, len(asked), _AT_ONCE):
+                query = sa.select(self._table).where(self._table.c.id.in_(asked[start : start + _AT_ONCE]))
+                for row in (await connection.execute(query)).mappings():
+                    found[row["id"]] = self._kind(**row)
+        return found
 
     async def page(
         self, wanted: str, after: str | None, limit: int, where: Mapping[str, Any] | None = None

@@ -24,6 +24,7 @@ T = TypeVar("T", bound="Enrolment | Assignment")
 _PERSON = [column.label(f"of_{column.name}") for column in PERSONS.c]
 _FACT_ROWS = 300  # some 45 kB of a fact's 64
 _AT_ONCE = 500
+_NUMBERED_MOST = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +158,12 @@ class Roster(Members[Enrolment]):
     async def learners(self, training_class: str) -> int:
         """How many are enrolled."""
         return await self.count(training_class, ENROLMENTS.c.status == "enrolled")
+
+    async def with_student_no(self, training_class: str) -> list[Member[Enrolment]]:
+        """Everybody of a class who has a student number; at most 10,000."""
+        query = self._of(training_class, None).where(ENROLMENTS.c.student_no != "").limit(_NUMBERED_MOST)
+        async with self._access.reading() as connection:
+            return [self._member(row) for row in (await connection.execute(query)).mappings()]
 
     async def known(self, training_class: str, people: Sequence[str]) -> dict[str, Enrolment]:
         """What is there of `people` in a class."""

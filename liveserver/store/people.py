@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -54,6 +54,22 @@ class People:
                 for row in (await connection.execute(query)).mappings():
                     person = Person(**row)
                     found.setdefault(person.phone, []).append(person)
+        return found
+
+    async def firms(self, wanted: Collection[str]) -> dict[str, str]:
+        """Active organisations by name, short name or credit code → their ids."""
+        c = ORGANISATIONS.c
+        asked = [storable(text) for text in sorted(wanted)]
+        found: dict[str, str] = {}
+        async with self._access.reading() as connection:
+            for start in range(0, len(asked), _AT_ONCE):
+                part = asked[start : start + _AT_ONCE]
+                named = sa.or_(c.name.in_(part), c.short_name.in_(part), c.uscc.in_(part))
+                query = sa.select(c.id, c.name, c.short_name, c.uscc).where(named, c.status == "active")
+                for row in (await connection.execute(query)).mappings():
+                    for text in (row["short_name"], row["name"], row["uscc"]):
+                        if text in wanted:
+                            found[text] = row["id"]
         return found
 
     async def erase(self, person: str) -> bool:

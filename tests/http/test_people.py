@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from liveserver.core.permissions import Role
-from tests.drivers.server import Server
+from tests.drivers.server import Reply, Server, request
 from tests.http.test_requests import is_problem
 
 _numbers = itertools.count(1)
@@ -269,3 +269,76 @@ class TestALessonOfAClass:
         assert own["pages"] == {}
         assert b"STATUS:CANCELLED" in server.api("GET", "/me/timetable.ics", token=token).body
         assert is_problem(server.api("PUT", f"/lessons/{made['id']}/plan", {}), 409, "lesson_begun")
+
+
+def upload(server: Server, of: str, text: str, *, dry_run: bool, kind: str = "text/csv") -> Reply:
+    url = f"{server.base_url}/api/v1/classes/{of}/roster/import?dry_run={str(dry_run).lower()}"
+    return request("POST", url, token=server.token("admin"), body=text.encode(), content_type=kind)
+
+
+class TestARosterFromAFile:
+    TEXT = (
+        "姓名,手机号,学号,企业,群组\n王一,13900010001,1,不在,\n"
+        "=1+1,13900010002,2,,\n李二,13900010003,3,,甲组\n"
+    )
+
+    def test_is_looked_at_first_and_writes_nothing_then(self, server: Server) -> None:
+        of = training_class(server)
+        server.api("POST", f"/classes/{of['id']}/groups", {"name": "甲组"})
+        seen = upload(server, of["id"], self.TEXT, dry_run=True).json
+        assert (seen["good"], seen["bad"], seen["written"]) == (1, 2, False)
+        states = [(item["row"], item["state"], [e["code"] for e in item["errors"]]) for item in seen["items"]]
+        assert states == [
+            (2, "bad", ["unknown_enterprise"]),
+            (3, "bad", ["formula"]),
+            (4, "new", []),
+        ]
+        assert seen["items"][2]["phone"] == "139****0003"
+        assert server.api("GET", f"/classes/{of['id']}/roster").json["items"] == []
+
+    def test_then_writes_every_good_row_and_is_one_fact(self, server: Server) -> None:
+        of = training_class(server)
+        server.api("POST", f"/classes/{of['id']}/groups", {"name": "甲组"})
+        add(server, "organisations", kind="enterprise", name="不在")
+        size = server.api("GET", "/ledger/head").json["size"]
+        done = upload(server, of["id"], self.TEXT.replace("=1+1", "赵三"), dry_run=False).json
+        assert (done["good"], done["bad"], done["written"]) == (3, 0, True)
+        roster = server.api("GET", f"/classes/{of['id']}/roster").json["items"]
+        assert {row["name"]: row["student_no"] for row in roster} == {"王一": "1", "赵三": "2", "李二": "3"}
+        entries = server.api("GET", f"/ledger/entries?after={size - 1}").json["items"]
+        (fact,) = (entry for entry in entries if entry["data"].get("class") == of["id"])
+        assert (fact["type"], fact["data"]["act"], len(fact["data"]["people"])) == (
+            "enrolment",
+            "imported",
+            3,
+        )
+        assert fact["data"]["file_sha256"] == done["sha256"]
+        assert "王一" not in json.dumps(fact, ensure_ascii=False)
+
+    def test_taken_again_makes_nobody_twice(self, server: Server) -> None:
+        of = training_class(server)
+        text = "姓名,手机号,学号\n孙四,13900020001,1\n周五,,2\n"
+        upload(server, of["id"], text, dry_run=False)
+        again = upload(server, of["id"], text, dry_run=False).json
+        assert [item["state"] for item in again["items"]] == ["enrolled", "enrolled"]
+        assert server.api("GET", f"/classes/{of['id']}").json["learners"] == 2
+        assert len(server.api("GET", "/persons?q=13900020001").json["items"]) == 1
+        other = training_class(server)
+        seen = upload(server, other["id"], text, dry_run=True).json
+        assert [item["state"] for item in seen["items"]] == ["known", "new"]
+        wrong = upload(server, other["id"], "姓名,手机号\n吴六,13900020001\n", dry_run=True).json
+        assert wrong["items"][0]["errors"][0]["code"] == "phone_of_another"
+
+    def test_that_is_no_table_is_refused(self, server: Server) -> None:
+        of = training_class(server)["id"]
+        assert is_problem(upload(server, of, "x", dry_run=True, kind="application/json"), 415, "bad_request")
+        assert is_problem(upload(server, of, "王伟,138\n李,139", dry_run=True), 422, "no_header")
+        xlsx = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+        assert is_problem(upload(server, of, "no zip", dry_run=True, kind=xlsx), 422, "bad_xlsx")
+        assert is_problem(upload(server, of, "x" * (2 << 20) + "xx", dry_run=True), 413, "too_large")
+
+    def test_of_two_thousand_learners_is_taken_at_once(self, server: Server) -> None:
+        of = training_class(server)["id"]
+        rows = "".join(f"学员{n},{15_000_000_000 + n},{n}\n" for n in range(2_000))
+        done = upload(server, of, "姓名,手机号,学号\n" + rows, dry_run=False).json
+        assert (done["good"], server.api("GET", f"/classes/{of}").json["learners"]) == (2_000, 2_000)

@@ -5,15 +5,22 @@ from __future__ import annotations
 from aiohttp import web
 
 from liveserver.core.permissions import Permission
-from liveserver.export import CSV
+from liveserver.export import CSV, XLSX
 from liveserver.http import fields
 from liveserver.http.answers import json_answer
 from liveserver.http.api.attendance import PERSON
 from liveserver.http.api.classes import PATH, class_of
-from liveserver.http.api.people_fields import NewAssignment, NewEnrolment, RosterQuery, TeachersQuery
+from liveserver.http.api.people_fields import (
+    ImportQuery,
+    NewAssignment,
+    NewEnrolment,
+    RosterQuery,
+    TeachersQuery,
+)
 from liveserver.http.api.registry import file_answer, people, plain
 from liveserver.http.context import AnyCall, Call
 from liveserver.http.routes import Route, Scope
+from liveserver.sheets.reading import FILE_MOST
 
 
 async def roster(call: Call[None, RosterQuery]) -> web.Response:
@@ -26,6 +33,17 @@ async def roster(call: Call[None, RosterQuery]) -> web.Response:
 async def roster_csv(call: AnyCall) -> web.Response:
     key = class_of(call)
     return file_answer(await people(call).classes.roster_csv(key), CSV, f"roster-{key}.csv")
+
+
+async def take_file(call: Call[bytes, ImportQuery]) -> web.Response:
+    taken = await people(call).roster_import.take(
+        class_of(call),
+        call.body,
+        call.request.content_type,
+        call.bearer.person,
+        dry_run=call.query.dry_run,
+    )
+    return json_answer(taken)
 
 
 async def enrol(call: AnyCall) -> web.Response:
@@ -77,6 +95,18 @@ ROUTES = (
         Scope.ALL,
         {200: ("UTF-8 with a mark", CSV)},
         _SEE,
+    ),
+    Route(
+        "POST",
+        f"{PATH}/roster/import",
+        take_file,
+        "A roster from a file: what becomes of each row, and nothing written while `dry_run`",
+        Scope.ALL,
+        {200: ("Every row; all good ones are written, or none", "RosterImport")},
+        _MANAGE,
+        bytes_body=(CSV, XLSX),
+        query=ImportQuery,
+        max_body=FILE_MOST,
     ),
     Route(
         "POST",

@@ -165,3 +165,8 @@ class TeachersQuery:
     status: Assigned | None = choice(Assigned, default=None)
     after: str | None = text(1, 200, default=None)
     limit: int = whole(1, 200, default=50)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportQuery:
+    dry_run: bool = flag(default=True)

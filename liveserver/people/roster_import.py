@@ -1,0 +1,179 @@
+"""A roster from a file: looked through with nothing written, then all good rows of it or none.
+
+Somebody is known again by the person's id, by telephone number and name, or by student number and name in the
+same class; else he is new. Rows that are not sure are not guessed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from liveserver.clock import Clock
+from liveserver.core.masking import masked_number
+from liveserver.core.messages import Json
+from liveserver.core.people import Enrolled, Status
+from liveserver.core.roster import Roster, Row, Wrong, read_roster
+from liveserver.people.classes import Classes
+from liveserver.people.registry import new_id, new_salt
+from liveserver.people.roll import Roll
+from liveserver.people.spreadsheet import Spreadsheets
+from liveserver.store import Store
+from liveserver.store.members import Member
+from liveserver.store.people_model import Enrolment, Person
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the rows of one file may refer to."""
+
+    firms: Mapping[str, str]
+    groups: Mapping[str, str]
+    persons: Mapping[str, Person]
+    of_phones: Mapping[str, Sequence[Person]]
+    by_student_no: Mapping[tuple[str, str], Person]
+    enrolled: Mapping[str, Enrolment]
+    ids: frozenset[str]
+    """Everybody's who is in one of these."""
+
+
+class RosterImport:
+    """Owned by the main loop."""
+
+    def __init__(self, store: Store, clock: Clock, classes: Classes, roll: Roll):
+        self._people = store.people
+        self._clock = clock
+        self._classes = classes
+        self._roll = roll
+        self._spreadsheets = Spreadsheets()
+
+    async def take(
+        self, training_class: str, data: bytes, media_type: str, by: str, *, dry_run: bool
+    ) -> Json:
+        """Every row with what becomes of it, and whether it was written.
+
+        Raises PeerError as `Spreadsheets.rows`, `read_roster`, `Classes.require_active`.
+        """
+        await self._classes.require_active(training_class)
+        roster = read_roster(await self._spreadsheets.rows(data, media_type))
+        known = await self._known(training_class, roster)
+        now_ms = self._clock.wall_ms()
+        members: list[Member[Enrolment]] = []
+        states: list[str] = []
+        for row in roster.rows:
+            member = _member(row, known, training_class, now_ms)
+            states.append("bad" if member is None else _state(member.person, known))
+            members += [] if member is None else [member]
+        sha256 = hashlib.sha256(data).hexdigest()
+        if members and not dry_run:
+            new = frozenset(one.person.id for one in members) - known.ids
+            await self._people.roster.take(training_class, members, new, sha256, by, now_ms)
+            self._roll.forget(training_class)
+        return {
+            "sha256": sha256,
+            "good": len(members),
+            "bad": len(roster.rows) - len(members),
+            "written": not dry_run,
+            "ignored": list(roster.ignored),
+            "items": [_shown(row, state) for row, state in zip(roster.rows, states, strict=True)],
+        }
+
+    async def _known(self, training_class: str, roster: Roster) -> _Known:
+        groups = (await self._classes.groups(training_class))["items"]
+        named = await self._people.persons.named([row.get("person") for row in roster.rows])
+        of_phones = await self._people.of_phones(sorted({row.get("phone") for row in roster.rows} - {""}))
+        members = await self._people.roster.with_student_no(training_class)
+        by_student_no = {(one.row.student_no, one.person.name): one.person for one in members}
+        ids = {*named, *(person.id for found in of_phones.values() for person in found)}
+        ids |= {person.id for person in by_student_no.values()}
+        return _Known(
+            await self._people.firms({row.get("enterprise") for row in roster.rows} - {""}),
+            {group["name"]: group["id"] for group in groups if group["status"] == Status.ACTIVE},
+            named,
+            of_phones,
+            by_student_no,
+            await self._people.roster.known(training_class, sorted(ids)),
+            frozenset(ids),
+        )
+
+
+def _member(row: Row, known: _Known, training_class: str, now_ms: int) -> Member[Enrolment] | None:
+    """The row as it will be kept, or None, with why in `row.wrong`."""
+    enterprise = _referred(row, "enterprise", known.firms)
+    group = _referred(row, "group", known.groups)
+    person = None if row.wrong else _person(row, known, enterprise, now_ms)
+    if person is None or row.wrong:
+        return None
+    before = known.enrolled.get(person.id)
+    is_in = before is not None and before.status == Enrolled.ENROLLED
+    return Member(
+        Enrolment(
+            training_class,
+            person.id,
+            row.get("student_no"),
+            group,
+            enterprise,
+            row.get("target_group"),
+            row.get("subsidy_type"),
+            enrolled_at_ms=before.enrolled_at_ms if before is not None and is_in else now_ms,
+        ),
+        person,
+    )
+
+
+def _referred(row: Row, column: str, kept: Mapping[str, str]) -> str:
+    wanted = row.get(column)
+    if wanted and wanted not in kept:
+        row.wrong.append(Wrong(f"unknown_{column}", column, "not there; make it first"))
+    return kept.get(wanted, "")
+
+
+def _person(row: Row, known: _Known, enterprise: str, now_ms: int) -> Person | None:
+    name, phone = row.get("name"), row.get("phone")
+    if row.get("person"):
+        found = known.persons.get(row.get("person"))
+        if found is None or found.name != name:
+            row.wrong.append(Wrong("unknown_person", "person", "nobody of that id and name"))
+            return None
+        return _present(row, found)
+    sharing = known.of_phones.get(phone, ()) if phone else ()
+    same = [one for one in sharing if one.name == name]
+    if len(same) == 1:
+        return _present(row, same[0])
+    if sharing:
+        code = "ambiguous_person" if same else "phone_of_another"
+        row.wrong.append(Wrong(code, "phone", "say which person by the id"))
+        return None
+    again = known.by_student_no.get((row.get("student_no"), name)) if row.get("student_no") else None
+    if again is not None and (not phone or not again.phone):
+        return _present(row, again)
+    return Person(new_id(), name, phone, enterprise, created_at_ms=now_ms, salt=new_salt())
+
+
+def _present(row: Row, person: Person) -> Person | None:
+    if person.status == Status.ARCHIVED:
+        row.wrong.append(Wrong("archived", "name", "the person is archived"))
+        return None
+    return person
+
+
+def _state(person: Person, known: _Known) -> str:
+    """new: a person nobody knew; known: to this class new; returns, after having left; enrolled: already."""
+    before = known.enrolled.get(person.id)
+    if before is not None:
+        return "enrolled" if before.status == Enrolled.ENROLLED else "returns"
+    return "known" if person.id in known.ids else "new"
+
+
+def _shown(row: Row, state: str) -> Json:
+    return {
+        "row": row.number,
+        "name": row.get("name"),
+        "phone": masked_number(row.get("phone")),
+        "student_no": row.get("student_no"),
+        "enterprise": row.get("enterprise"),
+        "group": row.get("group"),
+        "state": state,
+        "errors": [{"code": one.code, "column": one.column, "detail": one.detail} for one in row.wrong],
+    }

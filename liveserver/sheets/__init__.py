@@ -1,0 +1,1 @@
+"""The process that takes apart spreadsheets (XLSX) of strangers: confined, one file each."""
