@@ -25,7 +25,7 @@ from liveserver.core.bundle.cover import Cover, Unit
 from liveserver.core.bundle.form import BundleWriter, Kind, Subject
 from liveserver.core.bundle.own import Own
 from liveserver.core.errors import PeerError
-from liveserver.core.heads import Head
+from liveserver.core.heads import Head, key_id
 from liveserver.core.ledger import Entry, Fact
 from liveserver.keeper import Keeper
 from liveserver.notary import Notary
@@ -171,6 +171,7 @@ class _Making:
         self._lesson = lesson
         self._person = person
         self._head = head
+        self._publics = {w.name: w.public for w in whole._notary.watches}
         self._revisions: set[Any] = set()  # settlements that the ledger has by then
 
     async def run(self) -> None:
@@ -230,14 +231,13 @@ class _Making:
             if found is None:
                 continue
             size, answer = found
-            first, second = sorted((size, self._head.size))
-            path = [node.hex() for node in await self._store.consistency(first, second)]
-            if answer.get("type") == "liveserver/witnessed/1":
-                public = answer.pop("public", "")
-                row = {"name": name, "public": public, "answer": answer, "consistency": path}
-                witnessed.append(row)
-            else:
+            public = self._publics.get(name)
+            if public is None or answer.get("key") != key_id(public):
                 places.append({"name": name, "size": size, "kept": answer})
+                continue
+            path = await self._store.consistency(*sorted((size, self._head.size)))
+            told = {"name": name, "public": public.hex(), "answer": answer}
+            witnessed.append(told | {"consistency": [node.hex() for node in path]})
         self._add(form.HEAD, {"head": self._head.document(), "keys": keys, "witnessed": witnessed,
                               "places": places})  # fmt: skip
 

@@ -46,6 +46,7 @@ from liveserver.http.context import Edge, Services
 from liveserver.http.control import control_app
 from liveserver.http.listen import Listener, listen, tls_context
 from liveserver.incidents import Incidents
+from liveserver.inspections import Inspections
 from liveserver.inventory import Inventory
 from liveserver.keeper import Keeper
 from liveserver.keys import load_or_create
@@ -213,7 +214,7 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
     services = Services(
         config, tokens, metrics, clock, rooms, store, wall, moderation, rules, inventory,
         Drills(store, clock), control.listener.url, checks, turn, hours, keeper, notary,
-        people, _log_in(config, store, clock, tokens, metrics, stack), bundles,
+        people, _log_in(config, store, clock, tokens, metrics, stack), bundles, Inspections(store, clock),
     )  # fmt: skip
     http = config.http
     public = await listen(public_app(services), http.host, http.port, http, metrics)

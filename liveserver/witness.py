@@ -68,6 +68,12 @@ class Watch:
         return self._witness.name
 
     @property
+    def public(self) -> bytes | None:
+        """The key that the witness signs its answers with; None for one that only keeps."""
+        found: bytes | None = getattr(self._witness, "public", None)
+        return found
+
+    @property
     def behind_ms(self) -> int:
         """For how long the oldest head it has not seen has been waiting."""
         since = self._waiting_since_ms

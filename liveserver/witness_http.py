@@ -32,6 +32,7 @@ class HttpWitness:
 
     def __init__(self, url: str, public: bytes):
         self._url = url
+        self.public = public
         self._keys = {heads.key_id(public): public}
         self._session: aiohttp.ClientSession | None = None
 

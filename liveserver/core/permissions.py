@@ -110,6 +110,8 @@ class Permission(StrEnum):
     """The lessons of the classes one belongs to."""
     SEE_EVIDENCE = "see_evidence"
     SEE_LEDGER = "see_ledger"
+    INSPECT = "inspect"
+    """Draw samples of lessons, and read the log of one's own looks."""
     SEE_ACCOUNTS = "see_accounts"
     """Who has an account, in which role, locked or not."""
     MANAGE_ACCOUNTS = "manage_accounts"
@@ -284,6 +286,7 @@ TABLE: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 _P.SEE_PEOPLE,
                 _P.SEE_EVIDENCE,
                 _P.SEE_LEDGER,
+                _P.INSPECT,
                 _P.OWN_ACCOUNT,
                 _P.ENTER_LESSONS,
                 _P.SEE_OWN_LESSONS,

@@ -9,6 +9,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
 from liveserver.core.errors import PeerError
+from liveserver.core.permissions import Role
 from liveserver.http import (
     diagnostics,
     fields,
@@ -33,6 +34,7 @@ from liveserver.http.api import (
     evidence,
     exports,
     incidents,
+    inspections,
     ledger,
     lessons,
     members,
@@ -54,6 +56,7 @@ from liveserver.http.cors import cors
 from liveserver.http.problems import problems
 from liveserver.http.reading import read_body, strict_json
 from liveserver.http.routes import Next, Route
+from liveserver.tokens import Claims
 
 
 def public_routes(*, test_hooks: bool) -> tuple[Route, ...]:
@@ -65,6 +68,7 @@ def public_routes(*, test_hooks: bool) -> tuple[Route, ...]:
         *statistics.ROUTES,
         *exports.ROUTES,
         *evidence.ROUTES,
+        *inspections.ROUTES,
         *recordings.ROUTES,
         *storage.ROUTES,
         *ledger.ROUTES,
@@ -132,11 +136,22 @@ def _handler(edge: Edge, row: Route) -> Next:
         query = fields.parse_query(row.query, request.query) if row.query else None
         body = await _body(request, edge, row)
         answer = await row.handler(Call(request, edge, claims, body, query, began_ns))
+        if row.view and claims is not None and claims.role is Role.INSPECTOR:
+            await _seen(request, edge, row, claims)
         if request.body_exists and not (row.body or row.document or row.text_body or row.bytes_body):
             answer.force_close()  # an unexpected body is the place to hide another request in
         return answer
 
     return handle
+
+
+async def _seen(request: web.Request, edge: Edge, row: Route, claims: Claims) -> None:
+    """An inspector's look is a fact before its answer goes out; of a bundle, at its end."""
+    inspections = edge.inspections if isinstance(edge, Services) else None
+    if inspections is not None:
+        named = request.match_info
+        subject = named.get("person") or named.get("recording") or request.query.get("person", "")
+        await inspections.saw(claims, row.view, named.get("lesson", ""), subject[:128])
 
 
 async def _body(request: web.Request, edge: Edge, row: Route) -> object:

@@ -16,6 +16,7 @@ from liveserver.http.ports import (
     Bundles,
     Drills,
     Hours,
+    Inspections,
     Inventory,
     Keeper,
     Moderation,
@@ -78,6 +79,8 @@ class Services(Edge):
     """Accounts, and signing in."""
     bundles: Bundles | None = None
     """Makes evidence bundles."""
+    inspections: Inspections | None = None
+    """Samples, and what inspectors looked at."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -420,6 +420,18 @@ class Bundles(Protocol):
     async def make(self, lesson_id: str, person: str | None, by: str, size: int | None = None) -> Bundle: ...
 
 
+class Inspections(Protocol):
+    """Samples for inspection, and what inspectors looked at."""
+
+    async def draw(self, by: str, since: str, until: str, percent: int, seed: str | None) -> Object: ...
+
+    async def samples(self) -> Object: ...
+
+    async def views(self, by: str, after: int | None, limit: int) -> Object: ...
+
+    async def saw(self, claims: Claims, what: str, lesson: str = "", subject: str = "") -> None: ...
+
+
 class Store(Protocol):
     """The parts of the store that are read without a room: the ledger, sealed files, used links."""
 

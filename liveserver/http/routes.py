@@ -48,7 +48,8 @@ class Route:
     a JSON body that is handed over as it is read, `text_body` the media types of one that is handed over as
     text, `bytes_body` of one that is as it came. `max_body`: bytes, where it is not the configured bound.
     `answers` maps a status to what it means and the schema (or the media type) of its body.
-    `token_in_query`: players send the token there.
+    `token_in_query`: players send the token there. `view`: what the ledger calls it when an
+    inspector looks at it; "" where there is nothing to see.
     """
 
     method: str
@@ -65,3 +66,4 @@ class Route:
     max_body: int | None = None
     query: type[Any] | None = None
     token_in_query: bool = False
+    view: str = ""

@@ -256,6 +256,37 @@ SCHEMAS: dict[str, Schema] = {
         }
     ),
     "Hold": _object({"recording": _TEXT, "hold": _TEXT}),
+    "Sample": _object(
+        {
+            "id": _TEXT,
+            "by": _TEXT,
+            "at": _TIME,
+            "since": _TEXT,
+            "until": _TEXT,
+            "percent": _COUNT,
+            "seed": _HASH,
+            "population": _COUNT,
+            "population_sha256": _HASH,
+            "total_s": _COUNT,
+            "drawn_s": _COUNT,
+            "lessons": {"type": "array", "items": _ref("SampledLesson")},
+        },
+        {"entry": _COUNT},
+    ),
+    "SampledLesson": _object(
+        {
+            "id": _TEXT,
+            "title": _TEXT,
+            "state": {"type": "string", "enum": STATES},
+            "started_at": _or_null(_TIME),
+            "ended_at": _or_null(_TIME),
+        }
+    ),
+    "SampleList": _list("Sample"),
+    "View": _object(
+        {"what": _TEXT, "lesson": _or_null(_TEXT), "title": _TEXT, "subject": _TEXT, "at": _TIME}
+    ),
+    "ViewList": _list("View"),
     "LedgerHead": _object({"size": _COUNT, "root": _HASH, "signed": _or_null(_ref("SignedHead"))}),
     "SignedHead": _object(
         {

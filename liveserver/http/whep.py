@@ -26,6 +26,7 @@ ROUTES = (
         {201: ("Watching; Location is the session", sessions.SDP)},
         Permission.WATCH,
         text_body=(sessions.SDP,),
+        view="live",
     ),
     Route(
         "OPTIONS",

@@ -17,11 +17,13 @@ from liveserver.store.model import (
     Lesson,
     Muted,
     Recording,
+    Sample,
     Settlement,
     StoredObject,
     StoreError,
     Tally,
     Version,
+    View,
 )
 from liveserver.store.store import Store, open_store
 from liveserver.store.verify import Fault, Verification, verify_ledger
@@ -43,6 +45,7 @@ __all__ = [
     "Lesson",
     "Muted",
     "Recording",
+    "Sample",
     "Settlement",
     "Store",
     "StoreError",
@@ -50,6 +53,7 @@ __all__ = [
     "Tally",
     "Verification",
     "Version",
+    "View",
     "open_store",
     "verify_ledger",
 ]

@@ -28,6 +28,7 @@ from liveserver.store.challenges import Challenges
 from liveserver.store.cuts import Cuts
 from liveserver.store.heads import Heads
 from liveserver.store.incidents import Incidents
+from liveserver.store.inspections import Inspections
 from liveserver.store.journal import Journal, Record, open_journal
 from liveserver.store.keeping import Keeping
 from liveserver.store.kept import Kept
@@ -122,6 +123,8 @@ class Store:
         self.accounts = Accounts(self)
         """Who may sign in, by what, and who is signed in."""
         self._keeping: Keeping | None = None
+        self.inspections = Inspections(self)
+        """What inspectors drew and looked at."""
         self.attendance = AttendanceBook(self)
         """Who came to settled lessons, and what that was worth."""
 

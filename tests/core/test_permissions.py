@@ -45,6 +45,7 @@ GRANTED: dict[Permission, set[Role]] = {
     Permission.SEE_POLICIES: {Role.MODERATOR, Role.ADMIN, Role.INSPECTOR, Role.SECURITY},
     Permission.MANAGE_POLICIES: {Role.ADMIN, Role.SECURITY},
     Permission.SEE_EVIDENCE: {Role.ADMIN, Role.INSPECTOR},
+    Permission.INSPECT: {Role.INSPECTOR},
     Permission.SEE_LEDGER: {Role.ADMIN, Role.INSPECTOR, Role.AUDIT},
     Permission.SEE_ACCOUNTS: {Role.ADMIN, Role.SYSTEM, Role.SECURITY},
     Permission.MANAGE_ACCOUNTS: {Role.ADMIN, Role.SYSTEM},
@@ -86,7 +87,8 @@ class TestDutiesAreKeptApart:
 
     def test_an_inspector_changes_nothing(self) -> None:
         assert all(
-            p.startswith(("see_", "list_")) or p in (Permission.WATCH, *OWN) for p in TABLE[Role.INSPECTOR]
+            p.startswith(("see_", "list_")) or p in (Permission.WATCH, Permission.INSPECT, *OWN)
+            for p in TABLE[Role.INSPECTOR]
         )
 
     def test_a_learner_has_no_power_over_a_lesson(self) -> None:

@@ -7,11 +7,18 @@ import json
 import subprocess
 import sys
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from liveserver.core.bundle import files
 from liveserver.core.bundle.command import words
-from tests.evidence.conftest import NAMES, STAFF, WORDS, Taken, checked
+from liveserver.core.heads import Head, Witnessed, key_id
+from liveserver.core.ledger import Fact
+from liveserver.signing import Key
+from liveserver.store import Store
+from liveserver.witness import Watch
+from tests.evidence.conftest import NAMES, STAFF, START, WORDS, Taken, World, checked, teach
 
 
 class TestALessonsBundle:
@@ -83,3 +90,35 @@ class TestTheVerifierInside:
         with zipfile.ZipFile(io.BytesIO(taken.lesson)) as archive:
             for name, data in files.members():
                 assert archive.read(name) == data
+
+
+class Authority:
+    """A witness that signs whatever it is shown; real ones are tested where they are."""
+
+    name = "http"
+
+    def __init__(self) -> None:
+        self._key = Key(b"\x08" * 32)
+        self.public = self._key.public
+
+    async def see(self, head: Head, seen: int, store: Store) -> Mapping[str, Any]:
+        answer = Witnessed(head.log, head.size, head.root, head.hash(), START, self._key.id)
+        return self._key.sign(answer).document()
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+class TestAWitnessedLedger:
+    async def test_is_proven_to_have_grown_out_of_what_the_witness_saw(self, world: World) -> None:
+        await teach(world)
+        watch = Watch(Authority(), world.store, world.clock)  # type: ignore[arg-type]
+        world.notary.watches.append(watch)
+        await world.notary.seal()
+        assert await watch.show()
+        seen = await world.store.ledger_size()
+        await world.store.append([Fact("presence", "another", START, {"changes": []})] * 37)
+        report = checked(await world.bundle(), witnesses=[key_id(watch.public or b"")])
+        assert report.misfit is None
+        assert report.head is not None and report.head.size == seen + 37
+        assert report.witnesses == [("http", seen, START)]

@@ -55,3 +55,25 @@ class TestVerify:
         assert main(["verify", str(tmp_path / "bad.zip")]) == 1
         assert "does NOT prove what it says" in capsys.readouterr().out
         assert main(["verify", str(tmp_path / "none.zip")]) == 2
+
+
+class TestAnInspector:
+    def test_leaves_a_fact_for_each_look(self, server: Server) -> None:
+        lesson = server.new_lesson().id
+        for path in ("attendance", "challenges", "evidence"):
+            assert server.api("GET", f"/lessons/{lesson}/{path}", role="inspector").status == 200
+            assert server.api("GET", f"/lessons/{lesson}/{path}", role="admin").status == 200
+        facts = server.api("GET", f"/ledger/entries?lesson={lesson}").json["items"]
+        looked = [fact["data"]["what"] for fact in facts if fact["type"] == "inspected"]
+        assert looked == ["attendance", "checks", "evidence"]
+        log = server.api("GET", "/inspections/views?limit=3", role="inspector").json["items"]
+        assert [view["lesson"] for view in log] == [lesson] * 3
+
+    def test_draws_a_sample_that_nobody_else_may_draw(self, server: Server) -> None:
+        order = {"since": "2026-01-01", "until": "2027-01-01"}
+        made = server.api("POST", "/inspections/samples", order, role="inspector")
+        assert made.status == 201
+        assert made.json["percent"] == 10
+        assert server.api("POST", "/inspections/samples", order, role="admin").status == 403
+        for wrong in ({"percent": 9}, {"seed": "AB" * 32}, {"seed": "12"}):
+            assert server.api("POST", "/inspections/samples", order | wrong, role="inspector").status == 400

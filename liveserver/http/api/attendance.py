@@ -104,6 +104,7 @@ ROUTES = (
         {200: ("A page of the sheet, by person", "AttendanceList")},
         Permission.SEE_ATTENDANCE,
         query=AttendanceQuery,
+        view="attendance",
     ),
     Route(
         "GET",
@@ -113,6 +114,7 @@ ROUTES = (
         Scope.LESSON,
         {200: ("The hours and what they were reckoned from", "ExplainedHours")},
         Permission.SEE_ATTENDANCE,
+        view="hours",
     ),
     Route(
         "GET",

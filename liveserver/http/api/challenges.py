@@ -79,5 +79,6 @@ ROUTES = (
         {200: ("A page of checks", "ChallengeList")},
         Permission.SEE_CHALLENGES,
         query=ChallengesQuery,
+        view="checks",
     ),
 )

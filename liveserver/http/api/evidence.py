@@ -70,6 +70,7 @@ ROUTES = (
         {200: ("A ZIP that proves itself, docs/EVIDENCE.md", ZIP)},
         Permission.SEE_EVIDENCE,
         query=EvidenceQuery,
+        view="evidence",
     ),
     Route(
         "GET",

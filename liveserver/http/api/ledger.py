@@ -208,6 +208,7 @@ ROUTES = (
         {200: ("A page of entries", "EntryList")},
         Permission.SEE_LEDGER,
         query=EntriesQuery,
+        view="entries",
     ),
     Route(
         "GET",
@@ -218,5 +219,6 @@ ROUTES = (
         {200: ("The audit path", "LedgerProof")},
         Permission.SEE_LEDGER,
         query=ProofQuery,
+        view="proof",
     ),
 )

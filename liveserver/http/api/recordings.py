@@ -87,5 +87,6 @@ ROUTES = (
         Scope.ANY,
         {200: ("What the player shows", "Watch")},
         Permission.SEE_RECORDINGS,
+        view="recording",
     ),
 )
