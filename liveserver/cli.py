@@ -215,7 +215,14 @@ def _bench(given: argparse.Namespace) -> int:
 
 
 # What is not shown; an address of a store may hold a password.
-_SECRET = ("store_url", "bus.url", "rtc.turn_secret", "objects.s3_access_key", "objects.s3_secret_key")
+_SECRET = (
+    "store_url",
+    "bus.url",
+    "rtc.turn_secret",
+    "objects.s3_access_key",
+    "objects.s3_secret_key",
+    "oidc.client_secret",
+)
 
 
 def _check(given: argparse.Namespace) -> int:

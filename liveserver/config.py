@@ -29,6 +29,7 @@ from liveserver.config_sections import (
     LedgerConfig,
     LogLevel,
     ObjectsConfig,
+    OidcConfig,
     RecorderConfig,
     RetentionConfig,
     RoomsConfig,
@@ -76,6 +77,7 @@ class Config:
     tokens: TokensConfig = TokensConfig()
     accounts: AccountsConfig = AccountsConfig()
     sessions: SessionsConfig = SessionsConfig()
+    oidc: OidcConfig = OidcConfig()
 
     @property
     def store(self) -> str:

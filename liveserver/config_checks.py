@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from liveserver.config_sections import (
     AccountsConfig,
     ObjectsConfig,
+    OidcConfig,
     RtcConfig,
     SessionsConfig,
     WitnessConfig,
@@ -62,6 +63,7 @@ def check(config: Config, flat: Mapping[str, Any], names: Mapping[str, str]) -> 
         raise ConfigError("ledger.head_every: a duration from 1s to 60s is expected")
     _check_witness(config.witness)
     _check_log_in(config.accounts, config.sessions)
+    _check_oidc(config.oidc)
     for key in ("http.host", "rtc.host", "control.host"):
         host = flat[key]
         if host and re.fullmatch(r"[0-9A-Za-z.:\-]{1,253}", host) is None:
@@ -80,6 +82,21 @@ def _check_log_in(accounts: AccountsConfig, sessions: SessionsConfig) -> None:
         raise ConfigError("accounts.password_link: a duration from 1m to 30d is expected")
     if accounts.passkey_rp and re.fullmatch(r"[a-z0-9][a-z0-9.\-]{0,252}", accounts.passkey_rp) is None:
         raise ConfigError("accounts.passkey_rp: a host name in small letters is expected")
+
+
+def _check_oidc(oidc: OidcConfig) -> None:
+    if bool(oidc.issuer) != bool(oidc.client_id):
+        raise ConfigError("oidc.issuer and oidc.client_id belong together: one of them is missing")
+    url = urlsplit(oidc.issuer)
+    local = url.hostname in ("localhost", "127.0.0.1", "::1")
+    if oidc.issuer and (
+        url.scheme != ("http" if local and url.scheme == "http" else "https") or not url.netloc
+    ):
+        raise ConfigError("oidc.issuer: an address such as https://id.example is expected")
+    if oidc.client_secret and oidc.client_secret_file:
+        raise ConfigError("oidc.client_secret and oidc.client_secret_file: one of them is expected")
+    if oidc.issuer and "openid" not in oidc.scope.split():
+        raise ConfigError("oidc.scope: openid is expected among the scopes")
 
 
 def _check_turn(rtc: RtcConfig) -> None:

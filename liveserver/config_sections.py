@@ -305,6 +305,19 @@ class AccountsConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class OidcConfig:
+    """An identity provider people may sign in by; none without an issuer."""
+
+    issuer: str = ""
+    client_id: str = ""
+    client_secret: str = ""
+    client_secret_file: str = ""
+    scope: str = "openid profile"
+    claim: str = "preferred_username"
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SessionsConfig:
     """How long who signed in stays so, and what happens when somebody comes to a lesson twice."""
 

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from liveserver.accounts import Accounts
 from liveserver.clock import Clock
 from liveserver.config import Config
+from liveserver.config_checks import ConfigError
+from liveserver.config_sections import OidcConfig
+from liveserver.identities import PURPOSE, Identities
+from liveserver.keys import load_or_create
 from liveserver.metrics import Metrics
+from liveserver.oidc import Oidc
+from liveserver.passkeys import Passkeys
 from liveserver.passwords import Passwords
 from liveserver.signing_in import SigningIn
 from liveserver.store import Store
 from liveserver.tokens import Tokens
+from liveserver.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +28,16 @@ class LogIn:
 
     accounts: Accounts
     signing_in: SigningIn
+    passkeys: Passkeys
+    oidc: Oidc | None
+    """None where no identity provider is configured."""
+    identities: Identities
     store: Store
+
+    async def close(self) -> None:
+        """Let go of the identity provider."""
+        if self.oidc is not None:
+            await self.oidc.close()
 
     async def passkeys_of(self, person: str) -> int:
         """How many the person has."""
@@ -36,4 +53,20 @@ def log_in(
         store, clock, tokens, passwords, accounts, metrics, config.accounts, config.sessions
     )
     metrics.watch("passwords", passwords.numbers)
-    return LogIn(accounts, signing_in, store)
+    passkeys = Passkeys(store, clock, tokens, signing_in)
+    oidc = None
+    if config.oidc.issuer:
+        oidc = Oidc(store, clock, tokens, signing_in, config.oidc, _secret(config.oidc))
+    key = load_or_create(config.identities_key_file)
+    identities = Identities(store, clock, Vault(store, clock, key, PURPOSE), key)
+    return LogIn(accounts, signing_in, passkeys, oidc, identities, store)
+
+
+def _secret(oidc: OidcConfig) -> str:
+    """The client's secret. Raises ConfigError."""
+    if not oidc.client_secret_file:
+        return oidc.client_secret
+    try:
+        return Path(oidc.client_secret_file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read oidc.client_secret_file: {type(error).__name__}") from error

@@ -234,7 +234,9 @@ def _log_in(
 ) -> LogIn:
     passwords = Passwords()
     stack.push_async_callback(asyncio.to_thread, passwords.close)
-    return log_in(config, store, clock, tokens, passwords, metrics)
+    made = log_in(config, store, clock, tokens, passwords, metrics)
+    stack.push_async_callback(made.close)
+    return made
 
 
 def _hours(

@@ -30,6 +30,7 @@ NO_LESSON = ""
 """What a token covers before its bearer enters a lesson: none."""
 AGENT_MOST = 200
 _RETRY_S = 60
+_FRESH_MS = 900_000
 _log = get_logger()
 
 
@@ -192,6 +193,25 @@ class SigningIn:
             return await self._opened(account, row, "")  # another tab was sooner; its handle is the newest
         return await self._opened(account, row, f"{stay}.{fresh}")
 
+    async def fresh(self, person: str, handle: str) -> Account:
+        """The account, if the browser signed in to it less than a quarter of an hour ago, and by a passkey
+        where there is one: what an account can be taken over by is not changed with a token alone.
+
+        Raises PeerError `sign_in_again` (403), `no_account` (404).
+        """
+        account = await self._accounts.known(person)
+        stay, _, secret = handle.partition(".")
+        row = await self._store.accounts.stay(stay)
+        now_ms = self._clock.wall_ms()
+        if row is None or row.person != person or row.ended_at_ms is not None:
+            raise _sign_in_again()
+        given, recent = digest(secret), 0 <= now_ms - row.began_at_ms < _FRESH_MS
+        known = hmac.compare_digest(given, row.handle) or hmac.compare_digest(given, row.before)
+        weaker = row.method != Method.PASSKEY and await self._store.accounts.passkeys_of(person)
+        if not known or not recent or weaker:
+            raise _sign_in_again()
+        return account
+
     async def sign_out(self, handle: str) -> None:
         """End the stay of a handle, if it is one."""
         await self._drop(handle, self._clock.wall_ms())
@@ -290,6 +310,10 @@ def _too_many(retry_after_s: int) -> PeerError:
         status=429,
         retry_after_s=max(1, retry_after_s),
     )
+
+
+def _sign_in_again() -> PeerError:
+    return PeerError("sign_in_again", "sign in anew for this, with a passkey if you have one", status=403)
 
 
 def _signed_out() -> PeerError:

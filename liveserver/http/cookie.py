@@ -36,5 +36,22 @@ def drop_handle(request: web.Request, answer: web.Response) -> None:
     )
 
 
+def keep_ticket(request: web.Request, answer: web.Response, ticket: str, seconds: int) -> None:
+    """What a browser that goes to an identity provider comes back with: `Lax`, for it comes back from another
+    site; `seconds` 0 drops it."""
+    name, secure = _ticket_name(request), _is_secure(request)
+    answer.set_cookie(
+        name, ticket, max_age=seconds, path=f"{PATH}/oidc", secure=secure, httponly=True, samesite="Lax"
+    )
+
+
+def spent_ticket(request: web.Request) -> str:
+    return request.cookies.get(_ticket_name(request), "")
+
+
+def _ticket_name(request: web.Request) -> str:
+    return "__Secure-lectern_oidc" if _is_secure(request) else "lectern_oidc"
+
+
 def _is_secure(request: web.Request) -> bool:
     return base_url(request).startswith("https:")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from liveserver.core.identity import State
 from liveserver.core.log_in import Ended, Method, Need
 from liveserver.core.permissions import Role
 from liveserver.http.schema import COUNT, FLAG, TEXT, TIME, Schema, list_of, object_of, or_null
@@ -37,10 +38,31 @@ ACCOUNTS: dict[str, Schema] = {
     "Account": object_of(_ACCOUNT, {"locked": FLAG}),
     "AccountList": list_of("Account"),
     "NewAccount": object_of({**_ACCOUNT, "link": TEXT}),
+    "Identity": object_of(
+        {
+            "person": TEXT,
+            "kind": TEXT,
+            "number": {**TEXT, "description": "Masked"},
+            "state": {"type": "string", "enum": [str(state) for state in State]},
+            "method": or_null(TEXT),
+            "noted_by": or_null(TEXT),
+            "noted_at": TIME,
+            "seconded_by": or_null(TEXT),
+            "changed_at": TIME,
+            "same_number": {"type": "array", "items": TEXT, "description": "Other persons with this number"},
+        }
+    ),
+    "IdentityNote": object_of({"note": TEXT}),
+    "Passkey": object_of({"id": TEXT, "label": TEXT, "made_at": TIME, "used_at": or_null(TIME)}),
+    "PasskeyList": list_of("Passkey"),
+    "PasskeyOptions": object_of(
+        {"ticket": TEXT, "public_key": {"type": "object", "description": "WebAuthn Level 3, 5.1.8 and 5.1.9"}}
+    ),
     "PasswordLink": object_of({"link": TEXT}),
     "Removed": object_of({"removed": COUNT}),
     "Session": object_of(_SESSION),
     "SetUp": object_of({"token": TEXT}, _SESSION),
+    "SignInWays": object_of({"oidc": or_null({"type": "object", "description": "label and url"})}),
     "Stay": object_of(
         {
             "id": TEXT,

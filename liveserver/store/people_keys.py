@@ -13,6 +13,8 @@ from liveserver.store.access import Access
 from liveserver.store.tables import FACES, PERSON_KEYS, PHOTOS
 
 PHOTOS_COMPARED = 20_000
+PHOTOS_PURPOSE = "photos"
+"""What the key of photos and faces is kept under."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class PeopleKeys:
         return result
 
     async def destroy(self, person: str, purpose: str, at_ms: int) -> bool:
-        """Forget the key for ever, and what knows its photos again; whether there was one."""
+        """Forget the key for ever, and what of the photos' knows them again; whether there was one."""
         storable(person)
         c, p = PERSON_KEYS.c, PHOTOS.c
 
@@ -73,6 +75,8 @@ class PeopleKeys:
                 c.person == person, c.purpose == purpose, c.wrapped.is_not(None)
             )
             done = await connection.execute(statement.values(wrapped=None, destroyed_at_ms=at_ms))
+            if purpose != PHOTOS_PURPOSE:
+                return bool(done.rowcount)
             blank = {"sha256": "", "look": b"", "salt": b"", "erased_at_ms": at_ms}
             mine = sa.update(PHOTOS).where(p.person == person, p.erased_at_ms.is_(None))
             await connection.execute(mine.values(**blank))

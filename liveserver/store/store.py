@@ -27,6 +27,7 @@ from liveserver.store.attended import AttendanceBook
 from liveserver.store.challenges import Challenges
 from liveserver.store.cuts import Cuts
 from liveserver.store.heads import Heads
+from liveserver.store.identities import Identities
 from liveserver.store.incidents import Incidents
 from liveserver.store.inspections import Inspections
 from liveserver.store.journal import Journal, Record, open_journal
@@ -120,6 +121,8 @@ class Store:
         """Every cut there was, with its times."""
         self.heads = Heads(self, writer.head)
         """Signed heads of the ledger, its keys, what witnesses answered."""
+        self.identities = Identities(self)
+        """Identity numbers, sealed, and their proof."""
         self.accounts = Accounts(self)
         """Who may sign in, by what, and who is signed in."""
         self._keeping: Keeping | None = None

@@ -85,6 +85,7 @@ IDENTITIES = sa.Table(
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("sealed", sa.LargeBinary, nullable=False),  # under the person's key; empty once erased
     sa.Column("mark", sa.LargeBinary, nullable=False),  # keyed hash: finds the same number elsewhere
+    sa.Column("salt", sa.LargeBinary, nullable=False),  # of the commitment in the ledger
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("method", sa.Text, nullable=False),
     sa.Column("note", sa.LargeBinary, nullable=False),  # sealed as well

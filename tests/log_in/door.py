@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from yarl import URL
 
 from liveserver.config import Config
 from liveserver.core.permissions import Role
-from liveserver.http.api import accounts, session, setup
+from liveserver.http.api import accounts, identities, oidc, passkeys, session, setup
 from liveserver.http.app import make_app
 from liveserver.http.context import Services
 from liveserver.http.cors import cors
@@ -147,9 +148,20 @@ class Door:
 
 
 @asynccontextmanager
-async def door(folder: Path, routes: tuple[Any, ...] = (), **sections: Any) -> AsyncIterator[Door]:
-    """`sections`: parts of the configuration that differ from the default. `routes`: more of them."""
+async def door(
+    folder: Path,
+    *,
+    routes: tuple[Any, ...] = (),
+    real_time: bool = False,
+    **sections: Any,
+) -> AsyncIterator[Door]:
+    """`sections`: parts of the configuration that differ from the default. `routes`: more of them.
+
+    `real_time`: the clock begins now, for what others sign with theirs.
+    """
     clock = StoppedClock()
+    if real_time:
+        clock.now_ms = time.time_ns() // 1_000_000
     store = await open_store(f"sqlite:///{folder}/store.db", clock.wall_ms)
     passwords = Passwords()
     config = replace(Config(), data_dir=folder, **sections)
@@ -159,12 +171,21 @@ async def door(folder: Path, routes: tuple[Any, ...] = (), **sections: Any) -> A
     nothing = cast(Any, None)  # of the rest of a node these routes know nothing
     rest = (nothing, store, *[nothing] * 5)
     services = Services(config, tokens, metrics, cast(Any, clock), *rest, log_in=parts)
-    table = (*session.ROUTES, *accounts.ROUTES, *setup.ROUTES, *routes)
+    table = (
+        *session.ROUTES,
+        *passkeys.ROUTES,
+        *oidc.ROUTES,
+        *accounts.ROUTES,
+        *identities.ROUTES,
+        *setup.ROUTES,
+        *routes,
+    )
     server = TestServer(make_app(services, table, cors("/whip/")))
     await server.start_server()
     try:
         yield Door(store, clock, services, server)
     finally:
         await server.close()
+        await parts.close()
         passwords.close()
         await store.close()

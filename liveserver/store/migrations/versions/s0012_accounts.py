@@ -104,6 +104,7 @@ def _create_identities() -> None:
         sa.Column("kind", sa.Text, nullable=False),
         sa.Column("sealed", sa.LargeBinary, nullable=False),
         sa.Column("mark", sa.LargeBinary, nullable=False),
+        sa.Column("salt", sa.LargeBinary, nullable=False),
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("method", sa.Text, nullable=False),
         sa.Column("note", sa.LargeBinary, nullable=False),

@@ -1,0 +1,198 @@
+"""Identity numbers: checked, sealed under a key of the person's own, shown masked; and the proof of them.
+
+The ledger has commitments under a salt that goes with the number, so erasing it leaves every proof of the
+ledger as it was. The same number at two persons is found by a keyed hash, and said, not refused: two entries
+of one person are a matter for people.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Sequence
+from dataclasses import replace
+from enum import StrEnum
+from typing import Protocol
+
+from stdnum.cn import ric
+from stdnum.exceptions import ValidationError
+
+from liveserver.clock import Clock
+from liveserver.core.errors import PeerError
+from liveserver.core.identity import Act, State, move
+from liveserver.core.ledger import JSON, Fact, commitment
+from liveserver.core.masking import masked_number
+from liveserver.core.messages import Json
+from liveserver.shapes import time
+from liveserver.store import Store
+from liveserver.store.identities import Identity
+from liveserver.vault import SealedError, Vault
+
+PURPOSE = "identity"
+KIND = "cn.ric"
+"""The number of a resident's identity card (GB 11643)."""
+_SALT_BYTES = 32
+
+
+class Finding(StrEnum):
+    """What a way of proving says at once."""
+
+    PROVEN = "proven"
+    SECOND_LOOK = "second_look"
+    REFUSED = "refused"
+
+
+class RealName(Protocol):
+    """A way of proving that somebody is who his number says; a platform's service has this shape as well."""
+
+    @property
+    def method(self) -> str:
+        """Its name, as it is kept."""
+
+    async def look(self, name: str, number: str, note: str) -> Finding:
+        """`name` as the register has it. Raises PeerError when it cannot say."""
+
+
+class Manual:
+    """An administrator has looked at the card; another looks after him."""
+
+    method = "manual"
+
+    async def look(self, name: str, number: str, note: str) -> Finding:
+        return Finding.SECOND_LOOK
+
+
+class Identities:
+    """`key`: of the installation, for the hash that finds a number again; `ways`: how it may be proved."""
+
+    def __init__(
+        self, store: Store, clock: Clock, vault: Vault, key: bytes, ways: Sequence[RealName] = (Manual(),)
+    ):
+        self._store = store
+        self._clock = clock
+        self._vault = vault
+        self._key = hmac.digest(key, b"identity marks", "sha256")
+        self._ways = {way.method: way for way in ways}
+
+    async def enter(self, person: str, number: str, by: str) -> Json:
+        """A person's number; another one before it is forgotten, with its proof.
+
+        Raises PeerError `bad_identity_number` (422), `not_found` (404).
+        """
+        await self._person(person)
+        try:
+            compact = ric.validate(number)
+        except ValidationError as error:
+            raise PeerError("bad_identity_number", _why(error), status=422) from error
+        mark, salt = self._mark(compact), secrets.token_bytes(_SALT_BYTES)
+        known = await self._store.identities.of(person)
+        if known is not None and hmac.compare_digest(known.mark, mark):
+            return await self._shape(known)
+        sealed = await self._vault.seal(person, _name(person, "number"), compact.encode())
+        now_ms = self._clock.wall_ms()
+        identity = Identity(person, KIND, sealed, mark, salt, State.UNPROVEN, now_ms, now_ms)
+        data = {"person": person, "kind": KIND, "number": commitment(salt, compact), "by": by}
+        await self._store.identities.put(identity, Fact("identity_entered", None, now_ms, data))
+        return await self._shape(identity)
+
+    async def shown(self, person: str) -> Json:
+        """Raises PeerError `not_found` (404)."""
+        return await self._shape(await self._known(person))
+
+    async def prove(self, person: str, method: str, note: str, by: str) -> Json:
+        """`note`: what was looked at. Raises PeerError `not_found`, `wrong_step`, `identity_refused`."""
+        identity = await self._known(person)
+        way = self._ways.get(method)
+        if way is None:
+            raise PeerError("bad_request", f"one of {', '.join(sorted(self._ways))} is expected")
+        number = await self._open(identity, "number", identity.sealed)
+        finding = await way.look((await self._person(person)), number, note)
+        if finding is Finding.REFUSED:
+            raise PeerError("identity_refused", "the number is not that person's", status=422)
+        act = Act.NOTE if finding is Finding.SECOND_LOOK else Act.CONFIRM
+        sealed = await self._vault.seal(person, _name(person, "note"), note.encode())
+        said: dict[str, JSON] = {"note": commitment(identity.salt, note), "method": method}
+        changes = {"method": method, "note": sealed, "noted_by": by, "seconded_by": ""}
+        return await self._moved(identity, act, by, said, **changes)
+
+    async def second(self, person: str, by: str, *, confirmed: bool) -> Json:
+        """The second look. Raises PeerError `not_found`, `wrong_step`, `same_person` (403)."""
+        identity = await self._known(person)
+        if confirmed:
+            return await self._moved(identity, Act.SECOND, by, {}, seconded_by=by)
+        return await self._moved(identity, Act.REFUSE, by, {}, note=b"", noted_by="", method="")
+
+    async def revoke(self, person: str, reason: str, by: str) -> Json:
+        """Raises PeerError `not_found`, `wrong_step`."""
+        identity = await self._known(person)
+        said: dict[str, JSON] = {"reason": commitment(identity.salt, reason)}
+        return await self._moved(identity, Act.REVOKE, by, said)
+
+    async def note_of(self, person: str) -> str:
+        """What was noted, for the second look. Raises PeerError `not_found`."""
+        identity = await self._known(person)
+        return await self._open(identity, "note", identity.note) if identity.note else ""
+
+    async def erase(self, person: str, by: str) -> bool:
+        """Number, note and key, for ever (PIPL 47); whether there was anything."""
+        await self._vault.destroy(person)
+        fact = Fact("identity_erased", None, self._clock.wall_ms(), {"person": person, "by": by})
+        return await self._store.identities.erase(person, fact)
+
+    async def _moved(
+        self, before: Identity, act: Act, by: str, said: dict[str, JSON], **changes: object
+    ) -> Json:
+        state = move(State(before.state), act, by, before.noted_by)
+        now_ms = max(self._clock.wall_ms(), before.changed_at_ms + 1)
+        after = replace(before, state=state, changed_at_ms=now_ms, **changes)  # type: ignore[arg-type]
+        data = {"person": before.person, "act": act, "state": state, "by": by, **said}
+        await self._store.identities.move(before, after, Fact("identity_proof", None, now_ms, data))
+        return await self._shape(after)
+
+    async def _shape(self, identity: Identity) -> Json:
+        number = await self._open(identity, "number", identity.sealed)
+        return {
+            "person": identity.person,
+            "kind": identity.kind,
+            "number": masked_number(number),
+            "state": identity.state,
+            "method": identity.method or None,
+            "noted_by": identity.noted_by or None,
+            "noted_at": time(identity.noted_at_ms),
+            "seconded_by": identity.seconded_by or None,
+            "changed_at": time(identity.changed_at_ms),
+            "same_number": await self._store.identities.marked(identity.mark, identity.person),
+        }
+
+    async def _open(self, identity: Identity, part: str, sealed: bytes) -> str:
+        try:
+            name = _name(identity.person, part)
+            return (await self._vault.unseal(identity.person, name, sealed)).decode()
+        except SealedError as error:
+            raise PeerError("not_found", "the number was erased", status=404) from error
+
+    async def _known(self, person: str) -> Identity:
+        identity = await self._store.identities.of(person)
+        if identity is None:
+            raise PeerError("not_found", "no identity number is known of that person", status=404)
+        return identity
+
+    async def _person(self, person: str) -> str:
+        """The name in the register. Raises PeerError `not_found` (404)."""
+        found = await self._store.people.persons.get(person)
+        if found is None or found.status != "active":
+            raise PeerError("not_found", "there is no such person", status=404)
+        return found.name
+
+    def _mark(self, number: str) -> bytes:
+        return hmac.digest(self._key, f"{KIND}/{number}".encode(), "sha256")
+
+
+def _name(person: str, part: str) -> str:
+    """What a sealed text is bound to: it opens as nobody else's and as nothing else."""
+    return f"identity/{person}/{part}"
+
+
+def _why(error: ValidationError) -> str:
+    """What is wrong, without the number: InvalidChecksum → checksum."""
+    return type(error).__name__.removeprefix("Invalid").lower()
