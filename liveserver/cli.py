@@ -17,6 +17,7 @@ from liveserver import (
     bench_hours,
     cli_drill,
     cli_hours,
+    cli_ledger,
     cli_recordings,
     cli_retention,
     cli_screen,
@@ -110,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_hours.add_command(commands)
     cli_recordings.add_commands(commands)
     cli_retention.add_command(commands)
+    cli_ledger.add_command(commands)
     cli_drill.add_command(commands, _count)
     cli_screen.add_commands(commands)
     return parser

@@ -112,6 +112,7 @@ class Event(StrEnum):
     BUS_CONNECTED = "bus.connected"
     BUS_LOST = "bus.lost"
     LEDGER_KEY_MISSING = "ledger.key_missing"
+    LEDGER_UNGUARDED = "ledger.unguarded"
     LEDGER_HEAD_FAILED = "ledger.head_failed"
     WITNESS_AWAY = "witness.away"
     WITNESS_BACK = "witness.back"

@@ -43,10 +43,14 @@ class Notary:
         self._tasks: list[asyncio.Task[None]] = []
         self._signed: Head | None = None
         self._failing = False
+        self._weaknesses: list[str] = []
 
     async def start(self) -> None:
         """Raises StoreError."""
         self._signed = await self._store.heads.latest()
+        self._weaknesses = await self._store.weaknesses()
+        for weakness in self._weaknesses:
+            _log.warning(Event.LEDGER_UNGUARDED, why=weakness)
         if self._signer is None:
             _log.error(Event.LEDGER_KEY_MISSING)
         self._tasks = [asyncio.create_task(self._run(), name="notary")]
@@ -83,6 +87,7 @@ class Notary:
         known: dict[str, float] = {
             "entries": float(size),
             "unsigned_entries": float(size - (signed.size if signed else 0)),
+            "weaknesses": float(len(self._weaknesses)),
             "key_missing": float(self._signer is None),
             "alarms": float((self._signer is None) + self._failing + sum(w.alarm for w in self.watches)),
         }

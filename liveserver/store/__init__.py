@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from liveserver.core.ledger import Entry, Fact
+from liveserver.store.guarding import prepare_role
 from liveserver.store.model import (
     Adjustment,
     Appeal,
@@ -26,7 +27,7 @@ from liveserver.store.model import (
     View,
 )
 from liveserver.store.store import Store, open_store
-from liveserver.store.verify import Fault, Verification, verify_ledger
+from liveserver.store.verify import Fault, Verification, signed_rows, verify_ledger
 
 __all__ = [
     "Adjustment",
@@ -55,5 +56,7 @@ __all__ = [
     "Version",
     "View",
     "open_store",
+    "prepare_role",
+    "signed_rows",
     "verify_ledger",
 ]

@@ -21,7 +21,7 @@ from liveserver.clock import Clock
 from liveserver.core import merkle
 from liveserver.core.errors import PeerError
 from liveserver.core.ledger import Entry, Fact, canonical_json, storable
-from liveserver.store import database, ledger
+from liveserver.store import database, guarding, ledger
 from liveserver.store.accounts import Accounts
 from liveserver.store.attended import AttendanceBook
 from liveserver.store.challenges import Challenges
@@ -287,6 +287,11 @@ class Store:
         )
         await self.write(lambda connection: connection.execute(forgotten))
         self._keeping.start()
+
+    async def weaknesses(self) -> list[str]:
+        """What in the database would let the ledger be changed, in words."""
+        async with self.reading() as connection:
+            return await guarding.weaknesses(connection)
 
     @property
     def journaled(self) -> bool:

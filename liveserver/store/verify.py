@@ -3,12 +3,13 @@
 Works on a database that is in use and on one whose ledger is too damaged to open. An entry that differs
 from its own leaf is named exactly. Whoever altered the leaf as well is caught by the tile above it, which
 names 256 entries, and whoever altered every hash, or cut off the end, by a head that was seen before and
-kept outside (RELIABILITY E1-E3).
+kept outside; a witness that remembers leaf hashes names such entries exactly (RELIABILITY E1-E3).
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+import json
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +19,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from liveserver.core import merkle
 from liveserver.core.ledger import entry_leaf
 from liveserver.store import database
+from liveserver.store.guarding import weaknesses
 from liveserver.store.ledger import TILE_HEIGHT, ended_tiles, stored_size
-from liveserver.store.tables import LEDGER, LEDGER_TILES
+from liveserver.store.tables import LEDGER, LEDGER_HEADS, LEDGER_KEYS, LEDGER_TILES
 
 FAULTS_MAX = 1000
 """The report ends here: by then the answer is known."""
@@ -36,7 +38,8 @@ class Fault:
 
     `problem`: altered (the entry is not what its leaf was made of), missing, tile (the entries are not
     what the stored subtree hash was made of), tile_missing, head (the ledger up to there is not what was
-    seen), truncated (it was seen longer), unreadable.
+    seen; what fits an earlier head is left out), truncated (it was seen longer), unreadable, rewritten (a
+    witness remembers another leaf).
     """
 
     index: int
@@ -60,8 +63,19 @@ class Verification:
         return not self.faults
 
 
-async def verify_ledger(url: str, heads: Iterable[Head] = ()) -> Verification:
-    """Recompute every leaf and subtree of the ledger at `url` and compare, also with `heads` seen before.
+Remembered = Callable[[int], Sequence[bytes] | None]
+"""Leaf hashes of entries n x 256 … as a witness remembers them, fewer at the end, None where it does not."""
+
+
+def _nothing(number: int) -> None:
+    """Nobody remembers."""
+
+
+async def verify_ledger(
+    url: str, heads: Iterable[Head] = (), remembered: Remembered = _nothing
+) -> Verification:
+    """Recompute every leaf and subtree of the ledger at `url` and compare, also with `heads` seen before and
+    with what a witness remembers.
 
     Changes nothing and takes no lock. Raises StoreError if the database cannot be opened at all.
     """
@@ -69,15 +83,15 @@ async def verify_ledger(url: str, heads: Iterable[Head] = ()) -> Verification:
     database.require_file(engine)
     try:
         with database.failures_named():
-            return await _verify(engine, heads)
+            return await _verify(engine, heads, remembered)
     finally:
         await engine.dispose()
 
 
-async def _verify(engine: AsyncEngine, heads: Iterable[Head]) -> Verification:
+async def _verify(engine: AsyncEngine, heads: Iterable[Head], remembered: Remembered) -> Verification:
     async with engine.connect() as connection:
         size = await stored_size(connection)
-        check = _Check(size, heads, await _stored_tiles(connection, size))
+        check = _Check(size, heads, await _stored_tiles(connection, size), remembered)
         try:
             async for row in _rows(connection, size):
                 check.entry(row)
@@ -89,7 +103,13 @@ async def _verify(engine: AsyncEngine, heads: Iterable[Head]) -> Verification:
 class _Check:
     """The tree as it grows again out of the entries, beside what is stored."""
 
-    def __init__(self, size: int, heads: Iterable[Head], tiles: dict[tuple[int, int], bytes]):
+    def __init__(
+        self,
+        size: int,
+        heads: Iterable[Head],
+        tiles: dict[tuple[int, int], bytes],
+        remembered: Remembered,
+    ):
         self.frontier = merkle.Frontier()
         self._faults: list[Fault] = []
         self._size = size
@@ -97,6 +117,11 @@ class _Check:
         for seen, root in heads:
             self._heads.setdefault(seen, set()).add(root)
         self._tiles = tiles
+        self._remembered = remembered
+        self._known: Sequence[bytes] = ()
+        self._known_tile = -1
+        self._fitted = 0  # so many entries fit a head
+        self._parted = False  # a head was found that does not fit: no later one can
         self._next = 0
         self._whole = True
 
@@ -111,10 +136,13 @@ class _Check:
             self.fault(self._next, "missing", index - self._next)
             self._whole = False
         self._next = index + 1
-        if _leaf(row) != bytes(row["leaf"]):
+        leaf = bytes(row["leaf"])
+        if _leaf(row) != leaf:
             self.fault(index, "altered")
+        elif self._witnessed(index) not in (None, leaf):
+            self.fault(index, "rewritten")
         if self._whole:
-            self._grow(bytes(row["leaf"]))
+            self._grow(leaf)
 
     def unreadable(self) -> None:
         """The database gave up at the next entry."""
@@ -133,6 +161,13 @@ class _Check:
         faults = sorted(self._faults, key=lambda fault: (fault.count, fault.index))
         return Verification(self._size, self.frontier.root(), tuple(faults))
 
+    def _witnessed(self, index: int) -> bytes | None:
+        """The leaf that a witness remembers."""
+        number, place = divmod(index, 1 << TILE_HEIGHT)
+        if number != self._known_tile:
+            self._known, self._known_tile = self._remembered(number) or (), number
+        return self._known[place] if place < len(self._known) else None
+
     def _grow(self, leaf: bytes) -> None:
         index = self.frontier.size
         ended = self.frontier.append(leaf)
@@ -142,8 +177,13 @@ class _Check:
                 width = 1 << (tile["level"] * TILE_HEIGHT)
                 self.fault(index + 1 - width, "tile" if stored else "tile_missing", width)
         seen = self._heads.get(self.frontier.size)
-        if seen is not None and seen != {self.frontier.root()}:
-            self.fault(0, "head", self.frontier.size)
+        if seen is None or self._parted:
+            return
+        if seen == {self.frontier.root()}:
+            self._fitted = self.frontier.size
+        else:
+            self._parted = True
+            self.fault(self._fitted, "head", self.frontier.size - self._fitted)
 
 
 def _leaf(row: sa.RowMapping) -> bytes | None:
@@ -195,3 +235,37 @@ async def _rows(connection: AsyncConnection, size: int) -> AsyncIterator[sa.RowM
         for row in page:
             yield row
         after = page[-1]["entry_index"]
+
+
+@dataclass(frozen=True, slots=True)
+class SignedRows:
+    """What beside the entries is to be checked: documents as they are stored, and what guards them."""
+
+    keys: Sequence[Mapping[str, Any]]
+    heads: Sequence[Mapping[str, Any]]
+    weaknesses: Sequence[str]
+
+
+async def signed_rows(url: str) -> SignedRows:
+    """The log's keys and heads at `url`, unchecked, and what would let them be changed. Raises StoreError."""
+    engine = database.connect(url)
+    database.require_file(engine)
+    try:
+        with database.failures_named():
+            async with engine.connect() as connection:
+                keys = await _documents(connection, LEDGER_KEYS)
+                heads = await _documents(connection, LEDGER_HEADS)
+                return SignedRows(keys, heads, await weaknesses(connection))
+    finally:
+        await engine.dispose()
+
+
+async def _documents(connection: AsyncConnection, table: sa.Table) -> list[Mapping[str, Any]]:
+    found: list[Mapping[str, Any]] = []
+    for text in await connection.scalars(sa.select(table.c.document).order_by(table.c.number)):
+        try:
+            document = json.loads(text)
+        except ValueError:
+            document = {}
+        found.append(document if isinstance(document, dict) else {})
+    return found

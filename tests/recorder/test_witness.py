@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from liveserver import signing
 from liveserver.clock import Clock
 from liveserver.core import heads
 from liveserver.core.heads import Head, LogKey
+from liveserver.core.ledger import entry_leaf
+from liveserver.ledger_check import check_ledger
 from liveserver.notary import Notary
 from liveserver.store import Store, open_store
 from liveserver.witness_bucket import BucketMemory, BucketWitness, head_path, log_folder, tile_path
@@ -106,6 +109,24 @@ class TestTheBucket:
             assert notary.numbers()["bucket_refused"] == 1
         finally:
             await forged.close()
+
+    async def test_names_the_entry_that_was_put_in_its_place_later(
+        self, store: Store, tmp_path: Path, bucket: S3Settings
+    ) -> None:
+        head = await shown(store, await notary_of(store, tmp_path, bucket), 300)
+        sql = sqlite3.connect(tmp_path / "live.db", isolation_level=None)
+        for (name,) in sql.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            sql.execute(f"DROP TRIGGER {name}")
+        columns = "entry_index, type, lesson, at_ms, recorded_at_ms, data"
+        (row,) = sql.execute(f"SELECT {columns} FROM ledger WHERE entry_index = 299").fetchall()
+        forged = (*row[:5], '{"person":"somebody else"}')
+        update = "UPDATE ledger SET data = ?, leaf = ? WHERE entry_index = 299"
+        sql.execute(update, (forged[5], entry_leaf(*forged)))
+        sql.close()
+        url = f"sqlite:///{tmp_path / 'live.db'}"
+        report = await check_ledger(url, head.log, lambda log: BucketMemory(S3Store(bucket), log))
+        assert [(one.problem, one.index) for one in report.findings] == [("rewritten", 299), ("head", 0)]
+        assert len(report.weaknesses) == 12
 
     async def test_is_not_deceived_by_what_was_put_over_it(
         self, store: Store, tmp_path: Path, bucket: S3Settings, s3: Any
