@@ -16,6 +16,7 @@ from liveserver.core.chat import HELD_MAX, HISTORY, Held
 from liveserver.core.events import LessonState, Level, LineState
 from liveserver.core.kill import cut_to_json
 from liveserver.core.ledger import Fact
+from liveserver.core.log_in import SamePerson
 from liveserver.core.presets import frozen
 from liveserver.core.room import INCIDENTS_TOLD, RoomState
 from liveserver.guard import Guard
@@ -34,6 +35,7 @@ class Reopening:
         challenges: Challenges | None,
         screening: Screening | None,
         tell_every_s: int,
+        same_person: SamePerson = SamePerson.TAKEOVER,
     ):
         self._store = store
         self._guard = guard
@@ -41,6 +43,7 @@ class Reopening:
         self._challenges = challenges
         self._screening = screening
         self._tell_every_s = tell_every_s
+        self._same_person = same_person
 
     async def bring_back(self, lesson: Lesson) -> tuple[RoomState, Attending]:
         """The room's state, and who attended so far."""
@@ -106,6 +109,7 @@ class Reopening:
             ended_at_ms=lesson.ended_at_ms,
             cuts=dict(kill.cuts),
             removed=dict(kill.removed),
+            same_person=self._same_person,
         )
         state.chat.history.extend(shapes.chat(line) for line in history)
         return state

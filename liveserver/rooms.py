@@ -24,6 +24,7 @@ from liveserver.core.challenge import CheckKind
 from liveserver.core.errors import PeerError
 from liveserver.core.events import LessonState, Level, LineState
 from liveserver.core.ledger import Fact
+from liveserver.core.log_in import SamePerson
 from liveserver.core.messages import Json
 from liveserver.core.people import Placement
 from liveserver.core.permissions import Permission, Role, allows
@@ -87,6 +88,7 @@ class Rooms:
         max_viewers: int = 1_000,
         max_joining: int = 500,
         tell_every_s: int = EVERY_S,
+        same_person: SamePerson = SamePerson.TAKEOVER,
     ):
         self._store = store
         self._bus = bus
@@ -103,7 +105,7 @@ class Rooms:
         self._clock = clock
         self._max_lessons = max_lessons
         self._max_viewers = max_viewers
-        self._reopening = Reopening(store, guard, clock, challenges, screening, tell_every_s)
+        self._reopening = Reopening(store, guard, clock, challenges, screening, tell_every_s, same_person)
         self._rooms: dict[str, Room] = {}
         self._opening: dict[str, asyncio.Task[Room]] = {}
         self._free_rows = list(range(forwarder.flags.rooms - 1, -1, -1))
@@ -314,9 +316,11 @@ class Rooms:
         return self._sessions.begin(publisher, lesson_id, claims, sdp)
 
     async def watch(self, lesson_id: str, claims: Claims, offer: str) -> Answer:
-        """Begin a WHEP session. Raises PeerError as `publish`, not_enrolled (403), lesson_full (503)."""
+        """Begin a WHEP session. Raises PeerError as `publish`, not_enrolled (403), already_here (409),
+        lesson_full (503)."""
         room = await self._admitted(lesson_id, claims)
         if claims.role is Role.LEARNER:
+            room.state.require_alone(claims.person, claims.role)
             if len(room.stage.viewers) >= self._max_viewers:
                 raise PeerError("lesson_full", "this lesson is full", status=503, retry_after_s=10)
             self._arrivals.check()

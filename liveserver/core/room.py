@@ -72,6 +72,7 @@ from liveserver.core.events import (
     Unpublished,
 )
 from liveserver.core.kill import cut_to_json, strongest
+from liveserver.core.log_in import SamePerson
 from liveserver.core.messages import Json, Sources
 from liveserver.core.permissions import Permission, Role, allows
 from liveserver.core.presets import Frozen, frozen
@@ -108,6 +109,7 @@ class RoomState:
     incidents: dict[str, Json] = field(default_factory=dict)
     """The newest, by id."""
     screening: Json = field(default_factory=lambda: {"delay_ms": 0, "held_back": False})
+    same_person: SamePerson = SamePerson.TAKEOVER
     hours_policy: Frozen = field(default_factory=lambda: frozen("default"))
     _learners: dict[str, dict[str, None]] = field(default_factory=dict)  # person → connections
     changes: list[Json] = field(default_factory=list)
@@ -200,6 +202,11 @@ class RoomState:
             raise PeerError("chat_off", "a moderator has closed the chat", status=403)
         self.chat.require_voice(member.person)
 
+    def require_alone(self, person: str, role: Role) -> None:
+        """Raises PeerError `already_here` (409) for a learner who is here, where a second one is refused."""
+        if role is Role.LEARNER and self.same_person is SamePerson.REFUSE and person in self._learners:
+            raise PeerError("already_here", "you are in this lesson already", status=409, retry_after_s=5)
+
     # --- rules ---
 
     def _joined(self, event: Joined, now_ms: int) -> list[Effect]:
@@ -207,6 +214,7 @@ class RoomState:
         self.admit(member.person, member.role)
         effects: list[Effect] = []
         if member.role is Role.LEARNER:
+            self.require_alone(member.person, member.role)
             for other in list(self._connections_of(member.person)):
                 effects += self._replace(other)
             self._learners.setdefault(member.person, {})[member.connection] = None

@@ -35,6 +35,7 @@ _CLOSE_CODES: Mapping[str, int] = {
     "lesson_cut": CLOSED_LESSON,
     "lesson_ended": CLOSED_LESSON,
     "lesson_full": TRY_LATER,
+    "already_here": TRY_LATER,
     "too_large": WSCloseCode.MESSAGE_TOO_BIG,
     "rate_limited": WSCloseCode.POLICY_VIOLATION,
 }

@@ -31,6 +31,7 @@ class ClassLessons:
     """Owned by the main loop. Raises PeerError for what is refused."""
 
     def __init__(self, store: Store, clock: Clock, classes: Classes, roll: Roll):
+        self._lesson = store.lesson
         self._people = store.people
         self._planned = store.planned
         self._clock = clock
@@ -135,6 +136,20 @@ class ClassLessons:
             )
             for lesson in lessons
         ], following
+
+    async def role_of(self, lesson: str, person: str) -> Role:
+        """What somebody is in a lesson, by his place in its class.
+
+        Raises PeerError `unknown_lesson` (404), `not_enrolled` (403).
+        """
+        found = await self._lesson(lesson)
+        if found is None:
+            raise PeerError("unknown_lesson", "there is no such lesson", status=404)
+        if found.training_class and await self._roll.teaches(found.training_class, person):
+            return Role.INSTRUCTOR
+        if found.training_class and await self._roll.learns(found.training_class, person):
+            return Role.LEARNER
+        raise PeerError("not_enrolled", "the lesson is for those of its class", status=403)
 
     async def replan(
         self, lesson: str, planned_start_ms: int | None, planned_s: int | None, by: str

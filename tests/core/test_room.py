@@ -38,6 +38,7 @@ from liveserver.core.events import (
     Unpublished,
 )
 from liveserver.core.ledger import DATA_MAX_BYTES, canonical_json
+from liveserver.core.log_in import SamePerson
 from liveserver.core.permissions import Role
 from liveserver.core.presets import frozen
 from liveserver.core.room import RoomState
@@ -113,6 +114,21 @@ class TestJoining:
         assert Close("first", 4409, "replaced") in effects
         assert list(state.members) == ["second"]
         assert state.viewers == 1
+
+    def test_a_learners_second_connection_is_refused_where_that_is_the_policy(self):
+        state = joined(lesson(same_person=SamePerson.REFUSE), member("wang", connection="first"))
+        for transport in ("websocket", "webrtc"):
+            with pytest.raises(PeerError, match="already_here") as refused:
+                state.apply(Joined(member("wang", connection="second", transport=transport)), NOW)
+            assert (refused.value.status, refused.value.retry_after_s) == (409, 5)
+        assert list(state.members) == ["first"]
+        state.apply(Left("first", "lost"), NOW)
+        assert list(joined(state, member("wang", connection="third")).members) == ["third"]
+
+    def test_that_policy_is_about_learners(self):
+        state = lesson(same_person=SamePerson.REFUSE)
+        one, two = (member("teacher", Role.INSTRUCTOR, connection) for connection in "ab")
+        assert list(joined(state, one, two).members) == ["a", "b"]
 
     def test_an_instructor_may_have_several_connections(self):
         one = member("teacher", Role.INSTRUCTOR, "a")

@@ -133,6 +133,8 @@ export default {
   "learn.denied_hint": "Ask your instructor or administrator for a new link.",
   "learn.ended": "The class has ended",
   "learn.ended_hint": "You may close this page. The training provider keeps the recording.",
+  "learn.already_here": "You are in this class on another device",
+  "learn.already_here_hint": "Close it there. This page tries again in {n} s.",
   "learn.full": "The class is full",
   "learn.held_back": "The picture is being checked",
   "learn.held_back_hint": "It appears by itself once it has been checked. Please stay; no need to reload.",

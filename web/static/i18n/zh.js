@@ -133,6 +133,8 @@ export default {
   "learn.denied_hint": "请向老师或管理员要一个新链接。",
   "learn.ended": "课程已结束",
   "learn.ended_hint": "可以关闭本页。录像由培训机构保管。",
+  "learn.already_here": "您已在另一台设备上进入本课堂",
+  "learn.already_here_hint": "请先在那台设备上退出；本页将在 {n} 秒后重试。",
   "learn.full": "课堂人数已满",
   "learn.held_back": "画面正在审核",
   "learn.held_back_hint": "审核通过后会自动出现，无需刷新，请留在本页。",

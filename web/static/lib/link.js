@@ -13,6 +13,8 @@ const ASK_AGAIN_MS = 5000;
 const ASK_MS = 4000;
 const STOPPING = { 401: 'denied', 403: 'denied', 404: 'unknown' };
 const CODES = { no_common_codec: 'codec', person_removed: 'removed', lesson_ended: 'ended' };
+/** The learner is here on another device, or was until just now: it is asked again until that one has left. */
+const HERE_ALREADY = 'already_here';
 const GONE = 410;
 const TOO_MANY = 429;
 
@@ -104,7 +106,7 @@ export class Link extends Emitter {
       this.#refusals += 1;
       // Refused although the lesson seems to be on: something else holds it, so do not ask in a tight circle.
       if (this.#refusals > 1) await this.#pause(jittered(this.#askAgainMs));
-    } else if (problem.status >= 400 && problem.status < 500 && problem.status !== TOO_MANY) {
+    } else if (problem.status >= 400 && problem.status < 500 && problem.status !== TOO_MANY && problem.code !== HERE_ALREADY) {
       this.stop('refused', problem);
     } else {
       await this.#wait(problem);

@@ -111,6 +111,7 @@ export class Story extends Emitter {
     const { problem, in_ms: ms } = this.link;
     const seconds = Math.max(1, Math.round(ms / 1000));
     if (problem.code === 'lesson_full') return [t('learn.full'), t('learn.retry_in', { n: seconds })];
+    if (problem.code === 'already_here') return [t('learn.already_here'), t('learn.already_here_hint', { n: seconds })];
     const offline = navigator.onLine === false;
     return [t('learn.reconnecting'), offline ? t('learn.offline') : t('learn.retry_in', { n: count(seconds) })];
   }

@@ -1,0 +1,37 @@
+"""From the portal into a lesson: a token for it, as what one's place in the class makes one."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from liveserver.core.permissions import Permission
+from liveserver.http import links
+from liveserver.http.answers import json_answer
+from liveserver.http.api import PREFIX
+from liveserver.http.api.lessons import lesson_token
+from liveserver.http.api.registry import people
+from liveserver.http.context import Call, base_url
+from liveserver.http.routes import LESSON, Route, Scope
+
+
+async def enter(call: Call[None, None]) -> web.Response:
+    """For lessons that are over as well: recordings are seen with it."""
+    lesson, person = call.lesson, call.bearer.person
+    role = await people(call).lessons.role_of(lesson, person)
+    name = await people(call).lessons.name(person) or call.bearer.name
+    token = lesson_token(call.services, role, name, person=person, lesson=lesson)
+    pages = links.pages(base_url(call.request), lesson, {role: token})
+    return json_answer({"role": role, "token": token, "pages": pages})
+
+
+ROUTES = (
+    Route(
+        "POST",
+        f"{PREFIX}/lessons/{LESSON}/entry",
+        enter,
+        "A token for a lesson of one's own class",
+        Scope.ANY,
+        {200: ("The token, and the pages it opens", "Entry")},
+        Permission.ENTER_LESSONS,
+    ),
+)
