@@ -4,18 +4,20 @@ import { button } from './button.js';
 import { field, textInput } from './field.js';
 
 const PAGE = 25;
+const FIND_MS = 250; // after the last letter
 
 /**
  * A table that searches, sorts, pages and exports.
  * columns: [{ name, text, value(row) → string|number, cell(row) → node|string?, numeric?, tight?, plain? }];
  * `tight` columns do not wrap, `plain` ones (buttons) neither sort nor export; without `file` there is no export.
- * `set(rows)` keeps search, order and page.
+ * `set(rows)` keeps search, order and page. With `find` the rows are searched elsewhere: it is called when the
+ * words were changed, which `words()` gives.
  */
-export function table({ caption, columns, empty, file }) {
+export function table({ caption, columns, empty, file, find = null }) {
   const state = { rows: [], words: '', by: null, up: true, page: 0 };
   const body = el('tbody');
   const position = el('p', { class: 'table-position', 'aria-live': 'polite' });
-  const search = textInput({ type: 'search', on: { input: () => { state.words = search.value; state.page = 0; render(); } } });
+  const search = textInput({ type: 'search', on: { input: searched } });
   const earlier = button(t('table.previous'), { press: () => turn(-1) });
   const later = button(t('table.next'), { press: () => turn(1) });
   const heads = columns.map((column) => head(column, () => order(column)));
@@ -25,6 +27,17 @@ export function table({ caption, columns, empty, file }) {
     el('div', { class: 'table-scroll', tabindex: '0', role: 'region', 'aria-label': caption },
       el('table', {}, el('caption', { class: 'unseen' }, caption), el('thead', {}, el('tr', {}, heads)), body)),
     el('div', { class: 'table-foot' }, position, earlier, later));
+
+  let timer = 0;
+
+  function searched() {
+    state.words = search.value;
+    state.page = 0;
+    if (!find) return render();
+    clearTimeout(timer);
+    timer = setTimeout(find, FIND_MS);
+    return undefined;
+  }
 
   function order(column) {
     state.up = state.by === column ? !state.up : true;
@@ -43,7 +56,7 @@ export function table({ caption, columns, empty, file }) {
 
   function chosen() {
     const words = state.words.trim().toLowerCase();
-    const kept = state.rows.filter((row) => !words || columns.some((column) => !column.plain
+    const kept = state.rows.filter((row) => !words || find || columns.some((column) => !column.plain
       && String(column.value(row) ?? '').toLowerCase().includes(words)));
     if (!state.by) return kept;
     const sign = state.up ? 1 : -1;
@@ -66,7 +79,7 @@ export function table({ caption, columns, empty, file }) {
   }
 
   render();
-  return { node, set: (rows) => { state.rows = rows; render(); } };
+  return { node, words: () => state.words, set: (rows) => { state.rows = rows; render(); } };
 }
 
 function head(column, order) {

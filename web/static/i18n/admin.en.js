@@ -1,7 +1,9 @@
 /** Texts of the administrator’s page in English, beside those that all pages share. */
 export default {
-  "admin.lessons": "Classes",
+  "admin.classes": "Cohorts",
+  "admin.lessons": "Live classes",
   "admin.loading": "Opening …",
+  "admin.people": "People & courses",
   "admin.sections": "Sections",
   "admin.title": "Administration",
   "lessons.create": "New class",

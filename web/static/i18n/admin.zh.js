@@ -1,7 +1,9 @@
 /** Texts of the administrator’s page in Chinese, beside those that all pages share. */
 export default {
-  "admin.lessons": "课程",
+  "admin.classes": "班级",
+  "admin.lessons": "直播课",
   "admin.loading": "正在打开……",
+  "admin.people": "人员和项目",
   "admin.sections": "管理栏目",
   "admin.title": "管理",
   "lessons.create": "新建课程",

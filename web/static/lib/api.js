@@ -57,6 +57,7 @@ async function json(method, path, body, origin = '') {
 export const get = (path) => json('GET', path);
 export const post = (path, body = {}) => json('POST', path, body);
 export const put = (path, body) => json('PUT', path, body);
+export const patch = (path, body) => json('PATCH', path, body);
 export const del = (path) => json('DELETE', path);
 
 /** The first answer of the public port and the control port, which works when the other is blocked. */

@@ -1,4 +1,4 @@
-/** The administrator's page: lessons and their links, attendance, recordings, screening, the ledger's head. */
+/** The administrator's page: lessons and their links, classes, people, attendance, recordings, screening, the ledger's head. */
 import './admin/texts.js';
 import { attendanceSection } from '../components/attendance.js';
 import { tabs } from '../components/tabs.js';
@@ -22,9 +22,13 @@ function draw() {
   const recordings = recordingsSection();
   const ledger = ledgerCard();
   const screening = laterSection(async () => (await import('./admin/screening.js')).screeningSection());
-  const sections = { lessons, attendance, recordings, screening, ledger };
+  const classes = laterSection(async () => (await import('./admin/people/sections.js')).classesSection());
+  const people = laterSection(async () => (await import('./admin/people/sections.js')).peopleSection());
+  const sections = { lessons, classes, people, attendance, recordings, screening, ledger };
   const nav = tabs(t('admin.sections'), [
     { name: 'lessons', text: t('admin.lessons'), panel: lessons.node },
+    { name: 'classes', text: t('admin.classes'), panel: classes.node },
+    { name: 'people', text: t('admin.people'), panel: people.node },
     { name: 'attendance', text: t('hours.attendance'), panel: attendance.node },
     { name: 'recordings', text: t('admin.recordings'), panel: recordings.node },
     { name: 'screening', text: t('screening.title'), panel: screening.node },

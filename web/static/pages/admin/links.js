@@ -59,7 +59,7 @@ async function makeLinks(lesson, role, names, number) {
   return rows;
 }
 
-function linkList(rows) {
+export function linkList(rows) {
   const all = rows.map(({ name, href }) => `${name}\t${href}`).join('\n');
   return el('div', {},
     el('ul', { class: 'links' }, rows.map(({ name, href }) => el('li', {},

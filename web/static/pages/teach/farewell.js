@@ -5,11 +5,15 @@ import { goTo } from '../../lib/session.js';
 import { el } from '../../lib/dom.js';
 import * as format from '../../lib/format.js';
 import { t } from '../../lib/i18n.js';
+import { explain } from '../../lib/problems.js';
 
 const HEADS = {
   ended: ['teach.ended', 'teach.ended_text'], replaced: ['teach.replaced_title', 'teach.replaced'],
   denied: ['teach.denied', 'problem.token_invalid'], unknown: ['teach.denied', 'problem.unknown_lesson'],
 };
+
+/** What keeps a class from starting; the codes of `liveserver/core/gates.py`. */
+const GATES = new Set(['class_archived', 'class_not_approved', 'class_too_large', 'instructors_missing', 'not_assigned']);
 
 export function farewell(broadcast) {
   const node = el('div', { class: 'setup' });
@@ -21,8 +25,10 @@ export function farewell(broadcast) {
     if (phase === 'setup' || phase === 'live' || key === drawn) return;
     drawn = key;
     const [title, text] = HEADS[phase] ?? ['teach.refused', 'teach.refused_text'];
+    const { problem } = broadcast.publisher.link.state;
+    const words = phase === 'refused' && GATES.has(problem?.code) ? explain(problem) : t(text);
     const over = phase === 'ended';
-    node.replaceChildren(el('h2', {}, t(title)), el('p', {}, t(text)),
+    node.replaceChildren(el('h2', {}, t(title)), el('p', {}, words),
       ...(over ? recordingFacts(recordings) : [button(t('action.retry'), { press: () => location.reload() })]));
   }
 
