@@ -38,7 +38,7 @@ ACCOUNTS: dict[str, Schema] = {
     "Account": object_of(_ACCOUNT, {"locked": FLAG}),
     "AccountList": list_of("Account"),
     "NewAccount": object_of({**_ACCOUNT, "link": TEXT}),
-    "Entry": object_of({"role": _ROLE, "token": TEXT, "pages": {"type": "object"}}),
+    "LessonEntry": object_of({"role": _ROLE, "token": TEXT, "pages": {"type": "object"}}),
     "Identity": object_of(
         {
             "person": TEXT,

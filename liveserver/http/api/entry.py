@@ -31,7 +31,7 @@ ROUTES = (
         enter,
         "A token for a lesson of one's own class",
         Scope.ANY,
-        {200: ("The token, and the pages it opens", "Entry")},
+        {200: ("The token, and the pages it opens", "LessonEntry")},
         Permission.ENTER_LESSONS,
     ),
 )
