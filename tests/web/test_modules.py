@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 
 import web
@@ -34,7 +35,8 @@ class TestSafety:
 
     def test_nothing_comes_from_elsewhere(self):
         """No address of another origin in any file; XML namespaces are names, not addresses."""
-        for path in [*STATIC.rglob("*"), *(web.root() / "pages").glob("*.html")]:
+        ours = (path for path in STATIC.rglob("*") if "vendor" not in path.parts)
+        for path in [*ours, *(web.root() / "pages").glob("*.html")]:
             if path.is_file():
                 text = path.read_text().replace("http://www.w3.org/2000/svg", "")
                 assert re.findall(r"(?:https?:)?//[a-z0-9-]+\.[a-z]", text) == [], path.name
@@ -91,3 +93,29 @@ class TestHooks:
 class TestSize:
     def test_no_file_is_longer_than_the_seam(self):
         assert {name: text.count("\n") for name, text in code().items() if text.count("\n") > 250} == {}
+
+
+class TestWhatOthersWrote:
+    """Kept as published, licence beside it; loaded only where it is needed (docs/DEPENDENCIES.md)."""
+
+    def test_each_has_its_licence(self):
+        folders = [path for path in (STATIC / "vendor").iterdir() if path.is_dir()]
+        assert folders
+        assert all((folder / "LICENSE").is_file() for folder in folders)
+
+    def test_every_file_asked_for_is_there_and_the_other_way_round(self):
+        asked = {
+            found for text in MODULES.values() for found in re.findall(r"'/static/(vendor/[^']+)'", text)
+        }
+        there = {
+            path.relative_to(STATIC).as_posix()
+            for path in (STATIC / "vendor").rglob("*")
+            if path.is_file() and path.name != "LICENSE"
+        }
+        assert asked == there
+
+    def test_it_is_what_was_published(self):
+        known = {"hls.light.min.mjs": "3d82a88cf9ae0d9aaab3cbe9ff6ecbb64bb89c54a399c34ae9bf8b559baeb20f"}
+        for name, sha256 in known.items():
+            (path,) = (STATIC / "vendor").rglob(name)
+            assert hashlib.sha256(path.read_bytes()).hexdigest() == sha256

@@ -140,7 +140,6 @@ export default {
   "learn.held_back_hint": "It appears by itself once it has been checked. Please stay; no need to reload.",
   "learn.instructor": "Instructor: {name}",
   "learn.muted": "You are muted in the chat. You can go on watching; a moderator can lift it.",
-  "learn.no_hls": "The H5 mode is not available yet; the live connection is used instead.",
   "learn.no_picture": "The instructor has no picture on",
   "learn.no_picture_hint": "There is only sound now.",
   "learn.nothing_hint": "The microphone is off as well. Please wait.",

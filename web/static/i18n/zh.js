@@ -140,7 +140,6 @@ export default {
   "learn.held_back_hint": "审核通过后会自动出现，无需刷新，请留在本页。",
   "learn.instructor": "讲师：{name}",
   "learn.muted": "您已被禁言。可以继续听课，管理人员可以解除。",
-  "learn.no_hls": "H5 流畅模式尚未提供，已改用实时连接。",
   "learn.no_picture": "老师没有开画面",
   "learn.no_picture_hint": "现在只有声音。",
   "learn.nothing_hint": "麦克风也没有开，请稍候。",

@@ -13,12 +13,21 @@ new Presence(viewer, story);
 const checks = new Checks(viewer, () => Date.now() + story.clockOffsetMs);
 
 function showTracks() {
-  const { audio, main, second } = viewer.tracks;
   const { picture, inset } = story.pictures;
+  if (viewer.transport === 'hls') {
+    view.stage.show({});
+    viewer.play(view.stage.video, story.silent ? 'none' : picture ? 'video' : 'audio');
+    return;
+  }
+  const { audio, main, second } = viewer.tracks;
   if (view.stage.show({ audio, picture: picture ? main : null, second: inset ? second : null })) sound.play();
 }
 
-viewer.on('tracks', showTracks);
+viewer.on('tracks', () => {
+  showTracks();
+  if (viewer.transport === 'hls') sound.play();
+});
+viewer.on('transport', () => story.set({ frames: false, starved: false }));
 story.on('change', () => {
   showTracks();
   view.render();

@@ -3,11 +3,12 @@
  * while everything else still loads. The answer is held until the page listens.
  */
 import { lessonId } from '../../lib/session.js';
-import { Viewer } from '../../lib/whep.js';
+import { Watching } from '../../lib/watching.js';
 
 let listening = null;
 
-export const viewer = new Viewer(lessonId(), {
+export const viewer = new Watching(lessonId(), {
+  forced: new URLSearchParams(location.search).get('transport') === 'hls',
   pictures: 2,
   hold: new Promise((resolve) => { listening = resolve; }),
 });

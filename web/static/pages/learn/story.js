@@ -64,6 +64,12 @@ export class Story extends Emitter {
     return isDark({ state: this.lesson.state, cut: this.cut });
   }
 
+  /** Whether there is nothing to be heard either. */
+  get silent() {
+    return this.ended || this.cutOff || this.lesson.state === 'waiting' || this.link.name === 'stopped'
+      || (this.dark && this.cut?.level !== 'picture');
+  }
+
   /** Which pictures can be there at all; a picture that cannot come would hold back the sound. */
   get pictures() {
     const sent = this.sources;

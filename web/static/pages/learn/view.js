@@ -42,8 +42,9 @@ export function drawLearn(viewer, story) {
   stage.overlay.append(again);
 
   const actions = el('div', { class: 'learn-actions' }, fullScreen, fit, audioOnly);
+  const way = el('span', { class: 'figure', testid: 'transport' }, viewer.transport);
   const transport = el('p', { class: 'hint connection' }, t('learn.connection'), ' ',
-    el('span', { class: 'figure', testid: 'transport' }, 'webrtc'), ' · ', quality);
+    way, ' · ', quality);
   mount(bar.node, el('main', { class: 'learn', tabindex: '-1' },
     el('div', { class: 'learn-stage' }, stage.node),
     el('section', { class: 'learn-about', 'aria-label': t('learn.about') }, notes.node,
@@ -53,8 +54,6 @@ export function drawLearn(viewer, story) {
     el('section', { class: 'learn-chat panel' }, el('h2', {}, t('chat.label')), talk.node)));
 
   taps(stage.node, { once: stage.fullScreen, twice: stage.fit });
-  if (new URLSearchParams(location.search).get('transport') === 'hls') notes.set('hls', t('learn.no_hls'));
-
   talk.follow(viewer);
 
   function switchAudio() {
@@ -65,6 +64,7 @@ export function drawLearn(viewer, story) {
   function render() {
     const { lesson, cut } = story;
     const words = story.words;
+    setText(way, viewer.transport);
     stage.say(words?.[0] ?? null, words?.[1]);
     if (lesson.title) bar.name(lesson.title);
     setText(teacher, lesson.instructor ? t('learn.instructor', { name: lesson.instructor }) : '');
@@ -105,7 +105,8 @@ export function drawLearn(viewer, story) {
   let dry = 0;
   setInterval(async () => {
     if (story.link.name !== 'open' || !viewer.pc) {
-      setText(quality, t('quality.unknown'));
+      const behindMs = viewer.behindMs;
+      setText(quality, behindMs > BEHIND_MS ? t('quality.behind', { n: (behindMs / 1000).toFixed(1) }) : t('quality.unknown'));
       return;
     }
     const expected = story.pictures.picture && story.publishing !== false && story.lesson.state === 'live'
