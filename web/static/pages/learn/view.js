@@ -18,6 +18,8 @@ import { taps } from './taps.js';
 const SAMPLE_MS = 2000;
 const STARVED_SAMPLES = 3;
 const BEHIND_MS = 1500;
+/** LL-HLS is a second or two behind by its nature. */
+const HLS_BEHIND_MS = 3000;
 const QUALITY = { good: 'quality.good', fair: 'quality.fair', poor: 'quality.poor' };
 const LEVELS = {
   chat: 'cut.seen.chat', picture: 'cut.seen.picture', pause: 'cut.seen.pause', lesson: 'cut.seen.lesson', person: 'cut.seen.person',
@@ -106,7 +108,8 @@ export function drawLearn(viewer, story) {
   setInterval(async () => {
     if (story.link.name !== 'open' || !viewer.pc) {
       const behindMs = viewer.behindMs;
-      setText(quality, behindMs > BEHIND_MS ? t('quality.behind', { n: (behindMs / 1000).toFixed(1) }) : t('quality.unknown'));
+      const late = behindMs > HLS_BEHIND_MS ? t('quality.behind', { n: (behindMs / 1000).toFixed(1) }) : null;
+      setText(quality, late ?? t(behindMs && story.frames ? QUALITY.good : 'quality.unknown'));
       return;
     }
     const expected = story.pictures.picture && story.publishing !== false && story.lesson.state === 'live'
