@@ -62,7 +62,7 @@ class Challenges:
         What was open when the server ended is excused (DOM section 9.4): a fact each.
         """
         seed, policy = await self._seed(lesson.id)
-        bank = [_read(question.body) for question in await self._store.challenges.bank("")]
+        bank = [_read(question.body) for question in await self._store.challenges.bank(lesson.course_id)]
         checks = Checks(seed, policy, [question for question in bank if question is not None], self._agreed)
         if lesson.started_at_ms is not None:
             async for entry in self._facts(lesson.id):

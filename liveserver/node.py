@@ -61,6 +61,7 @@ from liveserver.passwords import Passwords
 from liveserver.people.people import People
 from liveserver.photos import Photos
 from liveserver.policies import Policies
+from liveserver.questions import Questions
 from liveserver.recording import Recordings
 from liveserver.rooms import Rooms
 from liveserver.rtp.flags import Flags
@@ -214,8 +215,9 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
     inventory = Inventory(_models_folder(config))
     services = Services(
         config, tokens, metrics, clock, rooms, store, wall, moderation, rules, inventory,
-        Drills(store, clock), control.listener.url, checks, turn, hours, keeper, notary,
-        people, _log_in(config, store, clock, tokens, metrics, stack), bundles, Inspections(store, clock),
+        Drills(store, clock), Questions(store, clock, screening), control.listener.url,
+        checks, turn, hours, keeper, notary, people, _log_in(config, store, clock, tokens, metrics, stack),
+        bundles, Inspections(store, clock),
     )  # fmt: skip
     http = config.http
     public = await listen(public_app(services), http.host, http.port, http, metrics)

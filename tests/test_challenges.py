@@ -17,6 +17,7 @@ from liveserver.core.errors import PeerError
 from liveserver.core.ledger import Fact
 from liveserver.core.quiz import arithmetic
 from liveserver.store import Lesson, Store, open_store
+from liveserver.store.challenges import BankQuestion
 
 KEY = bytes(32)
 WORDS = consent.digest(consent.FACE)
@@ -55,6 +56,19 @@ class TestSeed:
         first = CheckPolicy(slot_ms=600_000)
         await challenges(store, policy=first).open(LESSON)
         assert (await challenges(store).open(LESSON)).policy == first
+
+
+class TestBank:
+    async def test_a_lesson_is_asked_from_its_courses_bank(self, store: Store) -> None:
+        asked = '{"kind": "arithmetic", "text": "6 x 7 = ?", "right": [42]}'
+        other = '{"kind": "arithmetic", "text": "1 + 1 = ?", "right": [2]}'
+        bad = '{"kind": "riddle"}'  # as another version may have written it
+        rows = [("1", "c1", asked), ("2", "c1", bad), ("3", "c2", other)]
+        await store.challenges.add_questions(
+            [BankQuestion(key, course, "x", body, "a", "active", 1) for key, course, body in rows]
+        )
+        checks = await challenges(store).open(Lesson("m", "", "", "waiting", 1, course_id="c1"))
+        assert [question.text for question in checks.bank] == ["6 x 7 = ?"]
 
 
 class TestAfterARestart:

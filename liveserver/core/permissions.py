@@ -72,6 +72,8 @@ class Permission(StrEnum):
     ISSUE_TOKENS = "issue_tokens"
     ISSUE_CHALLENGES = "issue_challenges"
     SEE_CHALLENGES = "see_challenges"
+    MANAGE_QUESTIONS = "manage_questions"
+    """The courses' banks of questions."""
     SEE_ATTENDANCE = "see_attendance"
     REVIEW_PHOTOS = "review_photos"
     """See a learner's photo that no model could decide about, and decide."""
@@ -193,6 +195,7 @@ TABLE: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 _P.REVIEW_PHOTOS,
                 _P.ISSUE_CHALLENGES,
                 _P.SEE_CHALLENGES,
+                _P.MANAGE_QUESTIONS,
                 _P.SEE_ATTENDANCE,
                 _P.ASK_ADJUSTMENT,
                 _P.DECIDE_ADJUSTMENT,
@@ -232,6 +235,7 @@ TABLE: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 _P.REVIEW_PHOTOS,
                 _P.ISSUE_CHALLENGES,
                 _P.SEE_CHALLENGES,
+                _P.MANAGE_QUESTIONS,
                 _P.SEE_ATTENDANCE,
                 _P.ASK_ADJUSTMENT,
                 _P.DECIDE_ADJUSTMENT,

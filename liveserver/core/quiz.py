@@ -38,6 +38,13 @@ class Question:
         """What a learner is sent: nothing of the right answer."""
         return {"kind": self.kind, "text": self.text, "options": list(self.options)}
 
+    def as_json(self) -> dict[str, Any]:
+        """As `parse` reads it."""
+        right = sorted(self.right)
+        if self.kind is QuestionKind.ARITHMETIC:
+            return {"kind": self.kind, "text": self.text, "right": right}
+        return {"kind": self.kind, "text": self.text, "options": list(self.options), "right": right}
+
     def grade(self, answer: Sequence[int]) -> bool:
         """Whether `answer` is right: indices of options, or one number for arithmetic."""
         return len(set(answer)) == len(answer) and frozenset(answer) == self.right

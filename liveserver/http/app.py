@@ -44,6 +44,7 @@ from liveserver.http.api import (
     oidc,
     passkeys,
     photos,
+    questions,
     recordings,
     registry,
     rules,
@@ -84,6 +85,7 @@ def public_routes(*, test_hooks: bool) -> tuple[Route, ...]:
         *accounts.ROUTES,
         *identities.ROUTES,
         *challenges.ROUTES,
+        *questions.ROUTES,
         *photos.ROUTES,
     )
     moderation = (*incidents.ROUTES, *chat.ROUTES, *rules.ROUTES, *models.ROUTES)

@@ -21,6 +21,7 @@ from liveserver.http.ports import (
     Keeper,
     Moderation,
     Notary,
+    Questions,
     Rooms,
     Rules,
     Store,
@@ -61,6 +62,7 @@ class Services(Edge):
     rules: Rules
     inventory: Inventory
     drills: Drills
+    questions: Questions
     control_url: str = ""
     """Address of the guard's control port, as it is to be reached from this host."""
     checks: Callable[[], Awaitable[Mapping[str, bool]]] | None = None

@@ -107,6 +107,30 @@ def record(read: Callable[[Mapping[str, Any]], Any], known: Mapping[str, object]
     return _field(check, {"type": "object", **known}, default)
 
 
+def records(
+    read: Callable[[Mapping[str, Any]], Any], known: Mapping[str, object], least: int, most: int
+) -> Any:
+    """A list of `least` to `most` JSON objects, each as `record` takes one; a wrong one is numbered."""
+
+    def check(value: object) -> Any:
+        if not isinstance(value, list) or not least <= len(value) <= most:
+            raise ValueError(f"a list of {least} to {most} JSON objects is expected")
+        made = []
+        for number, item in enumerate(value, 1):
+            if not isinstance(item, dict):
+                raise ValueError(f"number {number} is no JSON object")
+            try:
+                made.append(read(item))
+            except PeerError as error:
+                raise PeerError(
+                    error.code, f"number {number}: {error.detail}", status=error.status
+                ) from error
+        return tuple(made)
+
+    item = {"type": "object", **known}
+    return _field(check, {"type": "array", "items": item, "minItems": least, "maxItems": most}, _REQUIRED)
+
+
 def wholes(most: int, low: int, high: int, *, default: Any = _REQUIRED) -> Any:
     """A list of at most `most` whole numbers from `low` to `high`."""
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, BinaryIO, Protocol
 
 from liveserver.core.challenge import CheckKind
 from liveserver.core.events import Level
 from liveserver.core.heads import Head, LogKey, Receipt
 from liveserver.core.ledger import Entry, Fact
-from liveserver.core.people import Placement
+from liveserver.core.people import Placement, Status
 from liveserver.core.quiz import Question
 from liveserver.core.retention import Programme
 from liveserver.core.screening import Policy
@@ -285,6 +285,18 @@ class Hours(Protocol):
     async def ask_export(self, lesson_id: str, reason: str, by: str) -> Object: ...
 
     async def agree_export(self, grant: str, by: str) -> Object: ...
+
+
+class Questions(Protocol):
+    """Banks of questions."""
+
+    async def add(self, course: str, questions: Sequence[Question], by: str) -> list[Object]: ...
+
+    async def set_status(self, key: str, status: Status, by: str) -> Object: ...
+
+    async def page(self, wanted: str, after: str | None, limit: int, where: Mapping[str, Any]) -> Object: ...
+
+    async def of_lesson(self, lesson: str) -> Object: ...
 
 
 class Moderation(Protocol):

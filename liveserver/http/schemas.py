@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from liveserver.core.events import LessonState, Level
+from liveserver.core.people import Status
+from liveserver.core.quiz import QuestionKind
 from liveserver.core.retention import Programme
 from liveserver.http.schema import COUNT as _COUNT
 from liveserver.http.schema import FLAG as _FLAG
@@ -44,6 +46,21 @@ SCHEMAS: dict[str, Schema] = {
             "photo": _or_null(_TEXT),
         }
     ),
+    "BankQuestion": _object(
+        {
+            "id": _TEXT,
+            "course": {**_TEXT, "description": "Empty for everybody's"},
+            "kind": {"type": "string", "enum": [str(kind) for kind in QuestionKind]},
+            "text": _TEXT,
+            "right": {"type": "array", "items": {"type": "integer"}},
+            "by": _TEXT,
+            "status": {"type": "string", "enum": [str(status) for status in Status]},
+            "created_at": _TIME,
+        },
+        {"options": {"type": "array", "items": _TEXT}},
+    ),
+    "BankQuestionList": _list("BankQuestion"),
+    "BankQuestionsAdded": _object({"items": {"type": "array", "items": _ref("BankQuestion")}}),
     "ConsentText": _object({"purpose": _TEXT, "text": _MAP, "sha256": _HASH}),
     "Consents": _object({"face": _FLAG}),
     "Reviewed": _object({"challenge": _TEXT, "person": _TEXT, "passed": _FLAG}),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from liveserver.core.ledger import storable
 from liveserver.store.access import Access
+from liveserver.store.catalogue import Catalogue, once, row_of
 from liveserver.store.tables import CONSENTS, LESSON_CHECKS, QUESTIONS
 
 BANK_MAX = 2_000
@@ -18,13 +20,19 @@ BANK_MAX = 2_000
 
 @dataclass(frozen=True, slots=True)
 class BankQuestion:
-    """`body`: JSON as `core.quiz.parse` reads it. `course` "" belongs to every course."""
+    """A question never changes: another takes its place, and old checks keep theirs.
+
+    `body`: JSON as `core.quiz.parse` reads it. `course` "" belongs to every course; `text` is what is asked.
+    """
 
     id: str
     course: str
+    text: str
     body: str
     by: str
-    at_ms: int
+    status: str
+    created_at_ms: int
+    PRIVATE: ClassVar[frozenset[str]] = frozenset()
 
 
 class Challenges:
@@ -32,6 +40,7 @@ class Challenges:
 
     def __init__(self, access: Access):
         self._access = access
+        self.questions = Catalogue(access, "question", QUESTIONS, BankQuestion, ("text", "id"))
 
     async def seed(self, lesson: str, sealed: bytes, policy: str) -> tuple[bytes, str]:
         """The lesson's sealed seed and policy (JSON): what is there, else what is given, from now on."""
@@ -51,39 +60,35 @@ class Challenges:
     # Questions
 
     async def add_questions(self, questions: Sequence[BankQuestion]) -> None:
-        """Add to banks. Raises StoreError if an id exists."""
-        rows = [
-            {"id": q.id, "course": storable(q.course), "body": storable(q.body), "by": q.by, "at_ms": q.at_ms}
-            for q in questions
-        ]
-        if rows:
-            await self._access.write(lambda c: c.execute(sa.insert(QUESTIONS), rows))
+        """Add to banks, all or none. Raises PeerError `already_there` (409) for an id that is there."""
+        if not questions:
+            return
+        rows = [row_of(question) for question in questions]
+        fact = self.questions.fact
+
+        async def work(connection: AsyncConnection) -> None:
+            await once(connection, sa.insert(QUESTIONS), rows)
+
+        await self._access.record(
+            work, lambda _: [fact(None, one, one.by, one.created_at_ms, "added") for one in questions]
+        )
 
     async def bank(self, course: str) -> list[BankQuestion]:
         """The course's own questions, or everybody's if it has none; oldest first, at most 2,000."""
         storable(course)
         c = QUESTIONS.c
-        names = ("id", "course", "body", "by", "at_ms")
         async with self._access.reading() as connection:
             for wanted in dict.fromkeys((course, "")):
                 query = (
-                    sa.select(*(c[name] for name in names))
-                    .where(c.course == wanted, c.retired_at_ms.is_(None))
-                    .order_by(c.at_ms, c.id)
+                    sa.select(QUESTIONS)
+                    .where(c.course == wanted, c.status == "active")
+                    .order_by(c.created_at_ms, c.id)
                     .limit(BANK_MAX)
                 )
                 rows = (await connection.execute(query)).mappings().all()
                 if rows:
                     return [BankQuestion(**row) for row in rows]
         return []
-
-    async def retire(self, question: str, at_ms: int) -> bool:
-        """Ask it no more; whether it was asked until now. Its text stays for old proofs."""
-        storable(question)
-        c = QUESTIONS.c
-        statement = sa.update(QUESTIONS).where(c.id == question, c.retired_at_ms.is_(None))
-        done = await self._access.write(lambda w: w.execute(statement.values(retired_at_ms=at_ms)))
-        return bool(done.rowcount)
 
     # Consents
 

@@ -222,11 +222,12 @@ QUESTIONS = sa.Table(
     METADATA,
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("course", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
     sa.Column("body", sa.Text, nullable=False),  # JSON
     sa.Column("by", sa.Text, nullable=False),
-    sa.Column("at_ms", WHOLE, nullable=False),
-    sa.Column("retired_at_ms", WHOLE),
-    sa.Index("questions_of_course", "course", "at_ms", "id"),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("created_at_ms", WHOLE, nullable=False),
+    sa.Index("questions_of_course", "course", "created_at_ms", "id"),
 )
 
 # Separate consents (PIPL 14, 29): each row one that was given, and when it was taken back.

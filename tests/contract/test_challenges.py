@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from liveserver.core.errors import PeerError
 from liveserver.store import Store
 from liveserver.store.challenges import BankQuestion
 
@@ -16,18 +19,50 @@ class TestSeed:
         assert await store.challenges.seed("m", b"second", "{}") == (b"second", "{}")
 
 
+def question(key: str, course: str = "", text: str = "Which gas?") -> BankQuestion:
+    return BankQuestion(key, course, text, '{"kind": "single"}', "admin", "active", int(key))
+
+
 class TestBank:
     async def test_a_course_asks_its_own_questions_else_everybodys(self, store: Store) -> None:
-        ours, all_s = BankQuestion("1", "welding", "{}", "a", 1), BankQuestion("2", "", "{}", "a", 1)
+        ours, all_s = question("1", "welding"), question("2")
         await store.challenges.add_questions([ours, all_s])
         assert await store.challenges.bank("welding") == [ours]
         assert await store.challenges.bank("cooking") == [all_s]
 
-    async def test_what_is_retired_is_asked_no_more(self, store: Store) -> None:
-        await store.challenges.add_questions([BankQuestion("1", "", "{}", "a", 1)])
-        assert await store.challenges.retire("1", 2)
-        assert not await store.challenges.retire("1", 3)
+    async def test_what_is_archived_is_asked_no_more_until_it_is_brought_back(self, store: Store) -> None:
+        await store.challenges.add_questions([question("1")])
+        change = store.challenges.questions.change
+        await change("1", {"status": "archived"}, "admin", 2, "archived")
         assert await store.challenges.bank("") == []
+        await change("1", {"status": "active"}, "admin", 3, "restored")
+        assert await store.challenges.bank("") == [question("1")]
+
+    async def test_each_act_is_a_fact(self, store: Store) -> None:
+        await store.challenges.add_questions([question("1"), question("2")])
+        await store.challenges.questions.change("1", {"status": "archived"}, "admin", 2, "archived")
+        entries = [entry for entry in await store.entries() if entry.type == "question"]
+        assert [(e.data["act"], e.data["id"]) for e in entries] == [
+            ("added", "1"),
+            ("added", "2"),
+            ("archived", "1"),
+        ]
+        assert (entries[2].data["before"], entries[2].data["after"]) == (
+            {"status": "active"},
+            {"status": "archived"},
+        )
+
+    async def test_all_are_added_or_none(self, store: Store) -> None:
+        await store.challenges.add_questions([question("1")])
+        with pytest.raises(PeerError) as refused:
+            await store.challenges.add_questions([question("2"), question("1")])
+        assert refused.value.code == "already_there"
+        assert await store.challenges.bank("") == [question("1")]
+
+    async def test_is_searched_by_its_text(self, store: Store) -> None:
+        await store.challenges.add_questions([question("1"), question("2", "", "What is 100% safe?")])
+        found, _ = await store.challenges.questions.page("100%", None, 10)
+        assert [one.id for one in found] == ["2"]
 
 
 class TestConsent:

@@ -24,6 +24,7 @@ GRANTED: dict[Permission, set[Role]] = {
     Permission.CREATE_LESSON: {Role.ADMIN, Role.SYSTEM},
     Permission.ISSUE_TOKENS: {Role.ADMIN, Role.SYSTEM},
     Permission.ISSUE_CHALLENGES: {Role.INSTRUCTOR, Role.ADMIN, Role.SYSTEM},
+    Permission.MANAGE_QUESTIONS: {Role.ADMIN, Role.SYSTEM},
     Permission.SEE_CHALLENGES: {Role.INSTRUCTOR, Role.ADMIN, Role.INSPECTOR, Role.SYSTEM},
     Permission.SEE_ATTENDANCE: {Role.INSTRUCTOR, Role.ADMIN, Role.INSPECTOR, Role.SYSTEM},
     Permission.REVIEW_PHOTOS: {Role.ADMIN, Role.SYSTEM},

@@ -33,7 +33,7 @@ from liveserver.wall import Wall
 from tests.drivers.server import Server, request
 from tests.http.test_sockets import TIMEOUT_S, close_code, join, opened, until_type
 
-MAY = (Role.MODERATOR, Role.ADMIN)
+MAY = (Role.MODERATOR, Role.SECURITY, Role.ADMIN)
 
 
 @contextmanager
@@ -141,7 +141,7 @@ class TestWhoTakesNothing:
         config = dataclasses.replace(Config(), socket=SocketConfig(stall=Duration(200)))
         tokens = Tokens.load_or_create(tmp_path / "key")
         others: dict[str, Any] = dict.fromkeys(
-            ("rooms", "store", "moderation", "rules", "inventory", "drills")
+            ("rooms", "store", "moderation", "rules", "inventory", "drills", "questions")
         )
         services = Services(config, tokens, Metrics(), Clock(), wall=wall, **others)
         app = make_app(services, wall_socket.ROUTES, cors("/"))

@@ -169,7 +169,7 @@ async def door(
     tokens, metrics = Tokens.load_or_create(config.key_file), Metrics()
     parts = log_in(config, store, cast(Any, clock), tokens, passwords, metrics)
     nothing = cast(Any, None)  # of the rest of a node these routes know nothing
-    rest = (nothing, store, *[nothing] * 5)
+    rest = (nothing, store, *[nothing] * 6)
     services = Services(config, tokens, metrics, cast(Any, clock), *rest, log_in=parts)
     table = (
         *session.ROUTES,

@@ -12,20 +12,10 @@ from liveserver.core.errors import PeerError
 from liveserver.core.permissions import Permission
 from liveserver.http.answers import json_answer
 from liveserver.http.api import PREFIX
+from liveserver.http.api.questions import QUESTION
 from liveserver.http.context import Call
 from liveserver.http.fields import choice, record, text, whole
 from liveserver.http.routes import LESSON, Route, Scope
-
-_QUESTION = {
-    "required": ["kind", "text", "right"],
-    "properties": {
-        "kind": {"type": "string", "enum": [str(kind) for kind in quiz.QuestionKind]},
-        "text": {"type": "string", "minLength": 1, "maxLength": quiz.MAX_TEXT},
-        "options": {"type": "array", "items": {"type": "string"}, "maxItems": quiz.MAX_OPTIONS},
-        "right": {"type": "array", "items": {"type": "integer"}},
-    },
-    "additionalProperties": False,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +24,7 @@ class NewChallenge:
 
     kind: CheckKind = choice(CheckKind)  # noqa: RUF009 - it makes a dataclass field
     person: str | None = text(1, 64, default=None)
-    question: quiz.Question | None = record(quiz.parse, _QUESTION, default=None)  # noqa: RUF009 - as above
+    question: quiz.Question | None = record(quiz.parse, QUESTION, default=None)  # noqa: RUF009 - as above
 
 
 @dataclass(frozen=True, slots=True)

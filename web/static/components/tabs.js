@@ -11,7 +11,7 @@ export function tabs(label, entries, { vertical = false, changed = null } = {}) 
   for (const { name, text, panel } of entries) {
     const id = uniqueId('tab');
     const extra = el('span', { class: 'tab-count' });
-    const tab = el('button', { class: 'tab', type: 'button', role: 'tab', id, 'aria-controls': `${id}-panel` }, text, extra);
+    const tab = el('button', { class: 'tab', type: 'button', role: 'tab', id, testid: `tab-${name}`, 'aria-controls': `${id}-panel` }, text, extra);
     tab.addEventListener('click', () => show(name));
     panel.setAttribute('role', 'tabpanel');
     panel.setAttribute('id', `${id}-panel`);

@@ -4,6 +4,7 @@ export default {
   "admin.lessons": "Live classes",
   "admin.loading": "Opening …",
   "admin.people": "People & courses",
+  "admin.questions": "Questions",
   "admin.sections": "Sections",
   "admin.title": "Administration",
   "lessons.create": "New class",

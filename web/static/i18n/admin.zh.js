@@ -4,6 +4,7 @@ export default {
   "admin.lessons": "直播课",
   "admin.loading": "正在打开……",
   "admin.people": "人员和项目",
+  "admin.questions": "题库",
   "admin.sections": "管理栏目",
   "admin.title": "管理",
   "lessons.create": "新建课程",

@@ -20,17 +20,19 @@ function draw() {
   const lessons = lessonsSection();
   const attendance = attendanceSection({ changes: true });
   const recordings = recordingsSection();
+  const questions = laterSection(async () => (await import('./admin/questions.js')).questionsSection());
   const ledger = ledgerCard();
   const screening = laterSection(async () => (await import('./admin/screening.js')).screeningSection());
   const classes = laterSection(async () => (await import('./admin/people/sections.js')).classesSection());
   const people = laterSection(async () => (await import('./admin/people/sections.js')).peopleSection());
-  const sections = { lessons, classes, people, attendance, recordings, screening, ledger };
+  const sections = { lessons, classes, people, attendance, recordings, questions, screening, ledger };
   const nav = tabs(t('admin.sections'), [
     { name: 'lessons', text: t('admin.lessons'), panel: lessons.node },
     { name: 'classes', text: t('admin.classes'), panel: classes.node },
     { name: 'people', text: t('admin.people'), panel: people.node },
     { name: 'attendance', text: t('hours.attendance'), panel: attendance.node },
     { name: 'recordings', text: t('admin.recordings'), panel: recordings.node },
+    { name: 'questions', text: t('admin.questions'), panel: questions.node },
     { name: 'screening', text: t('screening.title'), panel: screening.node },
     { name: 'ledger', text: t('ledger.title'), panel: ledger.node },
   ], { vertical: true, changed: (name) => sections[name].refresh() });

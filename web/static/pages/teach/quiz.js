@@ -30,7 +30,7 @@ export function quizPanel(lesson, learners) {
   }
 
   async function open() {
-    const done = await askOwn(learners(), (order) => asked.ask(order));
+    const done = await askOwn(lesson, learners(), (order) => asked.ask(order));
     if (done) said(done);
     return done;
   }
