@@ -75,7 +75,7 @@ def test_a_lesson_as_the_learner_the_inspector_and_the_administrator_see_it(
     )
     assert asked.status == 201
     admin = classroom.open("admin", lang=lang)
-    admin.click('[role="tab"]:nth-of-type(2)')
+    admin.click(by_testid("tab-attendance"))
     admin.fill('section:has([data-testid="open-attendance"]) input[type="search"]', lesson.title)
     admin.click(by_testid("open-attendance"))
     admin.wait_text("main", "The camera failed")
