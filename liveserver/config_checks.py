@@ -61,6 +61,8 @@ def check(config: Config, flat: Mapping[str, Any], names: Mapping[str, str]) -> 
         raise ConfigError("screening.evidence_kept: a duration from 1d to 3660d is expected")
     if not 1_000 <= config.ledger.head_every.ms <= 60_000:
         raise ConfigError("ledger.head_every: a duration from 1s to 60s is expected")
+    if not 600_000 <= config.ledger.audit_every.ms <= 7 * 86_400_000:
+        raise ConfigError("ledger.audit_every: a duration from 10m to 7d is expected")
     _check_witness(config.witness)
     _check_log_in(config.accounts, config.sessions)
     _check_oidc(config.oidc)

@@ -228,6 +228,7 @@ class LedgerConfig:
 
     head_every: Duration = Duration(30_000)
     journal: Size = Size(256 * 1024**2)
+    audit_every: Duration = Duration(86_400_000)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from liveserver.bundles import Bundles, opener
 from liveserver.bus import Bus, Line, MemoryBus, PostgresqlLine, RedisLine, SharedBus
 from liveserver.challenges import Challenges
 from liveserver.clock import Clock
-from liveserver.config import Config, load
+from liveserver.config import Config, load, to_env
 from liveserver.config_checks import ConfigError
 from liveserver.config_sections import RetentionConfig
 from liveserver.core.challenge_rules import CheckPolicy
@@ -67,6 +67,7 @@ from liveserver.rooms import Rooms
 from liveserver.rtp.flags import Flags
 from liveserver.rules import Rules
 from liveserver.screening import Screening
+from liveserver.self_audit import SelfAudit
 from liveserver.sfu.forwarder import Forwarder
 from liveserver.sfu.front import Front
 from liveserver.sfu.screener import screen_command
@@ -153,13 +154,7 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
     guard = await _guard(config, flags, bus, clock, control, stack)
 
     recordings = await _recordings(config, store, clock, metrics, stack)
-    keeper = Keeper(
-        store, recordings, clock, config.recorder_dir, bucket_of(config.objects), _retention(config.retention)
-    )
-    if config.retention.verify:
-        keeper.start()
-        stack.push_async_callback(keeper.stop)
-    metrics.watch("archive", keeper.numbers)
+    keeper = _keeper(config, store, recordings, clock, metrics, stack)
     front = _bind_front(config, flags, clock)
     forwarder = Forwarder(front, flags, clock, config.rtc.advertise or own_addresses(config.rtc.host))
     if config.rtc.tcp:
@@ -353,6 +348,28 @@ async def _recordings(
     recordings.start()
     stack.push_async_callback(recordings.stop)
     return recordings
+
+
+def _keeper(
+    config: Config,
+    store: Store,
+    recordings: Recordings,
+    clock: Clock,
+    metrics: Metrics,
+    stack: AsyncExitStack,
+) -> Keeper:
+    """Who keeps recordings and reads them again, and the audit of that and of the ledger."""
+    bucket = bucket_of(config.objects)
+    keeper = Keeper(store, recordings, clock, config.recorder_dir, bucket, _retention(config.retention))
+    if config.retention.verify:
+        keeper.start()
+        stack.push_async_callback(keeper.stop)
+    metrics.watch("archive", keeper.numbers)
+    audit = SelfAudit(store, clock, keeper.storage, config.ledger.audit_every.s, to_env(config))
+    audit.start()
+    stack.push_async_callback(audit.stop)
+    metrics.watch("audit", audit.numbers)
+    return keeper
 
 
 def _watch_media(metrics: Metrics, front: Front, forwarder: Forwarder) -> None:

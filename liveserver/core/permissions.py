@@ -112,6 +112,10 @@ class Permission(StrEnum):
     """The lessons of the classes one belongs to."""
     SEE_EVIDENCE = "see_evidence"
     SEE_LEDGER = "see_ledger"
+    SEE_AUDIT = "see_audit"
+    """What administrators did, and what a self-audit found."""
+    STOP_AUDIT = "stop_audit"
+    """Nobody has it: that somebody tried is on record."""
     INSPECT = "inspect"
     """Draw samples of lessons, and read the log of one's own looks."""
     SEE_ACCOUNTS = "see_accounts"
@@ -213,6 +217,7 @@ TABLE: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 _P.MANAGE_PEOPLE,
                 _P.SEE_EVIDENCE,
                 _P.SEE_LEDGER,
+                _P.SEE_AUDIT,
                 _P.SEE_ACCOUNTS,
                 _P.MANAGE_ACCOUNTS,
                 _P.GRANT_ROLES,
@@ -273,7 +278,7 @@ TABLE: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 _P.SEE_OWN_LESSONS,
             }
         ),
-        Role.AUDIT: frozenset({_P.SEE_LEDGER, _P.OWN_ACCOUNT}),
+        Role.AUDIT: frozenset({_P.SEE_LEDGER, _P.SEE_AUDIT, _P.OWN_ACCOUNT}),
         Role.MEMBER: frozenset({_P.OWN_ACCOUNT, _P.ENTER_LESSONS, _P.SEE_OWN_LESSONS, _P.SEE_OWN_HOURS}),
         Role.INSPECTOR: frozenset(
             {
@@ -290,6 +295,7 @@ TABLE: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 _P.SEE_PEOPLE,
                 _P.SEE_EVIDENCE,
                 _P.SEE_LEDGER,
+                _P.SEE_AUDIT,
                 _P.INSPECT,
                 _P.OWN_ACCOUNT,
                 _P.ENTER_LESSONS,

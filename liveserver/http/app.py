@@ -18,6 +18,7 @@ from liveserver.http import (
     openapi,
     pages,
     playback,
+    trail,
     wall,
     watch,
     whep,
@@ -27,6 +28,7 @@ from liveserver.http import (
 from liveserver.http.api import (
     accounts,
     attendance,
+    audit,
     challenges,
     chat,
     classes,
@@ -54,7 +56,7 @@ from liveserver.http.api import (
     storage,
     timetable,
 )
-from liveserver.http.auth import authorise
+from liveserver.http.auth import authorise, bearer
 from liveserver.http.connections import CONNECTIONS
 from liveserver.http.context import EDGE, Call, Edge, Services
 from liveserver.http.cors import cors
@@ -77,6 +79,7 @@ def public_routes(*, test_hooks: bool) -> tuple[Route, ...]:
         *recordings.ROUTES,
         *storage.ROUTES,
         *ledger.ROUTES,
+        *audit.ROUTES,
         *setup.ROUTES,
         *session.ROUTES,
         *passkeys.ROUTES,
@@ -142,10 +145,11 @@ def _handler(edge: Edge, row: Route) -> Next:
 
     async def handle(request: web.Request) -> web.StreamResponse:
         began_ns = edge.clock.monotonic_ns()
-        claims = authorise(request, edge, row)
+        claims = await _authorised(request, edge, row)
         query = fields.parse_query(row.query, request.query) if row.query else None
         body = await _body(request, edge, row)
-        answer = await row.handler(Call(request, edge, claims, body, query, began_ns))
+        call = Call(request, edge, claims, body, query, began_ns)
+        answer = await trail.on_record(row, call, lambda: row.handler(call))
         if row.view and claims is not None and claims.role is Role.INSPECTOR:
             await _seen(request, edge, row, claims)
         if request.body_exists and not (row.body or row.document or row.text_body or row.bytes_body):
@@ -162,6 +166,20 @@ async def _seen(request: web.Request, edge: Edge, row: Route, claims: Claims) ->
         named = request.match_info
         subject = named.get("person") or named.get("recording") or request.query.get("person", "")
         await inspections.saw(claims, row.view, named.get("lesson", ""), subject[:128])
+
+
+async def _authorised(request: web.Request, edge: Edge, row: Route) -> Claims | None:
+    """As `authorise`; that an administrator was refused is on record."""
+    claims = bearer(request, edge, row)
+    if claims is None:
+        return None
+    try:
+        authorise(request, row, claims)
+    except PeerError as error:
+        if isinstance(edge, Services):
+            await trail.refused(edge, row, request, claims, error.code)
+        raise
+    return claims
 
 
 async def _body(request: web.Request, edge: Edge, row: Route) -> object:

@@ -24,17 +24,19 @@ def token_of(request: web.Request) -> str | None:
     return bearer_token(request) or request.query.get("token")
 
 
-def authorise(request: web.Request, edge: Edge, route: Route) -> Claims | None:
-    """The claims of whoever may use `route`, None where it is open; PeerError 401 or 403 for the others."""
+def bearer(request: web.Request, edge: Edge, route: Route) -> Claims | None:
+    """Who asks, None where `route` is open; PeerError 401 without a token that is good."""
     if route.scope is Scope.OPEN:
         return None
-    claims = edge.tokens.verify(
-        token_of(request) if route.token_in_query else bearer_token(request), edge.clock.wall_s()
-    )
+    token = token_of(request) if route.token_in_query else bearer_token(request)
+    return edge.tokens.verify(token, edge.clock.wall_s())
+
+
+def authorise(request: web.Request, route: Route, claims: Claims) -> None:
+    """Pass, or raise PeerError 403 for who may not use `route`."""
     if route.permission is not None:
         require(claims.role, route.permission)
     if route.scope is Scope.LESSON and not claims.covers(request.match_info["lesson"]):
         raise PeerError("forbidden", "the token is for another lesson", status=403)
     if route.scope is Scope.ALL and claims.lesson != ALL_LESSONS:
         raise PeerError("forbidden", "the token is for one lesson only", status=403)
-    return claims

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from aiohttp import web
@@ -12,6 +12,7 @@ from aiohttp import web
 from liveserver.clock import Clock
 from liveserver.config import Config
 from liveserver.core.errors import PeerError
+from liveserver.core.trail import Refusals
 from liveserver.http.ports import (
     Bundles,
     Drills,
@@ -83,6 +84,8 @@ class Services(Edge):
     """Makes evidence bundles."""
     inspections: Inspections | None = None
     """Samples, and what inspectors looked at."""
+    refusals: Refusals = field(default_factory=Refusals)
+    """Attempts of administrators that were refused."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from liveserver.core.people import Placement, Status
 from liveserver.core.quiz import Question
 from liveserver.core.retention import Programme
 from liveserver.core.screening import Policy
+from liveserver.core.trail import Act
 from liveserver.hls.playlist import Streams
 from liveserver.hls.shelf import Rendition, Shelf
 from liveserver.store import Lesson as StoredLesson
@@ -398,6 +399,16 @@ class Heads(Protocol):
     async def index_of(self, leaf: bytes) -> int | None: ...
 
 
+class Trail(Protocol):
+    """What administrators did."""
+
+    async def acts(self, after: int, limit: int) -> Sequence[Act]: ...
+
+    async def newest(self, limit: int) -> int: ...
+
+    async def last(self, kind: str) -> Entry | None: ...
+
+
 class Watch(Protocol):
     """One witness and how far it is."""
 
@@ -463,5 +474,10 @@ class Store(Protocol):
     def heads(self) -> Heads: ...
 
     async def append(self, facts: Sequence[Fact]) -> Sequence[Entry]: ...
+
+    async def keep(self, once: str, facts: Sequence[Fact]) -> Sequence[Entry] | None: ...
+
+    @property
+    def trail(self) -> Trail: ...
 
     async def use_once(self, token_id: str, expires_at_ms: int) -> bool: ...

@@ -355,6 +355,31 @@ SCHEMAS: dict[str, Schema] = {
         }
     ),
     "WitnessList": _list("Witness"),
+    "Act": _object(
+        {
+            "index": _COUNT,
+            "at": _TIME,
+            "at_ms": _MS,
+            "by": _TEXT,
+            "role": _TEXT,
+            "act": _TEXT,
+            "on": _OBJECT,
+            "outcome": _TEXT,
+            "changes": {
+                "type": "array",
+                "items": _object({"index": _COUNT, "type": _TEXT, "before": {}, "after": {}}),
+            },
+        }
+    ),
+    "ActList": _list("Act"),
+    "AuditReport": _object(
+        {
+            "at": _TIME,
+            "index": _COUNT,
+            "witnesses": {"type": "array", "items": _ref("Witness")},
+            "report": _OBJECT,
+        }
+    ),
     "Entry": _object(
         {
             "index": _COUNT,

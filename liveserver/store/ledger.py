@@ -139,18 +139,20 @@ async def entries(connection: AsyncConnection, after: int, limit: int, lesson: s
     query = sa.select(LEDGER).where(LEDGER.c.entry_index > after).order_by(LEDGER.c.entry_index).limit(limit)
     if lesson is not None:
         query = query.where(LEDGER.c.lesson == lesson)
-    return [
-        Entry(
-            index=row.entry_index,
-            type=row.type,
-            lesson=row.lesson,
-            at_ms=row.at_ms,
-            recorded_at_ms=row.recorded_at_ms,
-            data=json.loads(row.data),
-            leaf=bytes(row.leaf),
-        )
-        for row in await connection.execute(query)
-    ]
+    return [entry_of(row) for row in await connection.execute(query)]
+
+
+def entry_of(row: sa.Row[Any]) -> Entry:
+    """The entry that a row is."""
+    return Entry(
+        index=row.entry_index,
+        type=row.type,
+        lesson=row.lesson,
+        at_ms=row.at_ms,
+        recorded_at_ms=row.recorded_at_ms,
+        data=json.loads(row.data),
+        leaf=bytes(row.leaf),
+    )
 
 
 async def range_hash(connection: AsyncConnection, start: int, end: int) -> bytes:

@@ -40,6 +40,7 @@ from liveserver.store.people_keys import PeopleKeys
 from liveserver.store.planned import Planned
 from liveserver.store.rules import Rules
 from liveserver.store.tables import CHAT, LEDGER_ACCEPTED, LESSONS, RECORDINGS, USED_TOKENS
+from liveserver.store.trail import Trail
 from liveserver.store.writer import Addition, Writer
 
 PAGE_MAX = 1000
@@ -121,6 +122,8 @@ class Store:
         """Every cut there was, with its times."""
         self.heads = Heads(self, writer.head)
         """Signed heads of the ledger, its keys, what witnesses answered."""
+        self.trail = Trail(self)
+        """What administrators did."""
         self.identities = Identities(self)
         """Identity numbers, sealed, and their proof."""
         self.accounts = Accounts(self)

@@ -303,6 +303,7 @@ LEDGER = sa.Table(
     sa.CheckConstraint("length(leaf) = 32", name="leaf_is_sha256"),
     sa.Index("ledger_of_lesson", "lesson", "entry_index"),
     sa.Index("ledger_by_leaf", "leaf"),
+    sa.Index("ledger_by_type", "type", "entry_index"),
     sqlite_strict=True,
 )
 

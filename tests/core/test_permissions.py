@@ -48,6 +48,8 @@ GRANTED: dict[Permission, set[Role]] = {
     Permission.SEE_EVIDENCE: {Role.ADMIN, Role.INSPECTOR},
     Permission.INSPECT: {Role.INSPECTOR},
     Permission.SEE_LEDGER: {Role.ADMIN, Role.INSPECTOR, Role.AUDIT},
+    Permission.SEE_AUDIT: {Role.ADMIN, Role.INSPECTOR, Role.AUDIT},
+    Permission.STOP_AUDIT: set(),
     Permission.SEE_ACCOUNTS: {Role.ADMIN, Role.SYSTEM, Role.SECURITY},
     Permission.MANAGE_ACCOUNTS: {Role.ADMIN, Role.SYSTEM},
     Permission.GRANT_ROLES: {Role.ADMIN, Role.SECURITY},
@@ -117,7 +119,7 @@ class TestDutiesAreKeptApart:
             assert not {Permission.MANAGE_ACCOUNTS, Permission.GRANT_ROLES} <= TABLE[role]
 
     def test_the_audit_administrator_reads_the_log_and_nothing_else(self) -> None:
-        assert TABLE[Role.AUDIT] == {Permission.SEE_LEDGER, Permission.OWN_ACCOUNT}
+        assert TABLE[Role.AUDIT] == {Permission.SEE_LEDGER, Permission.SEE_AUDIT, Permission.OWN_ACCOUNT}
 
     def test_the_system_administrator_signs_no_token_for_a_duty_kept_from_him(self) -> None:
         assert {role for role in Role if may_issue(Role.SYSTEM, role)} == {Role.INSTRUCTOR, Role.LEARNER}
