@@ -62,7 +62,6 @@ from liveserver.http.context import EDGE, Call, Edge, Services
 from liveserver.http.cors import cors
 from liveserver.http.problems import problems
 from liveserver.http.reading import read_body, strict_json
-from liveserver.http.refusals import REFUSALS, Refusals
 from liveserver.http.routes import Next, Route
 from liveserver.tokens import Claims
 
@@ -131,7 +130,6 @@ def make_app(edge: Edge, routes: Sequence[Route], open_to_others: Middleware) ->
     app = web.Application(middlewares=[measured, open_to_others, problems, refuse_encoded])
     app[EDGE] = edge
     app[CONNECTIONS] = []
-    app[REFUSALS] = Refusals(edge.clock.monotonic_ns())
     for row in routes:
         resource = app.router.add_resource(row.path)
         handler = _handler(edge, row)
@@ -166,7 +164,8 @@ async def _seen(request: web.Request, edge: Edge, row: Route, claims: Claims) ->
     inspections = edge.inspections if isinstance(edge, Services) else None
     if inspections is not None:
         named = request.match_info
-        subject = named.get("person") or named.get("recording") or request.query.get("person", "")
+        asked = request.query.get("person") or request.query.get("index", "")
+        subject = named.get("person") or named.get("recording") or asked
         await inspections.saw(claims, row.view, named.get("lesson", ""), subject[:128])
 
 

@@ -97,7 +97,6 @@ _IMPORT = object_of(
                     "row": COUNT,
                     "name": TEXT,
                     "phone": TEXT,
-                    "identity": {**TEXT, "description": "Masked"},
                     "student_no": TEXT,
                     "enterprise": TEXT,
                     "group": TEXT,

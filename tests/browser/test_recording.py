@@ -110,6 +110,7 @@ class TestARecordedLesson:
             server.api("POST", f"/lessons/{lesson.id}/end", {}, role="admin")
         recording = sealed_recording(server, lesson)
         inspector = classroom.open("inspect")
+        inspector.click('[role="tab"]:nth-of-type(3)')
         inspector.wait_sees(f'[title="{recording["sha256"]}"]')
 
 

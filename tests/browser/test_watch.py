@@ -285,6 +285,7 @@ class TestTheWayThere:
     def test_leads_from_the_inspectors_list(self, make_classroom, recorded):
         server, lesson, _ = recorded
         tab = make_classroom(server, lesson).open("inspect")
+        tab.click('[role="tab"]:nth-of-type(3)')
         tab.click(by_testid("watch-recording"))
         tab.wait_sees(WATERMARK)
         assert tab.text("h1") == TITLE

@@ -18,8 +18,8 @@ import { explain } from '../lib/problems.js';
 const TONES = { present: 'good', late: 'open', left_early: 'open', absent: 'bad' };
 const of = (id) => `/lessons/${encodeURIComponent(id)}`;
 
-/** A list of lessons; one of them opened. `changes`: whether hours may be changed from here. */
-export function attendanceSection({ changes = false } = {}) {
+/** A list of lessons; one of them opened. `changes`: whether hours may be changed from here; `more(lesson)`: more buttons. */
+export function attendanceSection({ changes = false, more = () => [] } = {}) {
   const problem = el('p', { class: 'problem', role: 'alert' });
   const lessons = table({
     caption: t('hours.lessons'), empty: t('lessons.empty'), file: null,
@@ -27,8 +27,8 @@ export function attendanceSection({ changes = false } = {}) {
       { text: t('lessons.title'), value: ({ title }) => title },
       { text: t('lessons.state'), value: ({ state }) => state, cell: ({ state }) => stateBadge(state) },
       { text: t('lessons.started'), value: (row) => row.started_at ?? '', cell: (row) => format.dateTime(row.started_at), tight: true },
-      { text: t('table.actions'), value: () => '', plain: true, cell: (row) => button(t('hours.open'), { kind: 'quiet', symbol: 'people', disabled: !row.started_at,
-        testid: 'open-attendance', 'aria-label': t('hours.open_of', { name: row.title || row.id }), press: () => open(row) }) },
+      { text: t('table.actions'), value: () => '', plain: true, cell: (row) => el('div', { class: 'row' }, button(t('hours.open'), { kind: 'quiet', symbol: 'people', disabled: !row.started_at,
+        testid: 'open-attendance', 'aria-label': t('hours.open_of', { name: row.title || row.id }), press: () => open(row) }), more(row)) },
     ],
   });
   const inside = el('div', { hidden: true });

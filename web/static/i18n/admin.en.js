@@ -2,7 +2,6 @@
 export default {
   "admin.classes": "Cohorts",
   "admin.lessons": "Live classes",
-  "admin.loading": "Opening …",
   "admin.people": "People & courses",
   "admin.questions": "Questions",
   "admin.sections": "Sections",

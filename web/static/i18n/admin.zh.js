@@ -2,7 +2,6 @@
 export default {
   "admin.classes": "班级",
   "admin.lessons": "直播课",
-  "admin.loading": "正在打开……",
   "admin.people": "人员和项目",
   "admin.questions": "题库",
   "admin.sections": "管理栏目",

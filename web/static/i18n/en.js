@@ -4,6 +4,7 @@ export default {
   "action.close": "Close",
   "action.copied": "Copied",
   "action.copy": "Copy",
+  "action.opening": "Opening …",
   "action.refresh": "Refresh",
   "action.retry": "Try again",
   "admin.recordings": "Recordings",

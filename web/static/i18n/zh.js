@@ -4,6 +4,7 @@ export default {
   "action.close": "关闭",
   "action.copied": "已复制",
   "action.copy": "复制",
+  "action.opening": "正在打开……",
   "action.refresh": "刷新",
   "action.retry": "再试一次",
   "admin.recordings": "录像",

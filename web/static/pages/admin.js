@@ -1,6 +1,7 @@
 /** The administrator's page: lessons and their links, classes, people, attendance, recordings, screening, the ledger's head. */
 import './admin/texts.js';
 import { attendanceSection } from '../components/attendance.js';
+import { laterSection } from '../components/later.js';
 import { tabs } from '../components/tabs.js';
 import { topbar } from '../components/topbar.js';
 import { el, mount } from '../lib/dom.js';
@@ -38,21 +39,6 @@ function draw() {
   ], { vertical: true, changed: (name) => sections[name].refresh() });
   mount(bar.node, el('main', { class: 'desk', tabindex: '-1' }, nav.node));
   lessons.refresh();
-}
-
-/** A section that is loaded when it is first opened: { node, refresh() }. */
-function laterSection(load) {
-  const node = el('div', {}, el('p', { class: 'empty', role: 'status' }, t('admin.loading')));
-  let section = null;
-
-  async function refresh() {
-    section ??= load();
-    const made = await section;
-    if (made.node.parentNode !== node) node.replaceChildren(made.node);
-    made.refresh();
-  }
-
-  return { node, refresh };
 }
 
 draw();

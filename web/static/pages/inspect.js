@@ -1,28 +1,30 @@
-/** The inspector's page: every recording with its hash, and a check that trusts nothing but arithmetic. */
-import { button } from '../components/button.js';
+/** The inspector's page: any class in one click, samples by seed, hours with their reasons, proofs, his own log. */
+import './inspect/texts.js';
 import { attendanceSection } from '../components/attendance.js';
-import { ledgerCard } from '../components/ledger.js';
-import { recordingsSection } from '../components/recordings-table.js';
+import { laterSection } from '../components/later.js';
+import { tabs } from '../components/tabs.js';
 import { topbar } from '../components/topbar.js';
 import { el, mount } from '../lib/dom.js';
 import { t } from '../lib/i18n.js';
-import { verifyCard } from './inspect/verify.js';
+import { lessonButtons } from './inspect/open.js';
 
 const bar = topbar(t('inspect.title'));
-const verify = verifyCard();
-const ledger = ledgerCard();
-const attendance = attendanceSection();
-const recordings = recordingsSection({ loaded: verify.know, more: (row) => [compareButton(row)] });
+const sections = {
+  lessons: attendanceSection({ more: lessonButtons }),
+  sample: laterSection(async () => (await import('./inspect/sample.js')).sampleSection()),
+  recordings: laterSection(async () => (await import('./inspect/recordings.js')).recordingsPanel()),
+  proofs: laterSection(async () => (await import('./inspect/proofs.js')).proofsSection()),
+  views: laterSection(async () => (await import('./inspect/views.js')).viewsSection()),
+};
+const nav = tabs(t('inspect.sections'), [
+  { name: 'lessons', text: t('inspect.lessons'), panel: sections.lessons.node },
+  { name: 'sample', text: t('inspect.sample'), panel: sections.sample.node },
+  { name: 'recordings', text: t('admin.recordings'), panel: sections.recordings.node },
+  { name: 'proofs', text: t('inspect.proofs'), panel: sections.proofs.node },
+  { name: 'views', text: t('inspect.views'), panel: sections.views.node },
+], { vertical: true, changed: (name) => sections[name].refresh() });
 
-function compareButton(row) {
-  return button(t('verify.choose'), { kind: 'quiet', symbol: 'ok', disabled: !row.sha256,
-    'aria-label': t('verify.choose_of', { name: row.title || row.lesson }), press: () => verify.against(row) });
-}
-
-mount(bar.node, el('main', { class: 'inspect', tabindex: '-1' },
-  el('p', { class: 'lead' }, t('inspect.text')), recordings.node, attendance.node, el('div', { class: 'pair' }, verify.node, ledger.node)));
-attendance.refresh();
-recordings.refresh();
-ledger.refresh();
+mount(bar.node, el('main', { class: 'desk', tabindex: '-1' }, nav.node));
+sections.lessons.refresh();
 // Drawn: for tests and for support.
 document.documentElement.dataset.page = 'inspect';
