@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from liveserver.core.permissions import Role
+from liveserver.core.permissions import Role, allows
 from liveserver.http.app import public_routes
 from liveserver.http.routes import Route, Scope
 from tests.drivers.server import Reply, Server, request
@@ -21,8 +21,15 @@ GUARDED = [row for row in ROUTES if row.scope is not Scope.OPEN and row.method !
 
 def address(row: Route, lesson: str = "nolesson") -> str:
     """A path that leads to `row`."""
-    known = {"run": "0" * 8, "rendition": "video", "number": "1", "sequence": "1", "part": "1"}
-    return re.sub(r"\{(\w+):(?:[^{}]|\{[^{}]*\})*\}", lambda found: known.get(found[1], lesson), row.path)
+    known = {
+        "lesson": lesson,
+        "run": "0" * 8,
+        "rendition": "video",
+        "number": "1",
+        "sequence": "1",
+        "part": "1",
+    }
+    return re.sub(r"\{(\w+):(?:[^{}]|\{[^{}]*\})*\}", lambda found: known.get(found[1], "nolesson"), row.path)
 
 
 def create(server: Server, body: bytes, **headers: str) -> Reply:
@@ -46,6 +53,21 @@ class TestAToken:
         reply = request(row.method, server.base_url + address(row), body=b"" if row.method != "GET" else None)
         assert is_problem(reply, 401, "token_missing")
         assert reply.headers["WWW-Authenticate"] == "Bearer"
+
+    @pytest.mark.parametrize("role", list(Role))
+    def test_a_role_opens_nothing_that_is_not_its_own(self, server: Server, sign, role: Role) -> None:
+        """REL-A3: every route there is, by its method alone, in one's own lesson and with a token for all."""
+        beyond = [row for row in GUARDED if row.permission is not None and not allows(role, row.permission)]
+        lesson = server.demo.id
+        tokens = (sign(role, lesson=lesson), sign(role))
+        assert beyond
+        for row in beyond:
+            body = b"{}" if row.method != "GET" else None
+            for token in tokens:
+                reply = request(row.method, server.base_url + address(row, lesson), token=token, body=body)
+                assert (reply.status, reply.json.get("code")) == (403, "forbidden"), (
+                    f"{row.method} {row.path}"
+                )
 
     @pytest.mark.parametrize(
         "header", ["Bearer x.y.z", "Bearer ", "Basic dTpw", "bearer \u00e9", "Bearer a b"]
