@@ -63,7 +63,9 @@ ACCOUNTS: dict[str, Schema] = {
     "Removed": object_of({"removed": COUNT}),
     "Session": object_of(_SESSION),
     "SetUp": object_of({"token": TEXT}, _SESSION),
-    "SignInWays": object_of({"oidc": or_null({"type": "object", "description": "label and url"})}),
+    "SignInWays": object_of(
+        {"oidc": or_null({"type": "object", "description": "label and url"}), "known": FLAG}
+    ),
     "Stay": object_of(
         {
             "id": TEXT,

@@ -164,7 +164,7 @@ async def real(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
 class TestARealProvider:
     async def test_signs_in_whom_the_claim_names_and_binds_him(self, real: Real) -> None:
         ways = await real.browser.send("GET", "/session/ways")
-        assert ways.json == {"oidc": {"label": "校园账号", "url": "/api/v1/session/oidc"}}
+        assert ways.json == {"oidc": {"label": "校园账号", "url": "/api/v1/session/oidc"}, "known": False}
         person = await real.door.account()
         assert await real.sign_in("zhao.li") == "/#signed-in"
         reply = await real.browser.refresh()

@@ -23,9 +23,10 @@ _KNOWN = ("state", "code", "iss")
 
 
 async def ways(call: Call[None, None]) -> web.Response:
-    """What the sign-in form offers besides a password and a passkey."""
+    """What the sign-in form offers besides a password and a passkey; whether the browser has a handle."""
     oidc = parts(call).oidc
-    return json_answer({"oidc": {"label": oidc.label, "url": f"{PATH}/oidc"} if oidc else None})
+    offered = {"label": oidc.label, "url": f"{PATH}/oidc"} if oidc else None
+    return json_answer({"oidc": offered, "known": bool(handle_of(call.request))})
 
 
 async def begin(call: Call[None, None]) -> web.Response:

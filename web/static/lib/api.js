@@ -1,5 +1,5 @@
 /** The REST interface: JSON in, JSON out, one error type with the server's stable code. */
-import { token } from './session.js';
+import { renew, signedIn, token } from './session.js';
 
 const TIMEOUT_MS = 10_000;
 
@@ -25,14 +25,28 @@ export class Problem extends Error {
   }
 }
 
-/** fetch with the token, a time limit, and `Problem` for everything but success. */
-export async function request(url, { headers = {}, timeoutMs = TIMEOUT_MS, ...options } = {}) {
+const OVER = new Set(['token_expired', 'token_missing']);
+
+/**
+ * fetch with the token, a time limit, and `Problem` for everything but success. Where somebody is signed in, a
+ * token that is over is renewed once.
+ */
+export async function request(url, options = {}) {
+  try {
+    return await once(url, options);
+  } catch (problem) {
+    if (!OVER.has(problem.code) || !signedIn() || !(await renew())) throw problem;
+    return once(url, options);
+  }
+}
+
+async function once(url, { headers = {}, timeoutMs = TIMEOUT_MS, ...options }) {
   const bearer = token();
   let response;
   try {
     response = await fetch(url, {
-      ...options,
       credentials: 'omit',
+      ...options,
       cache: 'no-store',
       headers: bearer ? { Authorization: `Bearer ${bearer}`, ...headers } : headers,
       signal: AbortSignal.timeout(timeoutMs),

@@ -8,9 +8,10 @@ const key = (name) => `lectern.${name}:${location.pathname}`;
 function take() {
   const fragment = new URLSearchParams(location.hash.slice(1));
   let found = false;
-  for (const name of ['token', 'setup', 'link']) {
+  for (const name of ['token', 'setup', 'link', 'password']) {
     if (!fragment.has(name)) continue;
     sessionStorage.setItem(key(name), fragment.get(name));
+    if (name === 'token') sessionStorage.removeItem(key('signed-in'));
     found = true;
   }
   // The secret leaves the address bar, the history and every screenshot.
@@ -41,15 +42,16 @@ export function bearer() {
 
 export const setupToken = () => sessionStorage.getItem(key('setup'));
 
-/** The set-up link was used: this tab is now the administrator's. */
-export function becomeAdministrator(fresh) {
-  sessionStorage.setItem(key('token'), fresh);
-  sessionStorage.removeItem(key('setup'));
-}
+/** The link by which an account's owner sets the password. */
+export const passwordLink = () => sessionStorage.getItem(key('password'));
+export const forget = (name) => sessionStorage.removeItem(key(name));
 
-/** Opens another of this server's pages in this tab, as the same person. */
-export function goTo(pathname) {
-  sessionStorage.setItem(`lectern.token:${pathname}`, token());
+/** Opens another of this server's pages in this tab: as the same person, or by a token for that page alone. */
+export function goTo(pathname, other = null) {
+  sessionStorage.setItem(`lectern.token:${pathname}`, other ?? token());
+  const keeps = other === null && sessionStorage.getItem(key('signed-in'));
+  if (keeps) sessionStorage.setItem(`lectern.signed-in:${pathname}`, keeps);
+  else sessionStorage.removeItem(`lectern.signed-in:${pathname}`);
   location.assign(pathname + location.search);
 }
 
@@ -57,4 +59,54 @@ export function goTo(pathname) {
 export function lessonId() {
   const part = location.pathname.split('/')[2];
   return part ? decodeURIComponent(part) : null;
+}
+
+/*
+ * Who signed in: the token lasts some minutes, and a cookie that no script reads brings the next one. Pages that were
+ * opened by a link have no such cookie, and nothing below concerns them.
+ */
+const SESSION = '/api/v1/session';
+const RENEW_MS = 10_000;
+/** A token that ends sooner is renewed before a socket is joined by it. */
+const SOON_S = 30;
+
+export const signedIn = () => sessionStorage.getItem(key('signed-in')) !== null;
+
+/** Keeps what signing in, or renewing, was answered with. */
+export function keep(session) {
+  sessionStorage.setItem(key('token'), session.token);
+  sessionStorage.setItem(key('signed-in'), String(Date.parse(session.expires_at)));
+  return session;
+}
+
+export function drop() {
+  sessionStorage.removeItem(key('token'));
+  sessionStorage.removeItem(key('signed-in'));
+}
+
+let asking = null;
+
+/** The session with its next token, or null: signed out, or nothing answered. Asked once for all who wait. */
+export function renew() {
+  asking ??= ask().finally(() => { asking = null; });
+  return asking;
+}
+
+async function ask() {
+  let response;
+  try {
+    response = await fetch(`${SESSION}/refresh`, { method: 'POST', credentials: 'same-origin', cache: 'no-store',
+      signal: AbortSignal.timeout(RENEW_MS) });
+  } catch {
+    return null;
+  }
+  if (response.status === 401) drop();
+  return response.ok ? keep(await response.json()) : null;
+}
+
+/** Resolves once the token is good for a while, if it can be. */
+export async function fresh() {
+  if (!signedIn() || !token()) return;
+  const left = Number(sessionStorage.getItem(key('signed-in'))) - Date.now();
+  if (left < SOON_S * 1000) await renew();
 }

@@ -1,7 +1,7 @@
 /** The control channel over a WebSocket: instructors, moderators, the wall. Joins first, comes back by itself. */
 import { backoffMs, pause } from './backoff.js';
 import { Messages } from './messages.js';
-import { token } from './session.js';
+import { fresh, token } from './session.js';
 
 /** Close codes after which coming back by itself would be wrong, and what they mean to the page. */
 const FINAL = { 4401: 'denied', 4403: 'denied', 4404: 'unknown', 4409: 'replaced' };
@@ -30,7 +30,9 @@ export class Socket extends Messages {
     this.#socket?.close(1000);
   }
 
-  #open() {
+  async #open() {
+    await fresh();
+    if (this.#stop.signal.aborted) return;
     const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
     const socket = new WebSocket(`${scheme}://${location.host}/ws/${encodeURIComponent(this.#lesson)}`);
     this.#socket = socket;

@@ -3,16 +3,14 @@ import '../components/hours-texts.js';
 import { attendedBadges } from '../components/badge.js';
 import { barChart } from '../components/bars.js';
 import { button } from '../components/button.js';
-import { tell } from '../components/dialog.js';
+import { explainLesson } from '../components/explain-lesson.js';
 import { table } from '../components/table.js';
 import { tabs } from '../components/tabs.js';
-import { toast } from '../components/toast.js';
 import { topbar } from '../components/topbar.js';
-import { why } from '../components/why.js';
 import { get } from '../lib/api.js';
 import { el, mount, setText } from '../lib/dom.js';
 import * as format from '../lib/format.js';
-import { length, spans, status } from '../lib/hours.js';
+import { length, status } from '../lib/hours.js';
 import { t } from '../lib/i18n.js';
 import { explain } from '../lib/problems.js';
 
@@ -33,7 +31,7 @@ const lessons = table({
     { text: t('hours.credited'), value: (row) => row.credited_s, cell: (row) => length(row.credited_s), numeric: true },
     { text: t('hours.lesson_hours'), value: (row) => Number(row.lesson_hours), cell: (row) => row.lesson_hours, numeric: true },
     { text: t('table.actions'), value: () => '', plain: true, cell: (row) => button(t('hours.why'), { kind: 'quiet', symbol: 'list', testid: 'why',
-      'aria-label': t('hours.why_button', { name: row.title }), press: () => explainLesson(row) }) },
+      'aria-label': t('hours.why_button', { name: row.title }), press: () => explainLesson(row.lesson, row.title) }) },
   ],
 });
 
@@ -57,18 +55,6 @@ async function refresh() {
 function step({ name, seconds, change_s: change }) {
   const sign = change < 0 ? '−' : '+';
   return { name, text: t('hours.step', { length: length(seconds), change: change ? `${sign}${length(Math.abs(change))}` : '±0' }), parts: [{ value: seconds, tone: 'plain' }] };
-}
-
-async function explainLesson(row) {
-  try {
-    const found = await get(`/me/hours/${encodeURIComponent(row.lesson)}`);
-    const taught = spans(found.teaching);
-    const [from, to] = [taught[0]?.from ?? 0, taught.at(-1)?.to ?? 0];
-    const note = el('p', { class: 'hint' }, found.settlement ? t('hours.object') : t('hours.provisional'));
-    await tell({ title: row.title, body: [why({ ...found, voids: found.void, from, to, taught, note })] });
-  } catch (caught) {
-    toast(explain(caught), 'warn');
-  }
 }
 
 refresh();

@@ -1,0 +1,143 @@
+"""The front page in Chromium: a password by a link, a passkey by a virtual authenticator, into a lesson."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.browser.classroom import by_testid
+from tests.browser.test_pages import AXE, look_at
+from tests.drivers.chromium import DESKTOP, PHONE, Chromium, ChromiumTab
+from tests.drivers.server import Server
+from tests.http.test_people import person, training_class
+
+PASSWORD = "焊接-Lesson-7"
+FINGER = {
+    "protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True,
+    "isUserVerified": True, "automaticPresenceSimulation": True,
+}  # fmt: skip
+SIZES = {"390x844": PHONE, "1440x900": DESKTOP}
+
+
+@pytest.fixture
+def tabs(chromium: Chromium) -> Iterator[Callable[..., ChromiumTab]]:
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed: make test, or npm ci --prefix tests")
+    made: list[ChromiumTab] = []
+
+    def tab(**options: Any) -> ChromiumTab:
+        made.append(chromium.tab(**options))
+        return made[-1]
+
+    yield tab
+    for one in made:
+        one.close()
+
+
+def front(server: Server, lang: str = "en") -> str:
+    """By a host name: passkeys are bound to one."""
+    return f"http://localhost:{urlsplit(server.base_url).port}/?lang={lang}"
+
+
+def finger(tab: ChromiumTab) -> None:
+    """Give the device a fingerprint reader that always says yes."""
+
+    async def attach() -> None:
+        session = await tab.page.context.new_cdp_session(tab.page)
+        await session.send("WebAuthn.enable")
+        await session.send("WebAuthn.addVirtualAuthenticator", {"options": FINGER})
+
+    tab._do(attach())
+
+
+def learner_of(server: Server, name: str) -> tuple[str, str, str]:
+    """Somebody of a class with two lessons: the sign-in name, the link to set a password, a lesson's id."""
+    zone = server.api("POST", "/projects", {"code": f"Z{name}", "name": "数控机床", "zone": True}).json["id"]
+    of = training_class(server, project=zone, name="数控一班")["id"]
+    who = person(server, name)["id"]
+    server.api("POST", f"/classes/{of}/roster", {"person": who})
+    lessons = []
+    for day, title in enumerate(("数控机床操作安全规程与个人防护", "Reading drawings"), 1):
+        planned = {"planned_start": f"2027-03-0{day}T09:00:00+08:00", "planned_minutes": 45}
+        lessons.append(server.api("POST", "/lessons", {"title": title, "class": of, **planned}).json["id"])
+    account = server.api("POST", "/accounts", {"sign_in_name": f"Li.{who[:6]}", "person": who}).json
+    return account["sign_in_name"], account["link"].partition("#")[2], lessons[0]
+
+
+def sign_in(tab: ChromiumTab, name: str, password: str = PASSWORD) -> None:
+    tab.fill(by_testid("sign-in-name"), name)
+    tab.fill(by_testid("sign-in-password"), password)
+    tab.click(by_testid("sign-in"))
+
+
+class TestALearnersPhone:
+    def test_from_the_link_to_the_lesson_by_password_and_by_finger(
+        self, server: Server, tabs: Callable[..., ChromiumTab]
+    ) -> None:
+        name, link, lesson = learner_of(server, "欧阳晓明")
+        tab = tabs(**PHONE)
+        finger(tab)
+        tab.goto(f"{front(server, 'zh')}#{link}")
+        for field in ("new-password", "new-password-again"):
+            tab.fill(by_testid(field), PASSWORD)
+        look_at(tab, "portal-password-zh-390x844")
+        tab.click(by_testid("save-password"))
+        tab.wait_sees(by_testid("sign-in-name"))
+        assert link not in tab.evaluate("() => location.href + JSON.stringify({...sessionStorage})")
+        sign_in(tab, name, "wrong-Word-7")
+        tab.wait_text(by_testid("sign-in-problem"), "登录名或密码不正确")
+        look_at(tab, "portal-refused-zh-390x844")
+        tab.fill(by_testid("sign-in-password"), PASSWORD)  # the wrong one was taken away
+        tab.click(by_testid("sign-in"))
+        tab.wait_text(by_testid("my-lessons"), "数控机床操作安全规程")
+        look_at(tab, "portal-home-zh-390x844")
+
+        tab.click(by_testid("account"))
+        tab.click(by_testid("add-passkey"))
+        tab.click(by_testid("confirm-passkey"))
+        tab.wait_text(by_testid("passkeys"), "我的设备")
+        look_at(tab, "portal-account-zh-390x844")
+        tab.click(by_testid("sign-out"))
+        tab.click(by_testid("sign-in-passkey"))
+        tab.wait_text(by_testid("who"), "欧阳晓明")
+
+        tab.reload()  # the cookie alone brings the next token
+        tab.wait_text(by_testid("my-lessons"), "数控机床操作安全规程")
+        tab.click(by_testid("enter-lesson"))
+        tab._do(tab.page.wait_for_url("**/learn/**"))
+        tab.wait_sees(by_testid("chat-input"))
+        assert tab.evaluate("() => location.pathname") == f"/learn/{lesson}"
+        assert "token" not in tab.evaluate("() => location.href")
+
+    def test_a_token_that_is_over_is_renewed_without_a_word(
+        self, server: Server, tabs: Callable[..., ChromiumTab]
+    ) -> None:
+        name, link, _ = learner_of(server, "司马青")
+        tab = tabs()
+        tab.goto(f"{front(server)}#{link}")
+        for field in ("new-password", "new-password-again"):
+            tab.fill(by_testid(field), PASSWORD)
+        tab.click(by_testid("save-password"))
+        tab.wait_sees(by_testid("sign-in-name"))
+        look_at(tab, "portal-welcome-en-1440x900")
+        sign_in(tab, name)
+        tab.wait_text(by_testid("my-lessons"), "Reading drawings")
+        look_at(tab, "portal-home-en-1440x900")
+        assert tab.evaluate(
+            """async () => {
+                const before = sessionStorage.getItem('lectern.token:/');
+                sessionStorage.removeItem('lectern.token:/');
+                const { get } = await import('/static/lib/api.js');
+                const { items } = await get('/me/lessons');
+                return [items.length, sessionStorage.getItem('lectern.token:/') !== before];
+            }"""
+        ) == [2, True]
+        tab.click(by_testid("zone"))
+        tab.wait_text(by_testid("my-lessons"), "Reading drawings")
+        tab.click(by_testid("sign-out"))
+        tab.wait_sees(by_testid("sign-in-name"))
+        tab.reload()
+        tab.wait_sees(by_testid("sign-in-name"))
