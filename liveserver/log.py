@@ -36,6 +36,7 @@ class Event(StrEnum):
     SIGN_IN_COPIED = "sign_in.copied"
     OIDC_FAILED = "oidc.failed"
     HTTP_FAILED = "http.failed"
+    HTTP_REFUSED = "http.refused"
     SOCKET_FAILED = "socket.failed"
     SOCKET_SLOW = "socket.slow"
     LESSON_CREATED = "lesson.created"

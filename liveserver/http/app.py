@@ -62,6 +62,7 @@ from liveserver.http.context import EDGE, Call, Edge, Services
 from liveserver.http.cors import cors
 from liveserver.http.problems import problems
 from liveserver.http.reading import read_body, strict_json
+from liveserver.http.refusals import REFUSALS, Refusals
 from liveserver.http.routes import Next, Route
 from liveserver.tokens import Claims
 
@@ -130,6 +131,7 @@ def make_app(edge: Edge, routes: Sequence[Route], open_to_others: Middleware) ->
     app = web.Application(middlewares=[measured, open_to_others, problems, refuse_encoded])
     app[EDGE] = edge
     app[CONNECTIONS] = []
+    app[REFUSALS] = Refusals(edge.clock.monotonic_ns())
     for row in routes:
         resource = app.router.add_resource(row.path)
         handler = _handler(edge, row)

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from liveserver.core.errors import PeerError
 from liveserver.http.context import EDGE
+from liveserver.http.refusals import REFUSALS
 from liveserver.http.routes import Next
 from liveserver.log import Event, get_logger
 
@@ -91,5 +92,7 @@ async def problems(request: web.Request, handler: Next) -> web.StreamResponse:
             kind=type(error).__name__,
         )
         answer, code = problem("internal", "The server failed; it was logged.", 500), "internal"
+    if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        request.app[REFUSALS].note(request, code, answer.status)
     metrics.problems.labels(code).inc()
     return answer

@@ -16,6 +16,7 @@ from liveserver.core.rate import MessageRate
 from liveserver.http.carrier import WebSocketCarrier
 from liveserver.http.context import AnyCall, Services, base_url
 from liveserver.http.ports import Peer
+from liveserver.http.refusals import REFUSALS
 from liveserver.http.routes import LESSON, Route, Scope
 from liveserver.log import Event, get_logger
 from liveserver.tokens import Claims
@@ -63,7 +64,7 @@ async def socket(call: AnyCall) -> web.StreamResponse:
     open_sockets.add(carrier)
     sending = asyncio.create_task(carrier.run())
     try:
-        await _converse(call.lesson, ws, carrier, services)
+        await _converse(call, ws, carrier)
         if carrier.closing is not None:
             await asyncio.wait([sending])  # what is queued and the goodbye; bounded by the carrier
     finally:
@@ -102,16 +103,16 @@ def _check_upgrade(request: web.Request) -> None:
         raise PeerError("forbidden", "a page of another origin may not connect", status=HTTPStatus.FORBIDDEN)
 
 
-async def _converse(
-    lesson: str, ws: web.WebSocketResponse, carrier: WebSocketCarrier, services: Services
-) -> None:
+async def _converse(call: AnyCall, ws: web.WebSocketResponse, carrier: WebSocketCarrier) -> None:
     """From `join` to the end. Leaves a reason in `carrier` when it is this side that ends it."""
+    lesson, services = call.lesson, call.services
     try:
         claims = await join(ws, services)
         require(claims.role, Permission.SEE_LESSON)
         if not claims.covers(lesson):
             raise PeerError("forbidden", "the token is for another lesson", status=403)
     except PeerError as error:
+        call.request.app[REFUSALS].note(call.request, error.code, error.status)
         _refuse(carrier, error, otherwise=NO_TOKEN)
         return
     try:
