@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from dataclasses import replace
 
 from liveserver import sheet
 from liveserver.adjustments import Adjustments
@@ -19,6 +20,7 @@ from liveserver.export import Made, to_csv
 from liveserver.export_xlsx import to_xlsx
 from liveserver.grants import Grants
 from liveserver.sheet import Sheets
+from liveserver.sheet_people import SheetPeople
 from liveserver.statistics import Statistics
 from liveserver.store import Lesson, Store
 from liveserver.tokens import Claims
@@ -27,7 +29,8 @@ from liveserver.tokens import Claims
 class Hours:
     """One node's. Everything raises PeerError `unknown_lesson` or `unknown_person` (404)."""
 
-    def __init__(self, store: Store, attendance: Attendance, clock: Clock):
+    def __init__(self, store: Store, attendance: Attendance, clock: Clock, people: SheetPeople | None = None):
+        self._people = people
         self._store = store
         self._attendance = attendance
         self._sheets = Sheets(store, attendance)
@@ -90,6 +93,8 @@ class Hours:
         sheet = await self._sheets.of(lesson)
         now_ms = self._clock.wall_ms()
         made = Made(claims.person, now_ms, grant is None, watermark)
+        if self._people is not None:
+            made = replace(made, people=await self._people.of(lesson, masked=grant is None))
         data = await asyncio.to_thread(to_xlsx if kind == "xlsx" else to_csv, sheet, made)
         said: dict[str, JSON] = {
             "by": claims.person,

@@ -80,10 +80,7 @@ class Identities:
         Raises PeerError `bad_identity_number` (422), `not_found` (404).
         """
         await self._person(person)
-        try:
-            compact = ric.validate(number)
-        except ValidationError as error:
-            raise PeerError("bad_identity_number", _why(error), status=422) from error
+        compact = self.checked(number)
         mark, salt = self._mark(compact), secrets.token_bytes(_SALT_BYTES)
         known = await self._store.identities.of(person)
         if known is not None and hmac.compare_digest(known.mark, mark):
@@ -94,6 +91,23 @@ class Identities:
         data = {"person": person, "kind": KIND, "number": commitment(salt, compact), "by": by}
         await self._store.identities.put(identity, Fact("identity_entered", None, now_ms, data))
         return await self._shape(identity)
+
+    @staticmethod
+    def checked(number: str) -> str:
+        """A number in one spelling. Raises PeerError `bad_identity_number` (422)."""
+        try:
+            return str(ric.validate(number))
+        except ValidationError as error:
+            raise PeerError("bad_identity_number", _why(error), status=422) from error
+
+    async def bearers(self, number: str) -> list[str]:
+        """Who has a number that was `checked`."""
+        return await self._store.identities.marked(self._mark(number), "")
+
+    async def number(self, person: str) -> str:
+        """The whole number, for what two persons agreed to; nothing where there is none."""
+        identity = await self._store.identities.of(person)
+        return await self._open(identity, "number", identity.sealed) if identity is not None else ""
 
     async def shown(self, person: str) -> Json:
         """Raises PeerError `not_found` (404)."""

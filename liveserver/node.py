@@ -73,6 +73,7 @@ from liveserver.sfu.front import Front
 from liveserver.sfu.screener import screen_command
 from liveserver.sfu.screens import Screens
 from liveserver.sfu.transcode import Transcodes
+from liveserver.sheet_people import SheetPeople
 from liveserver.signing import load_signer
 from liveserver.start import Ready, StartError
 from liveserver.store import Store, StoreError, open_store
@@ -168,7 +169,8 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
     watcher = _Watcher(screening)
     screens = _screens(config, forwarder, watcher, clock, rules.lexicons, metrics, stack)
     challenges = await _challenges(config, store, clock, stack)
-    people = People(store, clock)
+    signing = _log_in(config, store, clock, tokens, metrics, stack)
+    people = People(store, clock, signing.identities)
     rooms = Rooms(
         store,
         bus,
@@ -191,7 +193,9 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
     await rooms.start()
     stack.push_async_callback(rooms.stop)
     metrics.watch("rooms", rooms.numbers)
-    hours, bundles = _hours(config, store, rooms, notary, keeper, clock, metrics, stack)
+    hours, bundles = _hours(
+        config, store, rooms, notary, keeper, SheetPeople(store, signing.identities), clock, metrics, stack
+    )
     wall = watcher.wall = Wall(rooms.on_wall, clock)
     wall.start()
     stack.push_async_callback(wall.stop)
@@ -207,11 +211,10 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
         }
 
     moderation = Moderation(store, rooms, screening.incidents, rules.lexicons, clock)
-    inventory = Inventory(_models_folder(config))
     services = Services(
-        config, tokens, metrics, clock, rooms, store, wall, moderation, rules, inventory,
-        Drills(store, clock), Questions(store, clock, screening), control.listener.url,
-        checks, turn, hours, keeper, notary, people, _log_in(config, store, clock, tokens, metrics, stack),
+        config, tokens, metrics, clock, rooms, store, wall, moderation, rules,
+        Inventory(_models_folder(config)), Drills(store, clock), Questions(store, clock, screening),
+        control.listener.url, checks, turn, hours, keeper, notary, people, signing,
         bundles, Inspections(store, clock),
     )  # fmt: skip
     http = config.http
@@ -243,6 +246,7 @@ def _hours(
     rooms: Rooms,
     notary: Notary,
     keeper: Keeper,
+    people: SheetPeople,
     clock: Clock,
     metrics: Metrics,
     stack: AsyncExitStack,
@@ -253,7 +257,7 @@ def _hours(
     stack.push_async_callback(attendance.stop)
     metrics.watch("hours", attendance.numbers)
     objects = opener(config.objects_dir, keeper)
-    return Hours(store, attendance, clock), Bundles(
+    return Hours(store, attendance, clock, people), Bundles(
         store, attendance, notary, clock, config.bundles_dir, objects
     )
 

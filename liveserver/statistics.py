@@ -1,7 +1,7 @@
 """Statistics over settled lessons, by learner and by course (REQ-R2, R3, R5), as `core.statistics` has them.
 
-What a course requires is what its lessons' preset says, else the sum of what was planned for them; where
-neither is known nobody is said to have finished. The seam for courses and classes is `_required_s`.
+What a course requires is what was planned for it, else what its lessons' preset says, else the sum of what
+was planned for them; where nothing is known nobody is said to have finished.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ class Statistics:
 
     def __init__(self, store: Store, clock: Clock):
         self._book = store.attendance
+        self._people = store.people
         self._clock = clock
 
     async def learner(self, person: str, since: str | None, until: str | None) -> Json:
@@ -99,6 +100,9 @@ class Statistics:
 
     async def _required_s(self, course: str) -> int | None:
         lessons = await self._book.lessons_of(course)
+        kept = await self._people.course_named(course)
+        if kept is not None and kept.planned_lesson_hours:
+            return kept.planned_lesson_hours * LESSON_S
         hours = max((preset(lesson.preset).conditions.required_hours for lesson in lessons), default=0)
         return hours * LESSON_S or sum(lesson.planned_s or 0 for lesson in lessons) or None
 

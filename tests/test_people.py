@@ -15,13 +15,18 @@ from icalendar import Calendar
 from liveserver.clock import Clock
 from liveserver.core.errors import PeerError
 from liveserver.core.permissions import Role
+from liveserver.export import Person
+from liveserver.identities import PURPOSE, Identities
 from liveserver.people.calendar import event_of, to_ics
 from liveserver.people.roll import FRESH_S, Roll
+from liveserver.sheet_people import SheetPeople
 from liveserver.store import Lesson, StoreError
 from liveserver.tokens import Claims
+from liveserver.vault import Vault
 from tests.sfu.sdp import AUDIO, CONTROL, VIDEO, offer
 from tests.test_rooms import ADMIN, Carrier, Node
 
+KEY = b"k" * 32
 OFFER = offer(AUDIO, VIDEO, CONTROL)
 
 
@@ -216,3 +221,24 @@ class TestACalendar:
 
     def test_leaves_out_what_nobody_planned(self) -> None:
         assert self.read(replace(self.LESSON, planned_start_ms=None)).walk("VEVENT") == []
+
+
+class TestASheetOfAttendance:
+    async def test_has_number_enterprise_and_class_of_who_is_on_the_roster(self, school: School) -> None:
+        identities = Identities(
+            school.store, school.clock, Vault(school.store, school.clock, KEY, PURPOSE), KEY
+        )
+        firm = await school.people.registry.add("organisation", {"kind": "enterprise", "name": "新光"}, "ada")
+        learner, gone, lesson = await school.enrol("li"), await school.enrol("zhao"), await school.lesson()
+        await school.people.registry.change("person", learner, {"enterprise": firm["id"]}, "ada")
+        await school.people.classes.change_enrolment(school.cohort, gone, {"status": "left"}, "ada")
+        await identities.enter(learner, "11010519491231002X", "ada")
+        stored = await school.store.lesson(lesson)
+        assert stored is not None
+        people = SheetPeople(school.store, identities)
+        masked = await people.of(stored, masked=True)
+        assert masked(learner) == Person("110***********002X", "新光", "一班")
+        assert masked(gone) == Person("", "", "一班")
+        assert (await people.of(stored, masked=False))(learner).number == "11010519491231002X"
+        nowhere = await people.of(replace(stored, training_class=""), masked=True)
+        assert nowhere(learner) == Person()

@@ -15,6 +15,7 @@ from liveserver.core.people import name_of, phone_of
 HEADS: Mapping[str, tuple[str, ...]] = {
     "name": ("姓名", "学员姓名", "name", "fullname", "learner"),
     "phone": ("手机号", "手机", "手机号码", "联系电话", "电话", "phone", "mobile", "telephone"),
+    "identity": ("身份证号", "身份证号码", "证件号", "证件号码", "idnumber", "identitynumber", "idcard"),
     "student_no": ("学号", "studentno", "studentnumber", "studentid"),
     "enterprise": ("企业", "企业名称", "工作单位", "单位", "单位名称", "enterprise", "company", "employer"),
     "group": ("群组", "小组", "组别", "group"),
@@ -24,6 +25,7 @@ HEADS: Mapping[str, tuple[str, ...]] = {
 }
 """The names of columns, in one spelling (`_head`)."""
 MOST = {
+    "identity": 30,
     "student_no": 40,
     "enterprise": 100,
     "group": 60,
@@ -118,7 +120,7 @@ def _row(number: int, cells: Sequence[str | None], columns: Mapping[int, str]) -
             _take(row, column, cell)
     if "name" not in row.values and not row.wrong:
         row.wrong.append(Wrong("name_missing", "name"))
-    if not row.wrong and not any(row.get(column) for column in ("person", "phone", "student_no")):
+    if not row.wrong and not any(row.get(column) for column in ("person", "identity", "phone", "student_no")):
         # Handed in again, it would be somebody else.
         row.wrong.append(Wrong("not_told_apart", "phone", "a telephone or student number is needed"))
     return row
@@ -151,6 +153,7 @@ def _find_repeats(rows: Sequence[Row]) -> None:
     for row in rows:
         keys = [
             ("row_twice", "person", row.get("person")) if row.get("person") else (),
+            ("row_twice", "identity", row.get("identity")) if row.get("identity") else (),
             ("row_twice", "phone", row.get("phone"), row.get("name")) if row.get("phone") else (),
             ("student_no_twice", "student_no", row.get("student_no")) if row.get("student_no") else (),
         ]

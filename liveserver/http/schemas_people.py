@@ -97,6 +97,7 @@ _IMPORT = object_of(
                     "row": COUNT,
                     "name": TEXT,
                     "phone": TEXT,
+                    "identity": {**TEXT, "description": "Masked"},
                     "student_no": TEXT,
                     "enterprise": TEXT,
                     "group": TEXT,

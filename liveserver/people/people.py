@@ -7,16 +7,16 @@ from liveserver.people.classes import Classes
 from liveserver.people.lessons import ClassLessons
 from liveserver.people.registry import Registry
 from liveserver.people.roll import Roll
-from liveserver.people.roster_import import RosterImport
+from liveserver.people.roster_import import Numbers, RosterImport
 from liveserver.store import Store
 
 
 class People:
     """Owned by the main loop."""
 
-    def __init__(self, store: Store, clock: Clock):
+    def __init__(self, store: Store, clock: Clock, numbers: Numbers | None = None):
         roll = Roll(store, clock)
         self.registry = Registry(store, clock)
         self.classes = Classes(store, clock, self.registry, roll)
-        self.roster_import = RosterImport(store, clock, self.classes, roll)
+        self.roster_import = RosterImport(store, clock, self.classes, roll, numbers)
         self.lessons = ClassLessons(store, clock, self.classes, roll)

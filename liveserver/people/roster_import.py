@@ -1,16 +1,19 @@
 """A roster from a file: looked through with nothing written, then all good rows of it or none.
 
-Somebody is known again by the person's id, by telephone number and name, or by student number and name in the
-same class; else he is new. Rows that are not sure are not guessed.
+Somebody is known again by the person's id, by identity number, telephone number or (in the same class)
+student number with the name; else he is new. Rows that are not sure are not guessed.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from liveserver.clock import Clock
+from liveserver.core.errors import PeerError
 from liveserver.core.masking import masked_number
 from liveserver.core.messages import Json
 from liveserver.core.people import Enrolled, Status
@@ -23,6 +26,18 @@ from liveserver.store import Store
 from liveserver.store.members import Member
 from liveserver.store.people_model import Enrolment, Person
 
+_AT_ONCE = 100
+
+
+class Numbers(Protocol):
+    """Identity numbers: `liveserver.identities`. Raises PeerError `bad_identity_number`."""
+
+    def checked(self, number: str) -> str: ...
+
+    async def bearers(self, number: str) -> list[str]: ...
+
+    async def enter(self, person: str, number: str, by: str) -> Json: ...
+
 
 @dataclass(frozen=True, slots=True)
 class _Known:
@@ -33,6 +48,7 @@ class _Known:
     persons: Mapping[str, Person]
     of_phones: Mapping[str, Sequence[Person]]
     by_student_no: Mapping[tuple[str, str], Person]
+    by_number: Mapping[str, Sequence[Person]]
     enrolled: Mapping[str, Enrolment]
     ids: frozenset[str]
     """Everybody's who is in one of these."""
@@ -41,7 +57,10 @@ class _Known:
 class RosterImport:
     """Owned by the main loop."""
 
-    def __init__(self, store: Store, clock: Clock, classes: Classes, roll: Roll):
+    def __init__(
+        self, store: Store, clock: Clock, classes: Classes, roll: Roll, numbers: Numbers | None = None
+    ):
+        self._numbers = numbers
         self._people = store.people
         self._clock = clock
         self._classes = classes
@@ -57,6 +76,7 @@ class RosterImport:
         """
         await self._classes.require_active(training_class)
         roster = read_roster(await self._spreadsheets.rows(data, media_type))
+        self._check_numbers(roster)
         known = await self._known(training_class, roster)
         now_ms = self._clock.wall_ms()
         members: list[Member[Enrolment]] = []
@@ -70,6 +90,7 @@ class RosterImport:
             new = frozenset(one.person.id for one in members) - known.ids
             await self._people.roster.take(training_class, members, new, sha256, by, now_ms)
             self._roll.forget(training_class)
+            await self._enter_numbers(roster, states, members, by)
         return {
             "sha256": sha256,
             "good": len(members),
@@ -79,6 +100,41 @@ class RosterImport:
             "items": [_shown(row, state) for row, state in zip(roster.rows, states, strict=True)],
         }
 
+    def _check_numbers(self, roster: Roster) -> None:
+        for row in roster.rows:
+            if self._numbers is None or not row.get("identity"):
+                row.values.pop("identity", None)
+                continue
+            try:
+                row.values["identity"] = self._numbers.checked(row.get("identity"))
+            except PeerError as error:
+                row.values.pop("identity")
+                row.wrong.append(Wrong(error.code, "identity", error.detail))
+
+    async def _enter_numbers(
+        self, roster: Roster, states: Sequence[str], members: Sequence[Member[Enrolment]], by: str
+    ) -> None:
+        """After the rows: each number is sealed under the person's own key, some at a time share a commit.
+
+        Should the process end in between, the same file taken again enters what is missing.
+        """
+        if self._numbers is None:
+            return
+        good = [row for row, state in zip(roster.rows, states, strict=True) if state != "bad"]
+        wanted = [(one.person.id, row.get("identity")) for row, one in zip(good, members, strict=True)]
+        wanted = [(person, number) for person, number in wanted if number]
+        for start in range(0, len(wanted), _AT_ONCE):
+            part = wanted[start : start + _AT_ONCE]
+            await asyncio.gather(*(self._numbers.enter(person, number, by) for person, number in part))
+
+    async def _by_number(self, roster: Roster) -> dict[str, list[Person]]:
+        if self._numbers is None:
+            return {}
+        asked = {row.get("identity") for row in roster.rows} - {""}
+        bearers = {number: await self._numbers.bearers(number) for number in asked}
+        people = await self._people.persons.named([one for found in bearers.values() for one in found])
+        return {number: [people[one] for one in found if one in people] for number, found in bearers.items()}
+
     async def _known(self, training_class: str, roster: Roster) -> _Known:
         groups = (await self._classes.groups(training_class))["items"]
         named = await self._people.persons.named([row.get("person") for row in roster.rows])
@@ -87,12 +143,15 @@ class RosterImport:
         by_student_no = {(one.row.student_no, one.person.name): one.person for one in members}
         ids = {*named, *(person.id for found in of_phones.values() for person in found)}
         ids |= {person.id for person in by_student_no.values()}
+        by_number = await self._by_number(roster)
+        ids |= {person.id for found in by_number.values() for person in found}
         return _Known(
             await self._people.firms({row.get("enterprise") for row in roster.rows} - {""}),
             {group["name"]: group["id"] for group in groups if group["status"] == Status.ACTIVE},
             named,
             of_phones,
             by_student_no,
+            by_number,
             await self._people.roster.known(training_class, sorted(ids)),
             frozenset(ids),
         )
@@ -137,6 +196,14 @@ def _person(row: Row, known: _Known, enterprise: str, now_ms: int) -> Person | N
             row.wrong.append(Wrong("unknown_person", "person", "nobody of that id and name"))
             return None
         return _present(row, found)
+    bearers = known.by_number.get(row.get("identity"), ())
+    if bearers:
+        same = [one for one in bearers if one.name == name]
+        if len(same) == 1:
+            return _present(row, same[0])
+        code = "ambiguous_person" if same else "number_of_another"
+        row.wrong.append(Wrong(code, "identity", "say which person by the id"))
+        return None
     sharing = known.of_phones.get(phone, ()) if phone else ()
     same = [one for one in sharing if one.name == name]
     if len(same) == 1:
@@ -171,6 +238,7 @@ def _shown(row: Row, state: str) -> Json:
         "row": row.number,
         "name": row.get("name"),
         "phone": masked_number(row.get("phone")),
+        "identity": masked_number(row.get("identity")),
         "student_no": row.get("student_no"),
         "enterprise": row.get("enterprise"),
         "group": row.get("group"),

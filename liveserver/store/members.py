@@ -99,8 +99,8 @@ class Members(Generic[T]):
             query = query.where(holds([PERSONS.c.name, PERSONS.c.phone, PERSONS.c.id], wanted))
         return await self._access.page(query, self._listing, after, limit)
 
-    async def all(self, training_class: str, status: str, most: int) -> list[Member[T]]:
-        """Those of a class in that state, by name."""
+    async def all(self, training_class: str, status: str | None, most: int) -> list[Member[T]]:
+        """Those of a class in that state, or in any, by name."""
         query = self._of(training_class, status).order_by(PERSONS.c.name, PERSONS.c.id).limit(most)
         async with self._access.reading() as connection:
             return [self._member(row) for row in (await connection.execute(query)).mappings()]

@@ -56,6 +56,13 @@ class People:
                     found.setdefault(person.phone, []).append(person)
         return found
 
+    async def course_named(self, name: str) -> Course | None:
+        """The course of that name; there is one at most."""
+        query = sa.select(COURSES).where(COURSES.c.name == storable(name))
+        async with self._access.reading() as connection:
+            row = (await connection.execute(query)).mappings().first()
+        return Course(**row) if row else None
+
     async def firms(self, wanted: Collection[str]) -> dict[str, str]:
         """Active organisations by name, short name or credit code → their ids."""
         c = ORGANISATIONS.c

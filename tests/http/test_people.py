@@ -329,6 +329,26 @@ class TestARosterFromAFile:
         wrong = upload(server, other["id"], "姓名,手机号\n吴六,13900020001\n", dry_run=True).json
         assert wrong["items"][0]["errors"][0]["code"] == "phone_of_another"
 
+    def test_knows_people_by_their_identity_numbers_which_it_seals(self, server: Server) -> None:
+        of, number = training_class(server)["id"], "11010519491231002X"
+        text = f"姓名,身份证号\n郑七,{number}\n吴八,110105194912310021\n"
+        done = upload(server, of, text, dry_run=False).json
+        assert [(item["state"], item["identity"]) for item in done["items"]] == [
+            ("new", "110***********002X"),
+            ("bad", ""),
+        ]
+        assert done["items"][1]["errors"][0]["code"] == "bad_identity_number"
+        (row,) = server.api("GET", f"/classes/{of}/roster").json["items"]
+        other = training_class(server)["id"]
+        seen = upload(server, other, text, dry_run=False).json
+        assert seen["items"][0]["state"] == "known"
+        (again,) = server.api("GET", f"/classes/{other}/roster").json["items"]
+        assert again["person"] == row["person"]
+        wrong = upload(server, other, f"姓名,身份证号\n郑九,{number}\n", dry_run=True).json
+        assert wrong["items"][0]["errors"][0]["code"] == "number_of_another"
+        ledger = server.api("GET", "/ledger/entries?limit=200&after=-1")
+        assert number.encode() not in ledger.body
+
     def test_that_is_no_table_is_refused(self, server: Server) -> None:
         of = training_class(server)["id"]
         assert is_problem(upload(server, of, "x", dry_run=True, kind="application/json"), 415, "bad_request")

@@ -16,7 +16,7 @@ const STATES = {
   new: ['people.row_new', 'ok'], known: ['people.row_known', 'ok'], returns: ['people.row_returns', 'ok'], enrolled: ['people.row_enrolled', 'neutral'], bad: ['people.row_bad', 'danger'],
 };
 const COLUMNS = {
-  name: 'people.person_name', phone: 'people.phone', student_no: 'people.student_no', enterprise: 'people.enterprise', group: 'people.group',
+  name: 'people.person_name', phone: 'people.phone', student_no: 'people.student_no', enterprise: 'people.enterprise', group: 'people.group', identity: 'people.identity',
   target_group: 'people.target_group', subsidy_type: 'people.subsidy_type', person: 'people.id',
 };
 
