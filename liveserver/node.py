@@ -170,7 +170,7 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
     screens = _screens(config, forwarder, watcher, clock, rules.lexicons, metrics, stack)
     challenges = await _challenges(config, store, clock, stack)
     signing = _log_in(config, store, clock, tokens, metrics, stack)
-    people = People(store, clock, signing.identities)
+    people = People(store, clock, signing.identities, challenges.photos)
     rooms = Rooms(
         store,
         bus,

@@ -99,6 +99,12 @@ class RosterImport(Protocol):
     ) -> Object: ...
 
 
+class Erasure(Protocol):
+    """Everything that is a person's own, for ever."""
+
+    async def erase(self, person: str, reason: str, by: str) -> None: ...
+
+
 class People(Protocol):
     """The parts of it."""
 
@@ -113,3 +119,6 @@ class People(Protocol):
 
     @property
     def roster_import(self) -> RosterImport: ...
+
+    @property
+    def erasure(self) -> Erasure: ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from liveserver.clock import Clock
 from liveserver.people.classes import Classes
+from liveserver.people.erasure import Erasure, Photos
 from liveserver.people.lessons import ClassLessons
 from liveserver.people.registry import Registry
 from liveserver.people.roll import Roll
@@ -14,9 +15,12 @@ from liveserver.store import Store
 class People:
     """Owned by the main loop."""
 
-    def __init__(self, store: Store, clock: Clock, numbers: Numbers | None = None):
+    def __init__(
+        self, store: Store, clock: Clock, numbers: Numbers | None = None, photos: Photos | None = None
+    ):
         roll = Roll(store, clock)
         self.registry = Registry(store, clock)
         self.classes = Classes(store, clock, self.registry, roll)
         self.roster_import = RosterImport(store, clock, self.classes, roll, numbers)
+        self.erasure = Erasure(store, clock, numbers, photos)
         self.lessons = ClassLessons(store, clock, self.classes, roll)

@@ -38,6 +38,8 @@ class Numbers(Protocol):
 
     async def enter(self, person: str, number: str, by: str) -> Json: ...
 
+    async def erase(self, person: str, by: str) -> bool: ...
+
 
 @dataclass(frozen=True, slots=True)
 class _Known:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from liveserver.core.ledger import storable
 from liveserver.store.access import Access
@@ -78,14 +77,3 @@ class People:
                         if text in wanted:
                             found[text] = row["id"]
         return found
-
-    async def erase(self, person: str) -> bool:
-        """Name, telephone and salt of a person, for ever: what the ledger has says nothing any more."""
-        blank = {"name": "", "phone": "", "salt": b"", "status": "archived"}
-        statement = sa.update(PERSONS).where(PERSONS.c.id == storable(person)).values(**blank)
-
-        async def work(connection: AsyncConnection) -> bool:
-            return bool((await connection.execute(statement)).rowcount)
-
-        result: bool = await self._access.write(work)
-        return result

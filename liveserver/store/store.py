@@ -26,6 +26,7 @@ from liveserver.store.accounts import Accounts
 from liveserver.store.attended import AttendanceBook
 from liveserver.store.challenges import Challenges
 from liveserver.store.cuts import Cuts
+from liveserver.store.erasing import Erasing
 from liveserver.store.heads import Heads
 from liveserver.store.identities import Identities
 from liveserver.store.incidents import Incidents
@@ -114,6 +115,8 @@ class Store:
         """Keys of single persons, and photos sealed under them."""
         self.people = People(self)
         """Persons, organisations, programmes, classes."""
+        self.erasing = Erasing(self)
+        """One person's names and words, for ever."""
         self.planned = Planned(self)
         """Lessons of classes, and of those who belong to them."""
         self.rules = Rules(self)

@@ -6,8 +6,8 @@ import pytest
 
 from liveserver.core.errors import PeerError
 from liveserver.core.ledger import canonical_json, commitment
-from liveserver.store import Store
-from liveserver.store.people_model import Course, Person
+from liveserver.store import ChatLine, Store
+from liveserver.store.people_model import Course, Enrolment, Person
 
 
 def person(key: str, name: str = "王伟", phone: str = "", at_ms: int = 1) -> Person:
@@ -83,10 +83,30 @@ class TestAList:
 
 
 class TestErasure:
-    async def test_leaves_a_commitment_that_says_nothing(self, store: Store) -> None:
-        await store.people.persons.add(person("p1", phone="138"), "admin", 5)
-        assert await store.people.erase("p1")
-        gone = await store.people.persons.get("p1")
+    async def test_leaves_ids_and_commitments_that_say_nothing(self, store: Store) -> None:
+        persons = store.people.persons
+        await persons.add(person("p1", phone="138"), "admin", 5)
+        row = Enrolment("c1", "p1", "07", target_group="退役军人", enrolled_at_ms=5)
+        await store.people.roster.put(row, person("p1"), "admin", 5, "enrolled")
+        line = ChatLine("m1", "l1", "p1", "王伟", "learner", "老师好", 6, b"salt")
+        await store.append([], [line])
+        for refusal in ("not_archived", "still_enrolled"):
+            with pytest.raises(PeerError, match=refusal):
+                await store.erasing.person("p1", "admin", "asked", 7)
+            await persons.change("p1", {"status": "archived"}, "admin", 6)
+        left = {"status": "left", "left_at_ms": 8}
+        await store.people.roster.change("c1", person("p1"), left, "admin", 8, "left")
+        size = await store.ledger_size()
+        await store.erasing.person("p1", "admin", "asked", 9)
+        gone = await persons.get("p1")
         assert gone is not None
         assert (gone.name, gone.phone, gone.salt, gone.status) == ("", "", b"", "archived")
-        assert not await store.people.erase("nobody")
+        enrolment = await store.people.roster.get("c1", "p1")
+        assert enrolment is not None
+        assert (enrolment.student_no, enrolment.target_group, enrolment.left_at_ms) == ("", "", 8)
+        (said,) = await store.chat("l1")
+        assert (said.person, said.name, said.text, said.salt) == ("p1", "", "", b"")
+        (fact,) = await store.entries(after=size - 1)
+        assert (fact.type, fact.data["act"], fact.data["id"]) == ("person", "erased", "p1")
+        with pytest.raises(PeerError, match="not_found"):
+            await store.erasing.person("nobody", "admin", "asked", 9)

@@ -78,6 +78,17 @@ class TestAThing:
     ) -> None:
         assert is_problem(server.api("POST", f"/{path}", values), status, code)
 
+    def test_that_is_a_person_is_erased_for_ever_once_archived(self, server: Server) -> None:
+        one = person(server, "erased person", phone="13912340000")
+        path, why = f"/persons/{one['id']}", {"reason": "asked for it"}
+        server.api("PUT", f"{path}/identity", {"number": "11010519491231002X"})
+        assert is_problem(server.api("POST", f"{path}/erasure", why), 409, "not_archived")
+        server.api("POST", f"{path}/archive")
+        assert server.api("POST", f"{path}/erasure", why).status == 204
+        gone = server.api("GET", path).json
+        assert (gone["name"], gone["phone"], gone["status"]) == ("", "", "archived")
+        assert is_problem(server.api("GET", f"{path}/identity"), 404, "not_found")
+
     def test_of_a_number_that_is_there_is_refused(self, server: Server) -> None:
         kept = project(server)
         again = server.api("POST", "/projects", {"code": kept["code"], "name": "other"})

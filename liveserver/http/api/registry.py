@@ -16,7 +16,7 @@ from liveserver.http import fields
 from liveserver.http.answers import json_answer
 from liveserver.http.api import PREFIX
 from liveserver.http.api import people_fields as bodies
-from liveserver.http.context import AnyCall
+from liveserver.http.context import AnyCall, Call
 from liveserver.http.ports_people import People
 from liveserver.http.routes import Route, Scope
 
@@ -33,6 +33,11 @@ class Shelf:
     new: type[Any]
     query: type[Any]
     fixed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    reason: str = fields.text(1, 200)
 
 
 SHELVES = (
@@ -131,4 +136,22 @@ def _routes(shelf: Shelf) -> tuple[Route, ...]:
     )  # fmt: skip
 
 
-ROUTES = tuple(route for shelf in SHELVES for route in _routes(shelf))
+async def erase(call: Call[Erasure, None]) -> web.Response:
+    key, by = call.request.match_info["id"], call.bearer.person
+    await people(call).erasure.erase(key, call.body.reason, by)
+    return web.Response(status=204)
+
+
+ROUTES = (
+    *(route for shelf in SHELVES for route in _routes(shelf)),
+    Route(
+        "POST",
+        f"{PREFIX}/persons/{KEY}/erasure",
+        erase,
+        "Erase what is a person's own, for ever: of somebody archived who belongs to no class",
+        Scope.ALL,
+        {204: ("Erased; attendance and hours stay, under an id that leads to nobody", None)},
+        Permission.MANAGE_PEOPLE,
+        body=Erasure,
+    ),
+)

@@ -1,7 +1,8 @@
 /** All things of one kind: searched on the server, added, changed, archived and brought back, taken away as CSV. */
 import { badge } from '../../../components/badge.js';
 import { button } from '../../../components/button.js';
-import { field, select } from '../../../components/field.js';
+import { ask } from '../../../components/dialog.js';
+import { field, select, textInput } from '../../../components/field.js';
 import { table } from '../../../components/table.js';
 import { toast } from '../../../components/toast.js';
 import { get, patch, post, request } from '../../../lib/api.js';
@@ -65,13 +66,22 @@ export function shelf(kind, { open = null } = {}) {
     await refresh();
   }
 
+  async function erase(row) {
+    const reason = textInput({ required: true, maxlength: 200 });
+    const erased = await ask({ title: t('people.erase_of', { name: row.name }), label: t('people.erase'), kind: 'danger', explain: say, focus: reason,
+      body: [el('p', {}, t('people.erase_text')), field(t('people.reason'), reason, t('people.reason_hint')).node],
+      confirm: async () => { await post(`/${kind}/${row.id}/erasure`, { reason: reason.value.trim() }); return true; } });
+    if (erased) await refresh();
+  }
+
   function actions(row) {
     const back = row.status === 'archived';
     return el('div', { class: 'row' },
       open && button(t('people.open'), { kind: 'quiet', symbol: 'people', testid: `open-${kind}`, 'aria-label': t('people.open_of', { name: row.name }), press: () => open(row) }),
       button(t('people.change'), { kind: 'quiet', symbol: 'list', 'aria-label': t('people.change_of', { name: row.name }), press: () => edit(row) }),
       button(t(back ? 'people.restore' : 'people.archive'), { kind: 'quiet', symbol: back ? 'restore' : 'file',
-        'aria-label': t(back ? 'people.restore_of' : 'people.archive_of', { name: row.name }), press: () => setStatus(row) }));
+        'aria-label': t(back ? 'people.restore_of' : 'people.archive_of', { name: row.name }), press: () => setStatus(row) }),
+      kind === 'persons' && back && row.name && button(t('people.erase'), { kind: 'quiet', symbol: 'close', 'aria-label': t('people.erase_of', { name: row.name }), press: () => erase(row) }));
   }
 
   return { node, refresh };

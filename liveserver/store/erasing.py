@@ -1,0 +1,70 @@
+"""What the database knows of one person by name or in his own words, blanked in one transaction.
+
+Rows stay: ids, times and hours are what proofs and claims rest on; what screening found is evidence, and goes
+on its own date. With the salts gone the ledger's commitments say nothing any more, and every proof holds
+(REL-E10).
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from liveserver.core.errors import PeerError
+from liveserver.core.ledger import Fact, storable
+from liveserver.core.people import Status
+from liveserver.store import ledger
+from liveserver.store.access import Access
+from liveserver.store.catalogue import not_found
+from liveserver.store.tables import ATTENDEES, CHAT, INCIDENTS, MUTES
+from liveserver.store.tables_people import ASSIGNMENTS, ENROLMENTS, PERSONS
+
+
+class Erasing:
+    """Part of the store; raises as it does."""
+
+    def __init__(self, access: Access):
+        self._access = access
+
+    async def person(self, person: str, by: str, reason: str, at_ms: int) -> None:
+        """For ever, of somebody who is archived and belongs to no class any more.
+
+        Raises PeerError `not_found` (404), `not_archived`, `still_enrolled` (409).
+        """
+        storable(person)
+        storable(reason)
+        fact = ledger.prepare(
+            Fact("person", None, at_ms, {"by": by, "act": "erased", "id": person, "reason": reason})
+        )
+
+        async def work(connection: AsyncConnection) -> None:
+            await _require_gone(connection, person)
+            for statement in _blanking(person):
+                await connection.execute(statement)
+
+        await self._access.record(work, lambda _: [fact])
+
+
+async def _require_gone(connection: AsyncConnection, person: str) -> None:
+    status = (await connection.execute(sa.select(PERSONS.c.status).where(PERSONS.c.id == person))).scalar()
+    if status is None:
+        raise not_found()
+    if status != Status.ARCHIVED:
+        raise PeerError("not_archived", "archive the person first", status=409)
+    for table, inside in ((ENROLMENTS, "enrolled"), (ASSIGNMENTS, "assigned")):
+        query = sa.select(table.c.training_class).where(table.c.person == person, table.c.status == inside)
+        if (await connection.execute(query.limit(1))).first() is not None:
+            raise PeerError("still_enrolled", "the person belongs to a class", status=409)
+
+
+def _blanking(person: str) -> list[sa.Update]:
+    blank: dict[sa.Table, tuple[sa.Column[str], dict[str, object]]] = {
+        PERSONS: (PERSONS.c.id, {"name": "", "phone": "", "enterprise": "", "salt": b""}),
+        ENROLMENTS: (ENROLMENTS.c.person, {"student_no": "", "target_group": "", "subsidy_type": ""}),
+        ASSIGNMENTS: (ASSIGNMENTS.c.person, {"certificate_no": ""}),
+        ATTENDEES: (ATTENDEES.c.person, {"name": ""}),
+        CHAT: (CHAT.c.person, {"name": "", "text": "", "salt": b""}),
+        MUTES: (MUTES.c.person, {"name": ""}),
+        INCIDENTS: (INCIDENTS.c.person, {"name": ""}),
+    }
+    return [sa.update(table).where(key == person).values(**values) for table, (key, values) in blank.items()]
