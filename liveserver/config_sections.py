@@ -151,6 +151,7 @@ class RoomsConfig:
 
     max_lessons: int = field(default=256, metadata=_between(1, 1024))
     max_viewers: int = field(default=1_000, metadata=_between(1, 100_000))
+    max_webrtc: int = field(default=5_000, metadata=_between(0, 100_000))
     max_joining: int = field(default=500, metadata=_between(1, 10_000))
 
 

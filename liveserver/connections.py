@@ -66,6 +66,8 @@ class Connection:
                 await room.ask(events.SourcesChanged(self.id, message))
             case messages.Pause(on):
                 await room.ask(events.PauseAsked(self.id, on))
+            case messages.CallOn(person, on):
+                await room.ask(events.CalledOn(self.id, person, on))
             case messages.Answer(challenge, None):
                 await room.ask(events.QuestionWanted(self.id, challenge))
             case messages.Answer(challenge, choice) if choice is not None:

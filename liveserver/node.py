@@ -186,6 +186,7 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
         tier=_tier(config, flags, clock, metrics, stack),
         max_lessons=config.rooms.max_lessons,
         max_viewers=config.rooms.max_viewers,
+        max_webrtc=config.rooms.max_webrtc,
         max_joining=config.rooms.max_joining,
         tell_every_s=max(1, int(config.hours.tell_every.s)),
         same_person=config.sessions.same_person,

@@ -42,6 +42,7 @@ from liveserver.recording import Recordings
 from liveserver.reopening import Reopening
 from liveserver.room import Carrier, Room
 from liveserver.screening import Screening
+from liveserver.seats import Seats, Taken
 from liveserver.sessions import Answer, Patched, Sessions
 from liveserver.sfu.forwarder import Forwarder
 from liveserver.sfu.screens import Screens
@@ -87,6 +88,7 @@ class Rooms:
         max_lessons: int = 256,
         max_viewers: int = 1_000,
         max_joining: int = 500,
+        max_webrtc: int = 5_000,
         tell_every_s: int = EVERY_S,
         same_person: SamePerson = SamePerson.TAKEOVER,
     ):
@@ -102,6 +104,7 @@ class Rooms:
         self._admission = admission
         self._tier = tier
         self._audiences: dict[str, Audience] = {}
+        self._seats = Seats(max_webrtc, self._is_called_on)
         self._clock = clock
         self._max_lessons = max_lessons
         self._max_viewers = max_viewers
@@ -317,12 +320,11 @@ class Rooms:
 
     async def watch(self, lesson_id: str, claims: Claims, offer: str) -> Answer:
         """Begin a WHEP session. Raises PeerError as `publish`, not_enrolled (403), already_here (409),
-        lesson_full (503)."""
+        lesson_full, webrtc_full (503)."""
         room = await self._admitted(lesson_id, claims)
         if claims.role is Role.LEARNER:
             room.state.require_alone(claims.person, claims.role)
-            if len(room.stage.viewers) >= self._max_viewers:
-                raise PeerError("lesson_full", "this lesson is full", status=503, retry_after_s=10)
+            self._check_seat(room, claims.person)
             self._arrivals.check()
         connection = Connection(room, claims, self._clock)
         end = ViewerEnd(room, connection, self._clock, self._spawn, self._arrivals.settle)
@@ -505,6 +507,8 @@ class Rooms:
             "joining": len(self._arrivals),
             "late_seconds": round(self._forwarder.late_s, 3),
             "front_backlog": round(self._forwarder.front.backlog, 3),
+            "without_seat": len(self._seats),
+            "seats_refused_total": self._seats.refused_total,
             "joins_refused_total": self._arrivals.refused_total,
             "events_dropped_total": sum(room.dropped_events for room in self._rooms.values()),
         }
@@ -606,21 +610,56 @@ class Rooms:
         self._free_rows.append(room.stage.room)
         self._spawn(room.stop("ended"))
 
+    def _check_seat(self, room: Room, person: str) -> None:
+        """Raises PeerError webrtc_full or, where there is no other way to watch, lesson_full (503)."""
+        if any(room.state.members[one].transport == "webrtc" for one in room.state.learners.get(person, ())):
+            return  # he has one: the session before this one ends
+        lesson_id = room.state.lesson
+        if self._tier is not None:
+            self._seats.check((lesson_id, person), self._taken(room))
+        elif len(room.stage.viewers) >= self._max_viewers:
+            raise PeerError("lesson_full", "this lesson is full", status=503, retry_after_s=10)
+
+    def _taken(self, room: Room) -> Taken:
+        node = sum(len(one.stage.viewers) for one in self._rooms.values()) + len(self._arrivals)
+        return Taken(node, len(room.stage.viewers), self._max_viewers)
+
+    def _is_called_on(self, learner: tuple[str, str]) -> bool:
+        room = self._rooms.get(learner[0])
+        return room is not None and learner[1] in room.state.called_on
+
+    def _invite(self) -> None:
+        """Seats are free: who watches by LL-HLS for want of one comes over, who is called on first."""
+        for lesson_id, room in self._rooms.items():
+            for person in room.state.called_on:
+                if self._sockets_alone(room, person):
+                    self._seats.want((lesson_id, person))
+
+        def taken(lesson_id: str) -> Taken | None:
+            room = self._rooms.get(lesson_id)
+            return None if room is None else self._taken(room)
+
+        for lesson_id, person in self._seats.invited(taken, self._clock.monotonic_ns()):
+            room = self._rooms[lesson_id]
+            for connection in self._sockets_alone(room, person):
+                room.send(connection, {"type": "invite", "transport": "webrtc"})
+
+    @staticmethod
+    def _sockets_alone(room: Room, person: str) -> list[str]:
+        """The sockets of somebody who has no media connection."""
+        own = room.state.learners.get(person, ())
+        return [name for name in own if room.state.members[name].transport == "websocket"]
+
     def _audience(self, room: Room) -> Audience:
         """Who asks for the lesson's media over HTTP: learners whose only connection is a socket."""
         lesson_id = room.state.lesson
         if lesson_id not in self._audiences:
 
-            def connections(person: str) -> list[str]:
-                members = room.state.members
-                own = room.state.learners.get(person, ())
-                return [name for name in own if members[name].transport == "websocket"]
-
             def tell(connection: str, on: bool, at_ns: int) -> None:
                 ago_ms = (self._clock.monotonic_ns() - at_ns) // 1_000_000
                 room.post(events.Receiving(connection, on, room.now_ms() - ago_ms))
 
-            self._audiences[lesson_id] = Audience(connections, tell)
+            self._audiences[lesson_id] = Audience(lambda person: self._sockets_alone(room, person), tell)
         return self._audiences[lesson_id]
 
     def _explain(self, room: Room, claims: Claims, carrier: Carrier) -> None:
@@ -666,6 +705,7 @@ class Rooms:
                 room.post(events.Tick())
             for audience in self._audiences.values():
                 audience.tick(self._clock.monotonic_ns())
+            self._invite()
             self._acts.catch_up()
             self._sessions.forget_closed()
 

@@ -212,6 +212,15 @@ class HoursPlanned:
 
 
 @dataclass(frozen=True, slots=True)
+class CalledOn:
+    """The instructor at `connection` calls on a learner, or is done with him."""
+
+    connection: str
+    person: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Published:
     """An instructor's media connection is up."""
 
@@ -349,9 +358,9 @@ class Tick:
 
 Event = (
     Joined | Greeted | Left | Said | LineJudged | MuteAsked | IncidentSeen | SightChanged | Seen | Receiving
-    | SourcesChanged | PauseAsked | HoursPlanned | Published | Unpublished | CutMade | Restored | Ended | Tick
-    | ChallengeAsked | ChallengeAnswered | QuestionWanted | PhotoTaken | PhotoJudged | PhotoReviewed
-    | CutMeasured | RestoreAsked
+    | SourcesChanged | PauseAsked | CalledOn | HoursPlanned | Published | Unpublished | CutMade | Restored
+    | Ended | Tick | ChallengeAsked | ChallengeAnswered | QuestionWanted | PhotoTaken | PhotoJudged
+    | PhotoReviewed | CutMeasured | RestoreAsked
 )  # fmt: skip
 
 

@@ -76,6 +76,14 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
+class CallOn:
+    """The instructor calls on a learner, or is done with him."""
+
+    person: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Watch:
     """Of the wall: the lessons whose thumbnails are on the moderator's screen."""
 
@@ -99,7 +107,7 @@ class PhotoHead:
     sha256: str
 
 
-Message = Join | Heartbeat | Visibility | Chat | Sources | Pause | Answer | PhotoHead
+Message = Join | Heartbeat | Visibility | Chat | Sources | Pause | CallOn | Answer | PhotoHead
 WallMessage = Join | Heartbeat | Watch
 
 
@@ -240,6 +248,13 @@ def _read_pause(message: Json) -> Pause:
     return Pause(on)
 
 
+def _read_call_on(message: Json) -> CallOn:
+    person, on = message.get("person"), message.get("on")
+    if not isinstance(person, str) or not isinstance(on, bool):
+        raise PeerError("bad_message", "person is a text, on is true or false")
+    return CallOn(person, on)
+
+
 def _read_watch(message: Json) -> Watch:
     lessons = message.get("lessons")
     if not isinstance(lessons, list) or len(lessons) > MAX_WATCHED:
@@ -286,6 +301,7 @@ _READERS: Mapping[str, Callable[[Json], Message]] = {
     "chat": _read_chat,
     "sources": _read_sources,
     "pause": _read_pause,
+    "call_on": _read_call_on,
     "answer": _read_answer,
     "photo": _read_photo,
 }

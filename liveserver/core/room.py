@@ -24,6 +24,7 @@ from liveserver.core.errors import PeerError
 from liveserver.core.events import (
     Append,
     Broadcast,
+    CalledOn,
     CarriedOut,
     ChallengeAnswered,
     ChallengeAsked,
@@ -68,6 +69,7 @@ from liveserver.core.events import (
     ShareScreen,
     SightChanged,
     SourcesChanged,
+    Tell,
     Tick,
     Unpublished,
 )
@@ -78,6 +80,7 @@ from liveserver.core.permissions import Permission, Role, allows
 from liveserver.core.presets import Frozen, frozen
 from liveserver.core.screening import Action, Kind
 
+CALLED_ON_AT_ONCE = 10
 INCIDENTS_TOLD = 50
 INCIDENTS_BYTES = 32_768  # of them, in `joined`
 ROSTER_SIZE = 200
@@ -112,6 +115,8 @@ class RoomState:
     same_person: SamePerson = SamePerson.TAKEOVER
     hours_policy: Frozen = field(default_factory=lambda: frozen("default"))
     _learners: dict[str, dict[str, None]] = field(default_factory=dict)  # person → connections
+    called_on: set[str] = field(default_factory=set)
+    """Learners the instructor has called on; their media comes before that of others."""
     changes: list[Json] = field(default_factory=list)
     """Of who is here and how, since the last presence tick."""
     _told: tuple[object, ...] = ()
@@ -316,6 +321,18 @@ class RoomState:
         self.state = wanted
         fact = Append("pause" if event.on else "resume", {"person": member.person})
         return [fact, self._keep(), Hold(event.on), self._lesson_message()]
+
+    def _called_on(self, event: CalledOn, now_ms: int) -> list[Effect]:
+        self.require(event.connection, Permission.PUBLISH)
+        if event.person not in self._learners:
+            raise PeerError("unknown_person", "this learner is not here", status=404)
+        if event.on == (event.person in self.called_on):
+            return []
+        self.called_on &= self._learners.keys()
+        if event.on and len(self.called_on) >= CALLED_ON_AT_ONCE:
+            raise PeerError("busy", f"at most {CALLED_ON_AT_ONCE} are called on at once", status=409)
+        (self.called_on.add if event.on else self.called_on.discard)(event.person)
+        return [Tell(tuple(self._learners[event.person]), {"type": "called_on", "on": event.on})]
 
     def _hours_planned(self, event: HoursPlanned, now_ms: int) -> list[Effect]:
         if self.started_at_ms is None:
@@ -526,6 +543,7 @@ _RULES: Mapping[type[Event], Callable[[RoomState, Any, int], list[Effect]]] = {
     SightChanged: RoomState._sight_changed,
     SourcesChanged: RoomState._sources_changed,
     PauseAsked: RoomState._pause_asked,
+    CalledOn: RoomState._called_on,
     HoursPlanned: RoomState._hours_planned,
     Published: RoomState._published,
     Unpublished: RoomState._unpublished,

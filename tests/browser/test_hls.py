@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from pathlib import Path
 
 from tests.browser.classroom import CHAT_LOG, CUT_NOTICE, STAGE, Classroom, by_testid
 from tests.drivers.firefox import Firefox
+from tests.drivers.server import Lesson, Server
 
 TRANSPORT = by_testid("transport")
 NO_WEBRTC = "delete window.RTCPeerConnection;"
@@ -100,3 +103,36 @@ class TestTheWayBack:
         learner.wait_text(TRANSPORT, "webrtc", timeout_s=15)
         learner.wait_moving()
         assert learner.glass_to_glass_ms() < 1500
+
+
+class TestAdmission:
+    def test_who_finds_no_seat_watches_by_hls_and_comes_over_when_one_is_free_or_he_is_called_on(
+        self, make_classroom: Callable[[Server, Lesson], Classroom], tmp_path: Path
+    ) -> None:
+        server = Server(tmp_path / "server", LIVESERVER_ROOMS_MAX_WEBRTC="1")
+        server.start()
+        try:
+            classroom = make_classroom(server, server.demo)
+            teacher = classroom.teach()
+            tokens = [
+                *server.more_tokens(classroom.lesson, 2),
+                *server.more_tokens(classroom.lesson, 1, name="Zoe"),
+            ]
+            first = classroom.learn(token=tokens[0])
+            first.wait_moving()
+            first.wait_text(TRANSPORT, "webrtc")
+            second = classroom.learn(token=tokens[1])
+            plays(second, "Chromium, no seat")
+            first.close()
+            classroom.tabs.remove(first)
+            second.wait_text(TRANSPORT, "webrtc", timeout_s=15)
+            second.wait_moving()
+            third = classroom.learn(token=tokens[2])
+            plays(third, "Chromium, no seat")
+            teacher.click('[role="tab"]:has-text("Learners")')
+            teacher.click(f'li:has-text("Zoe") {by_testid("call-on")}')
+            third.wait_sees(by_testid("called-on"))
+            third.wait_text(TRANSPORT, "webrtc", timeout_s=15)
+            third.wait_moving()
+        finally:
+            server.stop()

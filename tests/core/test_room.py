@@ -12,6 +12,7 @@ from liveserver.core.errors import PeerError
 from liveserver.core.events import (
     Append,
     Broadcast,
+    CalledOn,
     Close,
     ClosePublisher,
     Cut,
@@ -34,6 +35,7 @@ from liveserver.core.events import (
     Send,
     ShareScreen,
     SourcesChanged,
+    Tell,
     Tick,
     Unpublished,
 )
@@ -435,3 +437,38 @@ def test_every_event_in_every_state_is_answered_or_refused_by_name():
             room.apply(event, NOW)
         except PeerError as error:
             assert error.code in ("lesson_cut", "lesson_ended", "forbidden")
+
+
+class TestCallingOn:
+    """Who is called on is told; his media comes before that of others (`liveserver.seats`)."""
+
+    def test_tells_the_learner_on_every_connection(self):
+        state = joined(lesson(), member("teacher", Role.INSTRUCTOR), member("wang"))
+        assert state.apply(CalledOn("c-teacher", "wang", True), NOW) == [
+            Tell(("c-wang",), {"type": "called_on", "on": True})
+        ]
+        assert state.called_on == {"wang"}
+        assert state.apply(CalledOn("c-teacher", "wang", True), NOW) == []
+        state.apply(CalledOn("c-teacher", "wang", False), NOW)
+        assert state.called_on == set()
+
+    def test_is_the_instructors_alone_and_of_somebody_who_is_there(self):
+        state = joined(lesson(), member("teacher", Role.INSTRUCTOR), member("wang"), member("li"))
+        for connection, person, code in (
+            ("c-li", "wang", "forbidden"),
+            ("c-teacher", "zhao", "unknown_person"),
+        ):
+            with pytest.raises(PeerError) as refusal:
+                state.apply(CalledOn(connection, person, True), NOW)
+            assert refusal.value.code == code
+
+    def test_has_a_bound_that_counts_those_who_are_there(self):
+        names = [f"learner{n}" for n in range(12)]
+        state = joined(lesson(), member("teacher", Role.INSTRUCTOR), *map(member, names))
+        for name in names[:10]:
+            state.apply(CalledOn("c-teacher", name, True), NOW)
+        with pytest.raises(PeerError) as refusal:
+            state.apply(CalledOn("c-teacher", names[10], True), NOW)
+        assert refusal.value.code == "busy"
+        state.apply(Left("c-learner0", "left"), NOW)
+        assert state.apply(CalledOn("c-teacher", names[10], True), NOW)

@@ -32,6 +32,7 @@ export class Story extends Emitter {
   transcodeLost = false;
   publisherLost = false;
   cutOff = false;
+  calledOn = false;
   audioOnly = false;
   frames = false;
   starved = false;
@@ -47,6 +48,7 @@ export class Story extends Emitter {
     viewer.on('joined', (message) => this.#joined(message));
     viewer.on('lesson', (message) => this.#lessonChanged(message));
     viewer.on('sources', (message) => this.set({ sources: message }));
+    viewer.on('called_on', ({ on }) => this.set({ calledOn: on }));
     viewer.on('cut', (message) => this.#cutChanged(message));
     viewer.on('notice', (message) => this.#noticed(message));
   }

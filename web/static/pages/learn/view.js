@@ -83,6 +83,7 @@ export function drawLearn(viewer, story) {
       : cut?.reason ? t('cut.reason', { reason: cut.reason }) : t('cut.no_reason');
     const seen = cut || lesson.state === 'cut' ? `${t(LEVELS[cut?.level] ?? 'cut.seen.lesson')} ${why}` : null;
     notes.set('cut', story.ended ? null : seen, { tone: 'danger', testid: 'cut-notice' });
+    notes.set('called', story.calledOn && !story.ended ? t('learn.called_on') : null, { testid: 'called-on' });
     notes.set('codec', story.codecMissing ? t('learn.codec_notice') : null);
     notes.set('transcode', story.transcodeLost ? t('learn.transcode_lost') : null);
     again.hidden = story.link.name !== 'stopped' || story.ended || story.link.why === 'codec';

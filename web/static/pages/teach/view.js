@@ -12,6 +12,7 @@ import * as format from '../../lib/format.js';
 import { t } from '../../lib/i18n.js';
 import { isDark } from '../../lib/lesson.js';
 import { controlBar } from './bar.js';
+import { callOn } from './call-on.js';
 import { setupCard } from './setup.js';
 import { farewell } from './farewell.js';
 import { findings } from './findings.js';
@@ -37,7 +38,7 @@ export function drawTeach(broadcast) {
     object: askAppeal,
     unseen: () => side.mark('chat', ' •'),
   });
-  const people200 = roster();
+  const people200 = roster({ act: callOn(socket) });
   const seen = findings(broadcast.screening, notes, (n) => side.mark('findings', n ? ` ${format.count(n)}` : ''));
   const quizBox = el('div', { class: 'quiz-box' });
   let learners = [];
