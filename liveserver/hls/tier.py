@@ -45,7 +45,6 @@ class _Follower:
         if source.is_video:
             for packet, arrival_ns in source.cache.group():
                 self._tap.push(packet, arrival_ns)
-            source.want_keyframe()
 
     def frame(self, track: str, codec: str, clock_rate: int, frame: depacketize.Frame, source: int) -> None:
         self._broadcast.frame(self._kind, codec, frame, source)
@@ -141,6 +140,7 @@ class Broadcast:
 
     def init(self, init: Init) -> None:
         self.shelf.add_init(init)
+        self.lost()  # the sooner the next keyframe comes, the sooner there is a whole segment to begin with
 
     def part(self, part: Part) -> None:
         if not self._is_dark(AUDIO):

@@ -2,8 +2,8 @@
 
 The sound is the clock: a part has 15 AAC frames (0.32 s) of it and the pictures of that time. At a keyframe,
 once the segment is 1.9 s long (they are asked for every 2 s), the part ends early and the next one begins a
-segment. The first segment ends at the first keyframe there is, so that whoever asked for the lesson has not
-long to wait.
+segment. The first segment, and the first with another picture, ends at the first keyframe there is, so that
+whoever waits for it has not long to wait.
 """
 
 from __future__ import annotations
@@ -159,10 +159,12 @@ class Lane:
         marks = Mark.INDEPENDENT
         made: list[ToNode] = []
         first = self._picture.waiting[0] if self._picture.waiting else None
+        is_new = self._segment_at is None
         length = 0 if self._segment_at is None else at - self._segment_at
         if first is not None and first.config is not None and self._begins_here(first.start, first.config):
             marks |= Mark.SEGMENT
-            if first.config != self._config:
+            is_new = first.config != self._config
+            if is_new:
                 made.append(self._configure(first.config))
                 marks |= Mark.DISCONTINUITY
         elif self._segment_at is None or (self._config is None and length >= _SILENT_SEGMENT):
@@ -176,7 +178,7 @@ class Lane:
             if self._config is None:
                 made.insert(0, self._configure(None))
         if Mark.SEGMENT in marks:
-            self._is_first = self._segment_at is None
+            self._is_first = is_new
             self._segment_at = at
         return made, marks
 

@@ -6,10 +6,12 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +20,7 @@ from tests.drivers.process import until
 from tests.drivers.server import Lesson, Reply, Server, request
 from tests.hls import rules
 from tests.peers.test_attendance import person, sheet, socket
+from tests.peers.wire import children
 
 pytestmark = pytest.mark.usefixtures("network")
 # Long enough for delta playlists (24 s) and for segments that leave the playlist (32 s).
@@ -216,7 +219,7 @@ class TestACut:
         assert only[1].startswith("audio.m3u8")
         assert get(server, lesson, "audio.m3u8").status == 200
         assert server.api("POST", f"/lessons/{lesson.id}/restore", {"reason": "no advert"}).status == 200
-        until(lambda: get(server, lesson, "video.m3u8").status == 200, "the picture again")
+        until(lambda: get(server, lesson, "video.m3u8").status == 200, "the picture again", timeout_s=20)
 
 
 class TestTheEndOfALesson:
@@ -257,3 +260,30 @@ class TestAPublisherOfVp8:
                 lambda: r if (r := get(server, lesson, "video.m3u8")).status == 200 else None, "a picture"
             )
         assert rules.parse(reply.body.decode()).segments
+
+
+class TestThePackagingProcess:
+    def test_that_dies_is_followed_by_another_and_players_see_a_discontinuity(self, aired):
+        server, lesson = aired
+        before = rules.parse(get(server, lesson, "video.m3u8").body.decode())
+        os.kill(packaging(server), signal.SIGKILL)
+        watch = until(
+            lambda: (
+                found
+                if (found := rules.parse(get(server, lesson, "video.m3u8").body.decode())).newest[0]
+                > before.newest[0]
+                else None
+            ),
+            "more segments",
+            timeout_s=30,
+        )
+        assert watch.segments[-1].discontinuity == before.segments[-1].discontinuity + 1
+        assert watch.segments[0].sequence <= before.newest[0], "what there was is still listed"
+
+
+def packaging(server: Server) -> int:
+    """The packaging process of the server's node."""
+    node = children(server.process.pid)["liveserver.node"]
+    pids = Path(f"/proc/{node}/task/{node}/children").read_text().split()
+    (found,) = (p for p in pids if b"liveserver.packaging\0" in Path(f"/proc/{p}/cmdline").read_bytes())
+    return int(found)

@@ -6,11 +6,13 @@ What is forbidden here is a magenta patch (tests/screen/magenta.py). RELIABILITY
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import random
 import re
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -22,10 +24,11 @@ import pytest
 from loadtest.viewer import Viewer
 from tests.drivers.media import Client
 from tests.drivers.process import until
-from tests.drivers.server import Lesson, Server, request
+from tests.drivers.server import Lesson, Reply, Server, request
+from tests.hls import rules
 from tests.peers.wire import children
 from tests.screen import magenta
-from tests.screen.audience import LossyWitness, Witness
+from tests.screen.audience import SEEN_FROM, LossyWitness, Witness
 
 pytestmark = pytest.mark.usefixtures("network")
 IS_FULL = os.environ.get("RELIABILITY") == "full"
@@ -164,6 +167,40 @@ class TestScreenedBeforeShown:
                     await viewer.frames(25)
                 delays = [m["delay_ms"] for m in viewer.session.messages if m["type"] == "screening"]
                 assert delays == [DELAY_MS, 0]
+
+
+class TestTheWideTier:
+    async def test_has_nothing_that_was_not_released(self, server, lesson, tmp_path):
+        """Every part that is served until screening cuts the picture, and nothing after that."""
+        screened_by(server, lesson, **SCREENED)
+        with publishing(server, lesson, tmp_path, "--codec", "h264", "--show-ms", "600") as publisher:
+            await seeing(server, lesson)
+            await soon(lambda: hls(server, lesson, "video.m3u8").status == 200, "LL-HLS of the lesson")
+            served = asyncio.create_task(asyncio.to_thread(self._served, server, lesson))
+            publisher.process.send_signal(signal.SIGUSR1)
+            pieces = await served
+        shares = []
+        with av.open(io.BytesIO(b"".join(pieces)), format="mp4") as container:
+            shares = [magenta.share_of_magenta(frame) for frame in container.decode(video=0)]
+        assert len(shares) > 10
+        assert max(shares) < SEEN_FROM
+
+    def _served(self, server: Server, lesson: Lesson) -> list[bytes]:
+        """The init segment and all parts, as a player gets them, until there are no more."""
+        have: dict[str, bytes] = {}
+        deadline_s = time.monotonic() + 12
+        while time.monotonic() < deadline_s and (reply := hls(server, lesson, "video.m3u8")).status == 200:
+            found = rules.parse(reply.body.decode())
+            parts = [part.uri for segment in found.segments for part in segment.parts]
+            for uri in [found.segments[0].init or "", *parts]:
+                if uri not in have and (got := hls(server, lesson, uri)).status == 200:
+                    have[uri] = got.body
+        return list(have.values())
+
+
+def hls(server: Server, lesson: Lesson, name: str) -> Reply:
+    query = "" if "?" in name else f"?token={lesson.tokens['learner']}"
+    return request("GET", f"{server.base_url}/hls/{lesson.id}/{name}{query}", timeout_s=20)
 
 
 class TestWatched:
