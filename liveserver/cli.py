@@ -220,6 +220,8 @@ def _bench(given: argparse.Namespace) -> int:
 _SECRET = (
     "store_url",
     "bus.url",
+    "witness.s3_access_key",
+    "witness.s3_secret_key",
     "rtc.turn_secret",
     "objects.s3_access_key",
     "objects.s3_secret_key",

@@ -190,6 +190,7 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
         max_joining=config.rooms.max_joining,
         tell_every_s=max(1, int(config.hours.tell_every.s)),
         same_person=config.sessions.same_person,
+        receipt=notary.receipt,
     )
     await rooms.start()
     stack.push_async_callback(rooms.stop)

@@ -19,7 +19,8 @@ from liveserver.attending import Attending
 from liveserver.clock import Clock
 from liveserver.core import events
 from liveserver.core.errors import PeerError
-from liveserver.core.ledger import Fact
+from liveserver.core.heads import Receipt
+from liveserver.core.ledger import Entry, Fact
 from liveserver.core.messages import Json, dumps
 from liveserver.core.permissions import Permission, Role, allows
 from liveserver.core.room import RoomState
@@ -71,6 +72,8 @@ class Guard(Protocol):
     def recorded(self, lesson: str, act: str) -> None: ...
 
 
+Promise = Callable[[Fact, Entry | None], Receipt | None]
+"""The signed receipt for a fact that was kept; None while the log's key is away."""
 _Waiting = tuple[events.Event, asyncio.Future[None] | None]
 _WAKE: _Waiting = (events.Tick(), None)  # something urgent waits elsewhere; never looked at itself
 
@@ -90,6 +93,7 @@ class Room:
         photos: Photos | None = None,
         attending: Attending | None = None,
         training_class: str = "",
+        receipt: Promise | None = None,
     ):
         self.state = state
         self.training_class = training_class
@@ -119,6 +123,8 @@ class Room:
         self._owed: list[tuple[list[Fact], list[events.Effect]]] = []  # of what was urgent: for the database
         self._rows: deque[Callable[[], Awaitable[object]]] = deque()  # for the database, beside facts
         self._writing = False
+        self._receipt = receipt
+        self._promised: dict[str, Json] = {}  # receipts of this batch, by the check they are for
         self._unnamed: dict[str, str] = {}  # whose names are not stored yet
         self._hurry = asyncio.Event()  # somebody waits
         self._log = get_logger(lesson=state.lesson)
@@ -268,6 +274,7 @@ class Room:
             await self._carry_out(following)
             if future is not None and not future.done():
                 future.set_result(None)
+        self._promised.clear()
         if any(isinstance(event, events.Tick) for event, _ in batch):
             await self._tell_credit(now_ms)
 
@@ -330,9 +337,21 @@ class Room:
             part = facts[start : start + _FACTS_AT_ONCE]
             ids = {fact.data.get("id") for fact in part if fact.type == "chat"}
             lines = [line for line in chat if line.id in ids]
-            await self._until_stored(partial(self._store.keep, secrets.token_hex(16), part, lines))
+            keep = partial(self._store.keep, secrets.token_hex(16), part, lines)
+            self._promise(part, await self._until_stored(keep))
             for fact in part:
                 self.attending.take(fact)
+
+    def _promise(self, facts: Sequence[Fact], entries: Sequence[Entry] | None) -> None:
+        """Receipts for who answered a check: theirs to keep, whatever becomes of this server (REL-G42)."""
+        if self._receipt is None:
+            return
+        for number, fact in enumerate(facts):
+            if fact.type == "challenge_resolved":
+                entry = entries[number] if entries else None
+                receipt = self._receipt(fact, entry)
+                if receipt is not None:
+                    self._promised[str(fact.data["id"])] = receipt.document()
 
     async def _note_names(self, came: dict[str, str]) -> None:
         """Names stand beside the ledger, where they can be erased."""
@@ -414,7 +433,10 @@ class Room:
     async def _send(self, effect: events.Send) -> None:
         if effect.message["type"] == "joined":
             self._greeted.add(effect.connection)
-        self.send(effect.connection, effect.message)
+        message = effect.message
+        if message["type"] == "result" and message.get("challenge") in self._promised:
+            message = {**message, "receipt": self._promised[message["challenge"]]}
+        self.send(effect.connection, message)
 
     async def _broadcast(self, effect: events.Broadcast) -> None:
         text = dumps(effect.message)

@@ -40,7 +40,7 @@ from liveserver.hls.tier import Broadcast, Tier
 from liveserver.log import Event, get_logger
 from liveserver.recording import Recordings
 from liveserver.reopening import Reopening
-from liveserver.room import Carrier, Room
+from liveserver.room import Carrier, Promise, Room
 from liveserver.screening import Screening
 from liveserver.seats import Seats, Taken
 from liveserver.sessions import Answer, Patched, Sessions
@@ -91,7 +91,9 @@ class Rooms:
         max_webrtc: int = 5_000,
         tell_every_s: int = EVERY_S,
         same_person: SamePerson = SamePerson.TAKEOVER,
+        receipt: Promise | None = None,
     ):
+        self._receipt = receipt
         self._store = store
         self._bus = bus
         self._guard = guard
@@ -585,6 +587,7 @@ class Rooms:
             self._challenges.photos if self._challenges is not None else None,
             attending,
             training_class=lesson.training_class,
+            receipt=self._receipt,
         )
         self._forwarder.stages.add(stage)
         self._rooms[lesson.id] = room

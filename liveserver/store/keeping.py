@@ -17,6 +17,7 @@ from liveserver.store.model import StoreError
 
 WITHIN_S = 3.0
 """A database that has not answered by then is away. What it still does with it is done once."""
+_FORGET_S = 600.0
 _AT_ONCE = 64  # records of one transaction
 _RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 
@@ -27,8 +28,9 @@ class Keeping:
     """Owns the journal and what is done with it. `append` puts records into the ledger, all of them or none,
     each once."""
 
-    def __init__(self, append: Append, journal: Journal):
+    def __init__(self, append: Append, journal: Journal, forget: Callable[[], Awaitable[None]]):
         self._append = append
+        self._forget = forget
         self.journal = journal
         self._came = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -89,4 +91,14 @@ class Keeping:
             attempt = 0
             self._came.clear()
             if not self.journal.pending:
-                await self._came.wait()
+                await self._rest()
+
+    async def _rest(self) -> None:
+        """Until something waits; meanwhile ids that nobody will ask for again are forgotten."""
+        while not self._came.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_FORGET_S):
+                    await self._came.wait()
+                return
+            with suppress(StoreError):
+                await self._forget()

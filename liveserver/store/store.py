@@ -55,8 +55,10 @@ LEAVES_MAX = 65_536
 
 JOURNAL_BYTES = 256 * 1024**2
 """What waits while the database is away: some hours of ten thousand learners."""
-ACCEPTED_DAYS = 30
-"""For how long an append is known again."""
+ACCEPTED_DAYS = 3
+"""For how long an append is known again, counted while the database is there: then the journal is empty."""
+ACCEPTED_AT_ONCE = 10_000
+"""Ids forgotten in one transaction, every ten minutes: more than come in that time."""
 
 _DAY_MS = 86_400_000
 
@@ -286,13 +288,17 @@ class Store:
 
     async def keep_in(self, journal: Journal) -> None:
         """Use this journal; what waits in it goes into the ledger first. Raises StoreError."""
-        self._keeping = Keeping(self._append_records, journal)
+        self._keeping = Keeping(self._append_records, journal, self._forget_accepted)
         await self._keeping.replay()
-        forgotten = sa.delete(LEDGER_ACCEPTED).where(
-            LEDGER_ACCEPTED.c.at_ms < self._writer.wall_ms() - ACCEPTED_DAYS * _DAY_MS
-        )
-        await self.write(lambda connection: connection.execute(forgotten))
+        await self._forget_accepted()
         self._keeping.start()
+
+    async def _forget_accepted(self) -> None:
+        """Some of the oldest ids: every one that may still be asked for again is far younger."""
+        c = LEDGER_ACCEPTED.c
+        old = sa.select(c.id).where(c.at_ms < self._writer.wall_ms() - ACCEPTED_DAYS * _DAY_MS)
+        forget = sa.delete(LEDGER_ACCEPTED).where(c.id.in_(old.limit(ACCEPTED_AT_ONCE)))
+        await self.write(lambda connection: connection.execute(forget))
 
     async def weaknesses(self) -> list[str]:
         """What in the database would let the ledger be changed, in words."""

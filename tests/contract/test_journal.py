@@ -17,6 +17,7 @@ import pytest
 from liveserver.core.ledger import Fact
 from liveserver.store import ChatLine, Store, StoreError, keeping, open_store, verify_ledger
 from liveserver.store.journal import Record, open_journal
+from tests.contract.conftest import StoppedClock
 from tests.contract.postgresql import PostgresqlServer
 
 LINE = ChatLine("c1", "l1", "p1", "王", "learner", "早上好", 5, b"\x00\xff" * 8)
@@ -231,4 +232,18 @@ class TestTheDatabaseStops:
             assert found == list(range(len(found)))
         assert not store.away
         assert (await verify_ledger(url)).ok
+        await store.close()
+
+
+class TestIds:
+    async def test_are_forgotten_when_nobody_will_ask_again(
+        self, url: str, clock: StoppedClock, path: Path
+    ) -> None:
+        store = await open_store(url, clock, path)
+        await store.keep("a", [Fact("step", "l1", 1, {"step": 1})])
+        await store.close()
+        clock.now_ms += 4 * 86_400_000
+        store = await open_store(url, clock, path)
+        assert await store.keep("a", [Fact("step", "l1", 2, {"step": 2})]) != []
+        assert await store.keep("a", [Fact("step", "l1", 2, {"step": 2})]) == []
         await store.close()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from liveserver.core.heads import LogKey, Receipt, check, follow
 from tests.drivers.server import Lesson, Server
 from tests.peers.test_lesson import message, viewer
 
@@ -32,7 +33,13 @@ async def test_all_are_asked_one_answers_one_errs_and_the_list_says_so(server, l
             shown = await message(learner, "challenge", id=asked["id"])
             assert shown["question"] == {key: QUESTION[key] for key in ("kind", "text", "options")}
         one.session.send({"type": "answer", "challenge": asked["id"], "choice": [1]})
-        assert await message(one, "result", result="passed")
+        receipt = Receipt.read((await message(one, "result", result="passed"))["receipt"])
+        entry = server.api("GET", f"/ledger/entries?after={receipt.index - 1}&limit=1").json["items"][0]
+        assert (entry["type"], entry["data"]["id"], entry["leaf"]) == (
+            "challenge_resolved", asked["id"], receipt.leaf,
+        )  # fmt: skip
+        keys = [LogKey.read(key) for key in server.api("GET", "/ledger/keys").json["items"]]
+        check(receipt, follow(receipt.log, keys), receipt.log)
         other.session.send({"type": "answer", "challenge": asked["id"], "choice": [0]})
         assert (await message(other, "result", result="issued"))["attempts_left"] == 2
         other.session.send({"type": "answer", "challenge": "another", "choice": [1]})
