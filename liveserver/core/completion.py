@@ -13,7 +13,8 @@ class Conditions:
 
     `required_hours`: lesson hours; `recorded_percent`: of the required hours at most so many on demand;
     `outcome_hours`: what a work that passed its review is worth; `class_size`: learners at most;
-    `instructors`: at least; `approval`: the authority's, before a class may start.
+    `instructors`: at least; `approval`: the authority's, before a class may start; `once`: nobody
+    learns the same project twice, or with a subsidy twice a year.
     """
 
     required_hours: int = 0
@@ -22,6 +23,7 @@ class Conditions:
     class_size: int = 0
     instructors: int = 0
     approval: bool = False
+    once: bool = False
 
 
 @dataclass(frozen=True, slots=True)

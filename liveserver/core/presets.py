@@ -59,7 +59,13 @@ _QIHANG = Preset(
     "北京市创业培训 (京人社能发〔2023〕25号)",
     Policy(),
     Conditions(
-        required_hours=56, recorded_percent=50, outcome_hours=4, class_size=40, instructors=2, approval=True
+        required_hours=56,
+        recorded_percent=50,
+        outcome_hours=4,
+        class_size=40,
+        instructors=2,
+        approval=True,
+        once=True,
     ),
     MappingProxyType(
         {
@@ -69,6 +75,7 @@ _QIHANG = Preset(
             "class_size": "REQ-E7: 004 L195",
             "instructors": "REQ-E9: 004 L209",
             "approval": "REQ-E8: 004 L31-33, L195",
+            "once": "REQ-E12: 004 三 L55",
             "lesson_s": "REQ-P23: 004 附件5 二(二) L500",
             "checks": "REQ-L17: 004 附件4 第五条(二)6 L445",
         }

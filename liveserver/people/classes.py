@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from liveserver.clock import Clock
@@ -15,6 +16,7 @@ from liveserver.core.presets import preset
 from liveserver.csv_table import csv_bytes
 from liveserver.people.kinds import shown
 from liveserver.people.registry import Registry, new_id
+from liveserver.people.repeats import Repeats
 from liveserver.people.roll import Roll
 from liveserver.store import Store
 from liveserver.store.members import Member, Members
@@ -29,6 +31,7 @@ class Classes:
 
     def __init__(self, store: Store, clock: Clock, registry: Registry, roll: Roll):
         self._roll = roll
+        self._repeats = Repeats(store)
         self._people = store.people
         self._clock = clock
         self._registry = registry
@@ -105,24 +108,24 @@ class Classes:
 
     async def enrol(self, training_class: str, values: Mapping[str, Any], by: str) -> Json:
         """A person into a class, or back. Raises PeerError `unknown_person`, `unknown_organisation` (422),
-        `not_found` (404), `archived` (409)."""
-        person, row = await self.new_enrolment(training_class, values)
+        `archived`, `project_repeated`, `subsidy_repeated` (409)."""
+        found = await self.require_active(training_class)
+        person = await self.person(values["person"])
+        await self._check_row(training_class, values)
+        row = Enrolment(training_class, enrolled_at_ms=self._clock.wall_ms(), **values)
+        await self._repeats.require_new(found, row)
         done = await self._people.roster.put(row, person, by, row.enrolled_at_ms, "enrolled")
         self._roll.forget(training_class)
         return member_json(Member(done, person))
 
-    async def new_enrolment(self, training_class: str, values: Mapping[str, Any]) -> tuple[Person, Enrolment]:
-        """The person and the row that `enrol` puts in."""
-        await self.require_active(training_class)
-        person = await self.person(values["person"])
-        await self._check_row(training_class, values)
-        return person, Enrolment(training_class, enrolled_at_ms=self._clock.wall_ms(), **values)
-
     async def change_enrolment(
         self, training_class: str, key: str, values: Mapping[str, Any], by: str
     ) -> Json:
-        """What is given of it; with a status, who leaves or comes back."""
+        """What is given of it; with a status, who leaves or comes back. Raises as `enrol`."""
         await self._check_row(training_class, values)
+        now = await self._people.roster.get(training_class, key)
+        if now is not None and values.get("status", now.status) == Enrolled.ENROLLED:
+            await self._repeats.require_new(await self.require(training_class), replace(now, **values))
         leaves = {Enrolled.LEFT: self._clock.wall_ms(), Enrolled.ENROLLED: None}
         return await self._change(self._people.roster, training_class, key, values, by, leaves)
 

@@ -18,13 +18,15 @@ from liveserver.core.masking import masked_number
 from liveserver.core.messages import Json
 from liveserver.core.people import Enrolled, Status
 from liveserver.core.roster import Roster, Row, Wrong, read_roster
+from liveserver.core.subsidy import CLAUSE, Place, repeated
 from liveserver.people.classes import Classes
 from liveserver.people.registry import new_id, new_salt
+from liveserver.people.repeats import Repeats, place
 from liveserver.people.roll import Roll
 from liveserver.people.spreadsheet import Spreadsheets
 from liveserver.store import Store
 from liveserver.store.members import Member
-from liveserver.store.people_model import Enrolment, Person
+from liveserver.store.people_model import Enrolment, Person, TrainingClass
 
 _AT_ONCE = 100
 
@@ -52,6 +54,8 @@ class _Known:
     by_student_no: Mapping[tuple[str, str], Person]
     by_number: Mapping[str, Sequence[Person]]
     enrolled: Mapping[str, Enrolment]
+    places: Mapping[str, Sequence[Place]]
+    training_class: TrainingClass
     ids: frozenset[str]
     """Everybody's who is in one of these."""
 
@@ -67,6 +71,7 @@ class RosterImport:
         self._clock = clock
         self._classes = classes
         self._roll = roll
+        self._repeats = Repeats(store)
         self._spreadsheets = Spreadsheets()
 
     async def take(
@@ -76,10 +81,10 @@ class RosterImport:
 
         Raises PeerError as `Spreadsheets.rows`, `read_roster`, `Classes.require_active`.
         """
-        await self._classes.require_active(training_class)
+        of = await self._classes.require_active(training_class)
         roster = read_roster(await self._spreadsheets.rows(data, media_type))
         self._check_numbers(roster)
-        known = await self._known(training_class, roster)
+        known = await self._known(of, roster)
         now_ms = self._clock.wall_ms()
         members: list[Member[Enrolment]] = []
         states: list[str] = []
@@ -137,7 +142,8 @@ class RosterImport:
         people = await self._people.persons.named([one for found in bearers.values() for one in found])
         return {number: [people[one] for one in found if one in people] for number, found in bearers.items()}
 
-    async def _known(self, training_class: str, roster: Roster) -> _Known:
+    async def _known(self, of: TrainingClass, roster: Roster) -> _Known:
+        training_class = of.id
         groups = (await self._classes.groups(training_class))["items"]
         named = await self._people.persons.named([row.get("person") for row in roster.rows])
         of_phones = await self._people.of_phones(sorted({row.get("phone") for row in roster.rows} - {""}))
@@ -155,6 +161,8 @@ class RosterImport:
             by_student_no,
             by_number,
             await self._people.roster.known(training_class, sorted(ids)),
+            await self._repeats.of(of, sorted(ids)),
+            of,
             frozenset(ids),
         )
 
@@ -168,19 +176,21 @@ def _member(row: Row, known: _Known, training_class: str, now_ms: int) -> Member
         return None
     before = known.enrolled.get(person.id)
     is_in = before is not None and before.status == Enrolled.ENROLLED
-    return Member(
-        Enrolment(
-            training_class,
-            person.id,
-            row.get("student_no"),
-            group,
-            enterprise,
-            row.get("target_group"),
-            row.get("subsidy_type"),
-            enrolled_at_ms=before.enrolled_at_ms if before is not None and is_in else now_ms,
-        ),
-        person,
+    enrolment = Enrolment(
+        training_class,
+        person.id,
+        row.get("student_no"),
+        group,
+        enterprise,
+        row.get("target_group"),
+        row.get("subsidy_type"),
+        enrolled_at_ms=before.enrolled_at_ms if before is not None and is_in else now_ms,
     )
+    again = repeated(place(enrolment, known.training_class), known.places.get(person.id, ()))
+    if again is not None:
+        row.wrong.append(Wrong(again, "name", CLAUSE))
+        return None
+    return Member(enrolment, person)
 
 
 def _referred(row: Row, column: str, kept: Mapping[str, str]) -> str:

@@ -17,8 +17,8 @@ from liveserver.store import ledger
 from liveserver.store.access import Access
 from liveserver.store.catalogue import holds, not_found, once, row_of
 from liveserver.store.lists import Listing
-from liveserver.store.people_model import Assignment, Enrolment, Person, said
-from liveserver.store.tables_people import ASSIGNMENTS, ENROLMENTS, PERSONS
+from liveserver.store.people_model import Assignment, Enrolment, Person, TrainingClass, said
+from liveserver.store.tables_people import ASSIGNMENTS, CLASSES, ENROLMENTS, PERSONS
 
 T = TypeVar("T", bound="Enrolment | Assignment")
 _PERSON = [column.label(f"of_{column.name}") for column in PERSONS.c]
@@ -164,6 +164,26 @@ class Roster(Members[Enrolment]):
         query = self._of(training_class, None).where(ENROLMENTS.c.student_no != "").limit(_NUMBERED_MOST)
         async with self._access.reading() as connection:
             return [self._member(row) for row in (await connection.execute(query)).mappings()]
+
+    async def elsewhere(self, people: Sequence[str], but: str) -> list[tuple[Enrolment, TrainingClass]]:
+        """Where `people` are enrolled beside one class, archived classes too."""
+        found = []
+        of_class = [column.label(f"class_{column.name}") for column in CLASSES.c]
+        joined = ENROLMENTS.join(CLASSES, CLASSES.c.id == ENROLMENTS.c.training_class)
+        async with self._access.reading() as connection:
+            for start in range(0, len(people), _AT_ONCE):
+                part = [storable(person) for person in people[start : start + _AT_ONCE]]
+                query = sa.select(ENROLMENTS, *of_class).select_from(joined)
+                query = query.where(
+                    ENROLMENTS.c.person.in_(part),
+                    ENROLMENTS.c.status == "enrolled",
+                    ENROLMENTS.c.training_class != storable(but),
+                )
+                for row in (await connection.execute(query)).mappings():
+                    own = {column.name: row[column.name] for column in ENROLMENTS.c}
+                    other = {column.name: row[f"class_{column.name}"] for column in CLASSES.c}
+                    found.append((Enrolment(**own), TrainingClass(**other)))
+        return found
 
     async def known(self, training_class: str, people: Sequence[str]) -> dict[str, Enrolment]:
         """What is there of `people` in a class."""

@@ -9,6 +9,7 @@ from liveserver.core.errors import PeerError
 from liveserver.core.gates import Cohort, Gate, closed_gates, size_limit
 from liveserver.core.people import APPROVALS, Approval, day_of, name_of, phone_of, require_order, uscc_of
 from liveserver.core.presets import PRESETS, Name
+from liveserver.core.subsidy import Place, repeated, year_of
 
 QIHANG = PRESETS[Name.BEIJING_QIHANG_2023]
 
@@ -103,3 +104,23 @@ class TestApproval:
         before = {state for state, after in APPROVALS.items() if Approval.APPROVED in after}
         assert before == {Approval.SUBMITTED}
         assert set(APPROVALS) == set(Approval)
+
+
+class TestSubsidies:
+    HERE = Place("c1", "p1", "2026", True)
+
+    def test_are_not_for_the_same_project_twice_with_or_without_one(self) -> None:
+        assert repeated(self.HERE, [Place("c2", "p1", "2020", False)]) == "project_repeated"
+
+    def test_are_once_a_year(self) -> None:
+        assert repeated(self.HERE, [Place("c2", "p2", "2026", True)]) == "subsidy_repeated"
+        assert (
+            repeated(self.HERE, [Place("c2", "p2", "2025", True), Place("c3", "p3", "2026", False)]) is None
+        )
+
+    def test_do_not_repeat_themselves(self) -> None:
+        assert repeated(self.HERE, [self.HERE]) is None
+
+    def test_count_by_the_year_in_which_the_class_begins_in_china(self) -> None:
+        assert year_of("2026-03-02", 0) == "2026"
+        assert year_of("", 1_767_196_800_000) == "2026"  # 2025-12-31T16:00:00Z

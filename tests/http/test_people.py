@@ -198,6 +198,26 @@ class TestAClass:
         assert [gate["code"] for gate in server.api("GET", path).json["gates"]] == ["instructors_missing"]
 
 
+class TestAPlaceAtPublicCost:
+    def test_is_not_given_twice_in_a_project_nor_twice_a_year(self, server: Server) -> None:
+        first = training_class(server, "beijing-qihang-2023", starts_on="2026-03-02")
+        values = {"number": f"C{next(_numbers)}", "name": "again", "project": first["project"]}
+        again = add(server, "classes", **values)
+        other = training_class(server, "beijing-qihang-2023", starts_on="2026-09-01")
+        one = person(server, "once only", phone="13977770001")
+        body = {"person": one["id"], "subsidy_type": "A"}
+        assert server.api("POST", f"/classes/{first['id']}/roster", body).status == 201
+        assert is_problem(server.api("POST", f"/classes/{again['id']}/roster", body), 409, "project_repeated")
+        assert is_problem(server.api("POST", f"/classes/{other['id']}/roster", body), 409, "subsidy_repeated")
+        text = "姓名,手机号,补贴类型\nonce only,13977770001,A\n"
+        seen = upload(server, other["id"], text, dry_run=True).json
+        assert [error["code"] for error in seen["items"][0]["errors"]] == ["subsidy_repeated"]
+        free = {"person": one["id"]}
+        assert server.api("POST", f"/classes/{other['id']}/roster", free).status == 201
+        later = server.api("PATCH", f"/classes/{other['id']}/roster/{one['id']}", {"subsidy_type": "A"})
+        assert is_problem(later, 409, "subsidy_repeated")
+
+
 class TestALessonOfAClass:
     def lesson(self, server: Server, of: dict[str, Any], **values: Any) -> dict[str, Any]:
         return add(server, "lessons", **{"title": "第一课", "class": of["id"], **values})

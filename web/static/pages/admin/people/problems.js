@@ -10,7 +10,8 @@ const SENTENCES = {
   ambiguous_person: 'people.ambiguous_person',
   too_long: 'people.too_long', bad_text: 'people.bad_text', bad_encoding: 'people.bad_encoding', bad_csv: 'people.bad_csv', bad_xlsx: 'people.bad_xlsx',
   macros: 'people.macros', too_large: 'people.too_large', too_many_rows: 'people.too_many_rows', no_rows: 'people.no_rows', no_header: 'people.no_header',
-  column_twice: 'people.column_twice', lesson_begun: 'people.lesson_begun', not_archived: 'people.not_archived', still_enrolled: 'people.still_enrolled',
+  column_twice: 'people.column_twice', lesson_begun: 'people.lesson_begun', project_repeated: 'people.project_repeated', subsidy_repeated: 'people.subsidy_repeated',
+  not_archived: 'people.not_archived', still_enrolled: 'people.still_enrolled',
 };
 
 export function say(problem) {
