@@ -120,6 +120,7 @@ class Event(StrEnum):
     LEDGER_HEAD_FAILED = "ledger.head_failed"
     WITNESS_AWAY = "witness.away"
     WITNESS_BACK = "witness.back"
+    WITNESS_WEAK = "witness.weak"
     WITNESS_REFUSES = "witness.refuses"
     STORE_OPENED = "store.opened"
     STORE_FAILED = "store.failed"

@@ -39,6 +39,11 @@ class Witness(Protocol):
 
     name: str
 
+    @property
+    def weakness(self) -> str:
+        """Why what it remembers could be taken from it; empty if it could not, or is not known yet."""
+        ...
+
     async def see(self, head: Head, seen: int, store: Store) -> Mapping[str, Any]:
         """Show it `head`; `seen` is the size of the head it saw last, 0 for none. What it answers.
 
@@ -61,6 +66,7 @@ class Watch:
         self._seen = 0
         self._waiting_since_ms: int | None = None
         self._reason = ""
+        self._told_weakness = False
         self.refused = ""
 
     @property
@@ -81,7 +87,7 @@ class Watch:
 
     @property
     def alarm(self) -> bool:
-        return bool(self.refused) or self.behind_ms > BEHIND_MS
+        return bool(self.refused or self._witness.weakness) or self.behind_ms > BEHIND_MS
 
     def state(self) -> dict[str, Any]:
         """For the report."""
@@ -91,6 +97,7 @@ class Watch:
             "behind_s": round(self.behind_ms / 1000, 3),
             "refused": self.refused,
             "reason": self._reason,
+            "weakness": self._witness.weakness,
             "alarm": self.alarm,
         }
 
@@ -150,6 +157,10 @@ class Watch:
         answer = await self._witness.see(head, self._seen, self._store)
         await heads.note_witnessed(self.name, head.size, self._clock.wall_ms(), answer)
         self._seen, self._waiting_since_ms, self.refused = head.size, None, ""
+        weakness = self._witness.weakness
+        if weakness and not self._told_weakness:
+            self._told_weakness = True
+            _log.warning(Event.WITNESS_WEAK, witness=self.name, why=weakness)
         if self._reason:
             _log.info(Event.WITNESS_BACK, witness=self.name, size=head.size)
         self._reason = ""

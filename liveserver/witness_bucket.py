@@ -95,9 +95,12 @@ class BucketWitness:
         return self._bucket
 
     @property
-    def lock(self) -> Proof:
-        """Whether the bucket keeps what it is told to keep."""
-        return self._bucket.proof if self._bucket else Proof.UNKNOWN
+    def weakness(self) -> str:
+        """What the trial of the bucket's locks found wrong (`recorder.lock`)."""
+        bucket = self._bucket
+        if bucket is None or bucket.proof is Proof.PROVEN:
+            return ""
+        return f"the bucket's locks do not hold: {bucket.proof_detail or 'they were not tried'}"
 
     async def _put(self, bucket: S3Store, log: str, name: str, content: bytes, until_ms: int) -> ObjectStat:
         key = f"{log_folder(log)}{name}"

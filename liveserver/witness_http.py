@@ -29,6 +29,7 @@ class HttpWitness:
     """Fits `witness.Witness`. `public`: the key its answers are signed with, 32 bytes."""
 
     name = "http"
+    weakness = ""
 
     def __init__(self, url: str, public: bytes):
         self._url = url

@@ -37,6 +37,7 @@ class StampWitness:
     ValueError for a file that holds none."""
 
     name = "stamp"
+    weakness = ""
 
     def __init__(self, url: str, roots: Path):
         self._url = url

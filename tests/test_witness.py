@@ -12,16 +12,19 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from liveserver import signing
+from liveserver import config, signing
 from liveserver.clock import Clock
+from liveserver.config_checks import ConfigError
 from liveserver.core import heads, merkle
 from liveserver.core.heads import Head, LogKey, Witnessed
+from liveserver.ledger_check import memory_opener
 from liveserver.notary import Notary
 from liveserver.signing import Key
 from liveserver.store import Store, open_store
 from liveserver.witness import Witness, WitnessAwayError
 from liveserver.witness_http import HttpWitness
 from liveserver.witness_stamp import StampWitness
+from liveserver.witnesses import witnesses_of
 from tests.contract.test_ledger import fill
 
 
@@ -204,3 +207,33 @@ class TestATimeStampAuthority:
             await stranger.see(head, 0, store)
         await notary.stop()
         await runner.cleanup()
+
+
+class TestTheConfiguration:
+    def test_says_who_is_shown_the_heads(self, tmp_path: Path) -> None:
+        tsa = Authority(tmp_path / "tsa").folder / "ca.pem"
+        chosen = {
+            "s3_bucket": "b", "s3_access_key": "k", "s3_secret_key": "s",
+            "url": "https://w.example/heads", "key": "ab" * 32,
+            "tsa_url": "http://tsa.example", "tsa_certificate": str(tsa),
+        }  # fmt: skip
+        flags = {f"witness.{name}": value for name, value in chosen.items()} | {"data_dir": str(tmp_path)}
+        loaded = config.load(flags=flags)
+        assert [one.name for one in witnesses_of(loaded, Clock())] == ["bucket", "http", "stamp"]
+        assert memory_opener(loaded) is not None
+        assert witnesses_of(config.Config(), Clock()) == []
+        assert memory_opener(config.Config()) is None
+
+    @pytest.mark.parametrize(
+        "flags",
+        [
+            {"witness.url": "https://w.example"},
+            {"witness.url": "nowhere", "witness.key": "ab" * 32},
+            {"witness.url": "https://w.example", "witness.key": "ab"},
+            {"witness.tsa_url": "https://w.example"},
+            {"witness.kept": "1h"},
+        ],
+    )
+    def test_that_cannot_work_is_refused_by_its_key(self, flags: dict[str, str]) -> None:
+        with pytest.raises(ConfigError, match=r"witness\."):
+            config.load(flags=flags)

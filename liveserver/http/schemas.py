@@ -351,6 +351,7 @@ SCHEMAS: dict[str, Schema] = {
             "behind_s": _NUMBER,
             "refused": _TEXT,
             "reason": _TEXT,
+            "weakness": _TEXT,
             "alarm": _FLAG,
         }
     ),

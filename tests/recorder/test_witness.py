@@ -140,6 +140,15 @@ class TestTheBucket:
         assert memory.heads()[0]["head"] == head.document()
         assert memory.leaves(0, 3) == await store.leaves(0, 3)
 
+    async def test_without_locks_is_an_alarm(
+        self, store: Store, tmp_path: Path, make_bucket: MakeBucket
+    ) -> None:
+        notary = await notary_of(store, tmp_path, make_bucket(locks=False))
+        await shown(store, notary, 3)
+        state = notary.watches[0].state()
+        assert state["alarm"] is True
+        assert state["weakness"].startswith("the bucket's locks do not hold")
+
     async def test_that_was_away_is_shown_everything_later(
         self, store: Store, tmp_path: Path, bucket: S3Settings, gateway: RadosGateway
     ) -> None:
