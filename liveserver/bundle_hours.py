@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from liveserver.attendance import Attendance, read_register
@@ -86,23 +87,29 @@ class BundleHours:
             attendance.facts_of(register, register.frame(settlement.at_ms), person, lesson.id, others)
         )
         salt = salt_of(bytes.fromhex(settlement.salt), person)
-        leaves = [bytes.fromhex(one.leaf) for one in rows]
-        if share_leaf(canonical_json(facts), person, row.result, salt) != leaves[index]:
+        if share_leaf(canonical_json(facts), person, row.result, salt).hex() != row.leaf:
             raise PeerError("internal", "the learner's share is not the one that was settled", status=500)
-        path = [
-            merkle.tree_root(leaves[start:end]).hex()
-            for start, end in merkle.inclusion_ranges(index, len(leaves))
-        ]
+        path = await asyncio.to_thread(_path, index, rows)
         return {"person": person, "facts": facts, "result": json.loads(row.result), "salt": salt,
                 "index": index, "path": path}  # fmt: skip
 
     async def _rows(self, settlement: Settlement) -> list[Attended]:
         """By person, in the order of code points, as they were hashed: a database may sort otherwise."""
         rows = sorted(await self._book.rows(settlement.lesson), key=lambda row: row.person)
-        root = merkle.tree_root(bytes.fromhex(row.leaf) for row in rows if row.leaf).hex()
+        root = await asyncio.to_thread(_root, rows)
         if len(rows) != settlement.people or settlement.people_root not in ("", root):
             raise PeerError("not_available", "hours are being settled", status=503, retry_after_s=_AGAIN_S)
         return rows
+
+
+def _root(rows: Sequence[Attended]) -> str:
+    return merkle.tree_root(bytes.fromhex(row.leaf) for row in rows if row.leaf).hex()
+
+
+def _path(index: int, rows: Sequence[Attended]) -> list[str]:
+    leaves = [bytes.fromhex(row.leaf) for row in rows]
+    ranges = merkle.inclusion_ranges(index, len(leaves))
+    return [merkle.tree_root(leaves[start:end]).hex() for start, end in ranges]
 
 
 async def _one(told: dict[str, Any]) -> AsyncIterator[bytes]:

@@ -20,8 +20,7 @@ from liveserver.bundle_hours import BundleHours
 from liveserver.bundle_tree import Between
 from liveserver.clock import Clock
 from liveserver.core.bundle import files, form
-from liveserver.core.bundle.check import unit_json
-from liveserver.core.bundle.cover import Cover, Unit
+from liveserver.core.bundle.cover import Cover, Unit, unit_text
 from liveserver.core.bundle.form import BundleWriter, Kind, Subject
 from liveserver.core.bundle.own import Own
 from liveserver.core.errors import PeerError
@@ -33,7 +32,8 @@ from liveserver.store import Case, ChatLine, Lesson, Recording, Store
 from liveserver.store.incidents import Wanted
 from recorder.objects import ObjectError
 
-_PAGE = 500
+_PAGE = 100  # some milliseconds of the loop, which may be a live node's
+_SLICE_S = 0.002
 _CHUNK_BYTES = 256 * 1024
 _MANIFEST_MAX = 64 * 1024 * 1024
 _WAITING_MAX = 4
@@ -172,7 +172,10 @@ class _Making:
         self._person = person
         self._head = head
         self._publics = {w.name: w.public for w in whole._notary.watches}
-        self._revisions: set[Any] = set()  # settlements that the ledger has by then
+        # What the ledger has by then: settlements, and what of chat and screening stands beside it.
+        self._revisions: set[Any] = set()
+        self._beside: set[Any] = set()
+        self._breathed_s = 0.0
 
     async def run(self) -> None:
         for name, data in await asyncio.to_thread(lambda: list(files.members())):
@@ -188,10 +191,18 @@ class _Making:
         self._writer.begin(form.HOURS)
         async for line in hours:
             self._writer.write(line)
+            await self._breathe()
         self._writer.end()
         await self._chat()
         await self._incidents()
         await self._recordings()
+
+    async def _breathe(self) -> None:
+        """Let others in, now and then: most of this waits for nothing."""
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._breathed_s > _SLICE_S:
+            await asyncio.sleep(0)
+            self._breathed_s = asyncio.get_running_loop().time()
 
     def _add(self, name: str, value: dict[str, Any]) -> None:
         self._writer.add(name, form.text_of(value))
@@ -218,7 +229,7 @@ class _Making:
         names = await self._store.attendance.names(self._lesson.id)
         some = sorted(names) if self._person is None else [p for p in (self._person,) if p in names]
         self._writer.begin(form.PEOPLE)
-        for person in some:
+        for person in filter(names.get, some):
             self._writer.write(form.text_of({"person": person, "name": names[person]}))
         self._writer.end()
 
@@ -251,7 +262,7 @@ class _Making:
         with tempfile.TemporaryFile() as places:
             told = 0
             async for page in self._pages():
-                self._revisions |= {e.data["revision"] for e in page if e.type == "attendance_settled"}
+                self._note(page)
                 shown = [entry for entry in page if own is None or own.tells(entry)]
                 self._writer.write(b"".join(form.entry_text(entry) + b"\n" for entry in shown))
                 for entry in shown:
@@ -266,6 +277,13 @@ class _Making:
             while part := places.read(1 << 18):
                 self._writer.write(part)
             self._writer.end()
+
+    def _note(self, page: list[Entry]) -> None:
+        for entry in page:
+            if entry.type == "attendance_settled":
+                self._revisions.add(entry.data["revision"])
+            elif entry.type in ("chat", "incident"):
+                self._beside.add(entry.data["id"])
 
     async def _pages(self) -> AsyncIterator[list[Entry]]:
         after = -1
@@ -296,12 +314,12 @@ class _Making:
         self._writer.end()
 
     async def _lines_of_chat(self) -> AsyncIterator[ChatLine]:
-        """Those said before the head."""
+        """Those that the ledger has by then; one that was erased has no salt, and proves nothing."""
         after = -1
         while True:
             page, following = await self._store.chat_page(self._lesson.id, after, _PAGE)
             for line in page:
-                if (self._person is None or line.person == self._person) and line.at_ms <= self._head.at_ms:
+                if line.salt and line.id in self._beside and self._person in (None, line.person):
                     yield line
             if following is None:
                 return
@@ -320,7 +338,7 @@ class _Making:
 
     def _incident(self, case: Case) -> None:
         found, decided = case.incident, case.decided
-        if self._person not in (None, found.person) or found.at_ms > self._head.at_ms:
+        if self._person not in (None, found.person) or found.id not in self._beside:
             return
         told = {
             "id": found.id,
@@ -389,4 +407,4 @@ def _recording(row: Recording, key: str | None) -> dict[str, Any]:
 
 
 def _lines(units: list[Unit]) -> bytes:
-    return b"".join(form.text_of(unit_json(unit)) for unit in units)
+    return b"".join(map(unit_text, units))

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import subprocess
 import sys
 import zipfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from liveserver.core.bundle import files
 from liveserver.core.bundle.command import words
+from liveserver.core.errors import PeerError
 from liveserver.core.heads import Head, Witnessed, key_id
-from liveserver.core.ledger import Fact
+from liveserver.core.ledger import Fact, commitment
 from liveserver.signing import Key
-from liveserver.store import Store
+from liveserver.store import ChatLine, Store, erasing
 from liveserver.witness import Watch
 from tests.evidence.conftest import NAMES, STAFF, START, WORDS, Taken, World, checked, teach
 
@@ -122,3 +127,56 @@ class TestAWitnessedLedger:
         assert report.misfit is None
         assert report.head is not None and report.head.size == seen + 37
         assert report.witnesses == [("http", seen, START)]
+
+
+class TestALessonThatIsNotSettled:
+    async def test_is_proven_as_it_stands_and_said_to_be_provisional(self, world: World) -> None:
+        await teach(world, settled=False)
+        for person in (None, "wang-6141"):
+            report = checked(await world.bundle(person))
+            assert report.misfit is None
+            assert (report.provisional, report.learners) == (True, 1 if person else 3)
+
+
+class TestAfterTheBundlesHead:
+    async def test_lines_of_the_chat_wait_for_the_next_one(self, world: World) -> None:
+        await teach(world)
+        first = await world.bundle()
+        report = checked(first)
+        assert report.head is not None
+        late = ChatLine("late", "L1", "wang-6141", "Wang", "learner", "Later", START, b"\x01" * 32)
+        said = {"id": "late", "person": "wang-6141", "commitment": commitment(late.salt, late.text)}
+        await world.store.append([Fact("chat", "L1", START, said)], [late])
+        again = await world.bundle(size=report.head.size)
+        assert again == first
+        assert checked(await world.bundle()).types["chat"] == report.types["chat"] + 1
+
+
+class TestManyAtOnce:
+    async def test_are_made_one_after_the_other_and_too_many_refused(self, world: World) -> None:
+        await teach(world)
+        found = await asyncio.gather(*(world.bundle() for _ in range(6)), return_exceptions=True)
+        made = [one for one in found if isinstance(one, bytes)]
+        assert all(checked(one).fits for one in made)
+        refused = [one.code for one in found if isinstance(one, PeerError)]
+        assert (len(made), refused) == (4, ["busy", "busy"])
+
+
+class TestSomebodyErased:
+    async def test_is_in_no_later_bundle_by_name_or_word_and_every_proof_holds(self, world: World) -> None:
+        """REL-G45, E10."""
+        await teach(world)
+        for statement in erasing._blanking("zhao-7731"):
+            await world.store.write(partial(_execute, statement=statement))
+        data = await world.bundle()
+        report = checked(data)
+        assert report.misfit is None
+        assert report.learners == 3
+        assert "chat that were erased: 1." in " ".join(report.notes)
+        for gone in (NAMES["zhao-7731"], WORDS["zhao-7731"]):
+            assert gone.encode() not in data
+        assert checked(await world.bundle("zhao-7731")).misfit is None
+
+
+async def _execute(connection: AsyncConnection, statement: Any) -> None:
+    await connection.execute(statement)

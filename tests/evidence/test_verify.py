@@ -233,7 +233,7 @@ class TestBesideTheLedger:
     def test_words_that_were_erased_are_told_as_such(self, taken: Taken, seal: Seal) -> None:
         report = checked(with_member(taken.lesson, form.CHAT, b"", seal), verify=verify)
         assert report.misfit is None
-        assert "2 lines of the chat were erased" in " ".join(report.notes)
+        assert "chat that were erased: 2." in " ".join(report.notes)
 
     def test_a_manifest_cut_short_is_not_the_one_in_the_ledger(self, taken: Taken, seal: Seal) -> None:
         name = "recordings/L1-rec.jsonl"

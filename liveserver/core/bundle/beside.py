@@ -66,10 +66,10 @@ class Beside:
         notes = self._report.notes
         if lines < len(self._chat):
             gone = len(self._chat) - lines
-            notes.append(f"{gone} lines of the chat were erased; the ledger has their commitments.")
+            notes.append(f"Lines of the chat that were erased: {gone}. The ledger has their commitments.")
         if people:
             notes.append(
-                f"{people} names stand beside the ledger, so that they can be erased: the ledger proves ids."
+                f"Names stand beside the ledger, so that they can be erased ({people} here): the ledger proves ids."
             )
 
     def _lesson(self) -> None:

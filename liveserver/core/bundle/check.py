@@ -8,6 +8,7 @@ does not fit is named; only where no entry, line or field can be named, the part
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,9 @@ from liveserver.core.heads import Head, HeadError, LogKey, Sealed, Witnessed
 from liveserver.core.merkle import leaf_hash, verify_consistency
 
 Verify = Callable[[bytes, bytes, bytes], bool]
+_NODE, _WHOLE = rb'"hash":"([0-9a-f]{64})"', rb"(0|[1-9][0-9]{0,15})"
+_TOLD = re.compile(rb"\{" + _NODE + rb',"index":' + _WHOLE + rb"\}")
+_HIDDEN = re.compile(rb'\{"end":' + _WHOLE + b"," + _NODE + rb',"start":' + _WHOLE + rb"\}")
 _ENTRY = frozenset({"index", "type", "lesson", "at_ms", "recorded_at_ms", "data"})
 
 
@@ -165,7 +169,7 @@ class _Check:
     def _entries(self, head: Head, takers: Sequence[Callable[[Mapping[str, Any]], None]]) -> None:
         """Every told entry at its place under the head's root."""
         root, lines = Root(), self._bundle.raw_lines(form.ENTRIES)
-        for number, row in self._bundle.lines(form.TREE):
+        for number, row in enumerate(self._bundle.raw_lines(form.TREE), start=1):
             unit = _unit(row, number)
             if unit.told:
                 line = next(lines, None)
@@ -207,23 +211,16 @@ def _why(unit: Unit, line: bytes) -> str:
     return f"it was altered: what is there ({entry.get('type')}) is not what the ledger has"
 
 
-def _unit(row: Mapping[str, Any], number: int) -> Unit:
-    """`{"hash", "index"}` of a told entry, `{"end", "hash", "start"}` of what is not told."""
-    try:
-        node = _hex(row.get("hash"))
-        if row.keys() == {"hash", "index"} and isinstance(row["index"], int):
-            return Unit(row["index"], row["index"] + 1, node, told=True)
-        if row.keys() == {"end", "hash", "start"} and all(isinstance(row[n], int) for n in ("start", "end")):
-            return Unit(row["start"], row["end"], node)
-    except HeadError:
-        pass
-    raise Misfit(form.TREE, f"line {number}", "it is no place in the tree")
-
-
-def unit_json(unit: Unit) -> dict[str, Any]:
-    """A line of `tree.jsonl`."""
-    place = {"index": unit.start} if unit.told else {"start": unit.start, "end": unit.end}
-    return place | {"hash": unit.hash.hex()}
+def _unit(line: bytes, number: int) -> Unit:
+    """`{"hash", "index"}` of a told entry, `{"end", "hash", "start"}` of what is not told: canonical."""
+    told = _TOLD.fullmatch(line)
+    if told is not None:
+        index = int(told[2])
+        return Unit(index, index + 1, bytes.fromhex(told[1].decode()), told=True)
+    hidden = _HIDDEN.fullmatch(line)
+    if hidden is None:
+        raise Misfit(form.TREE, f"line {number}", "it is no place in the tree")
+    return Unit(int(hidden[3]), int(hidden[1]), bytes.fromhex(hidden[2].decode()))
 
 
 def _hex(value: object) -> bytes:

@@ -24,6 +24,14 @@ class Unit:
     told: bool = False
 
 
+def unit_text(unit: Unit) -> bytes:
+    """Its line in `tree.jsonl`, canonical JSON."""
+    node = unit.hash.hex()
+    if unit.told:
+        return f'{{"hash":"{node}","index":{unit.start}}}\n'.encode()
+    return f'{{"end":{unit.end},"hash":"{node}","start":{unit.start}}}\n'.encode()
+
+
 def aligned(start: int, end: int) -> Iterator[tuple[int, int]]:
     """The complete subtrees, as large as can be, that together are leaves `start` to `end`.
 

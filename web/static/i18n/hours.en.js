@@ -56,6 +56,8 @@ export default {
   "hours.policy": "Policy",
   "hours.policy_text": "{preset}, checks: {mode}",
   "hours.present": "Present",
+  "hours.proof": "Save proof",
+  "hours.proof_of": "Save proof: {name}",
   "hours.provisional": "Provisional: what counts is settled after the class.",
   "hours.revision": "Settled",
   "hours.save_csv": "Save the attendance sheet as CSV, names masked",

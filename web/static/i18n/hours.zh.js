@@ -56,6 +56,8 @@ export default {
   "hours.policy": "规则",
   "hours.policy_text": "{preset}，核验方式：{mode}",
   "hours.present": "在课",
+  "hours.proof": "下载证明",
+  "hours.proof_of": "下载证明：{name}",
   "hours.provisional": "暂计：下课后结算为准。",
   "hours.revision": "结算",
   "hours.save_csv": "保存考勤表为 CSV（姓名脱敏）",

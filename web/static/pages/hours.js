@@ -4,8 +4,10 @@ import { attendedBadges } from '../components/badge.js';
 import { barChart } from '../components/bars.js';
 import { button } from '../components/button.js';
 import { explainLesson } from '../components/explain-lesson.js';
+import { saveBundle } from '../components/save-bundle.js';
 import { table } from '../components/table.js';
 import { tabs } from '../components/tabs.js';
+import { toast } from '../components/toast.js';
 import { topbar } from '../components/topbar.js';
 import { get } from '../lib/api.js';
 import { el, mount, setText } from '../lib/dom.js';
@@ -30,14 +32,28 @@ const lessons = table({
     { text: t('hours.present'), value: (row) => row.session_s, cell: (row) => length(row.session_s), numeric: true },
     { text: t('hours.credited'), value: (row) => row.credited_s, cell: (row) => length(row.credited_s), numeric: true },
     { text: t('hours.lesson_hours'), value: (row) => Number(row.lesson_hours), cell: (row) => row.lesson_hours, numeric: true },
-    { text: t('table.actions'), value: () => '', plain: true, cell: (row) => button(t('hours.why'), { kind: 'quiet', symbol: 'list', testid: 'why',
-      'aria-label': t('hours.why_button', { name: row.title }), press: () => explainLesson(row.lesson, row.title) }) },
+    { text: t('table.actions'), value: () => '', plain: true, cell: actions },
   ],
 });
 
 mount(bar.node, el('main', { class: 'inspect', tabindex: '-1' }, problem, el('section', { class: 'panel card' }, sum, courses, averages),
   tabs(t('hours.over_time'), STEPS.map(([name, key]) => ({ name, text: t(key), panel: el('div', {}, charts[name].node) }))).node,
   el('section', {}, el('div', { class: 'section-head' }, el('h2', {}, t('hours.lessons'))), lessons.node)));
+
+function actions(row) {
+  return el('div', { class: 'row' },
+    button(t('hours.why'), { kind: 'quiet', symbol: 'list', testid: 'why', 'aria-label': t('hours.why_button', { name: row.title }), press: () => explainLesson(row.lesson, row.title) }),
+    button(t('hours.proof'), { kind: 'quiet', symbol: 'download', testid: 'save-proof', 'aria-label': t('hours.proof_of', { name: row.title }), press: () => prove(row) }));
+}
+
+/** The bundle that proves this lesson's hours, with nobody else's data in it. */
+async function prove(row) {
+  try {
+    await saveBundle(`/me/evidence/${encodeURIComponent(row.lesson)}`, row.lesson);
+  } catch (caught) {
+    toast(explain(caught), 'warn');
+  }
+}
 
 async function refresh() {
   try {

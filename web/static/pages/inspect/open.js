@@ -2,14 +2,13 @@
 import './texts.js';
 import { button } from '../../components/button.js';
 import { tell } from '../../components/dialog.js';
+import { saveBundle } from '../../components/save-bundle.js';
 import { toast } from '../../components/toast.js';
-import { getAll, request } from '../../lib/api.js';
-import { el } from '../../lib/dom.js';
+import { getAll } from '../../lib/api.js';
 import { t } from '../../lib/i18n.js';
 import { explain } from '../../lib/problems.js';
 import { goTo } from '../../lib/session.js';
 
-const BUNDLE_MS = 300_000;
 const LIVE = ['live', 'paused'];
 
 /** The two buttons of a lesson. */
@@ -20,7 +19,7 @@ export function lessonButtons(lesson) {
     button(action, { kind: 'quiet', symbol: 'play', testid: 'open-lesson', disabled: !lesson.started_at,
       'aria-label': t('inspect.watch_of', { action, name }), press: () => attempt(() => open(lesson)) }),
     button(t('inspect.bundle'), { kind: 'quiet', symbol: 'download', testid: 'save-bundle', 'aria-label': t('inspect.bundle_of', { name }),
-      press: () => attempt(() => saveBundle(lesson)) }),
+      press: () => attempt(() => saveBundle(`/lessons/${encodeURIComponent(lesson.id)}/evidence`, lesson.id)) }),
   ];
 }
 
@@ -44,11 +43,4 @@ async function open(lesson) {
   const sealed = recordings.find(({ state }) => state === 'sealed');
   if (sealed) goTo(`/watch/${encodeURIComponent(sealed.id)}`);
   else toast(t('inspect.no_recording'), 'warn');
-}
-
-async function saveBundle(lesson) {
-  const response = await request(`/api/v1/lessons/${encodeURIComponent(lesson.id)}/evidence`, { timeoutMs: BUNDLE_MS });
-  const address = URL.createObjectURL(await response.blob());
-  el('a', { href: address, download: `evidence-${lesson.id}.zip` }).click();
-  setTimeout(() => URL.revokeObjectURL(address), 1000);
 }
