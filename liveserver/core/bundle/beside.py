@@ -69,7 +69,7 @@ class Beside:
             notes.append(f"Lines of the chat that were erased: {gone}. The ledger has their commitments.")
         if people:
             notes.append(
-                f"Names stand beside the ledger, so that they can be erased ({people} here): the ledger proves ids."
+                f"Names ({people}) stand beside the ledger, so that they can be erased: it proves ids."
             )
 
     def _lesson(self) -> None:
