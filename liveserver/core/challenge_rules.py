@@ -17,6 +17,7 @@ import heapq
 import hmac
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from liveserver.core import quiz, schedule
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 ISSUED_A_FACT = 300
 ISSUED_A_TICK = 500  # schedules fall together when a class comes back from a pause
+PLANNED_A_TICK = 1_000  # of 10,000 who were there before the lesson began; about 10 us each
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class Checks:
     book: Challenges = field(default_factory=Challenges)
     _due: list[tuple[int, str]] = field(default_factory=list)
     _next: dict[str, int] = field(default_factory=dict)
-    _unplanned: set[str] = field(default_factory=set)
+    _unplanned: dict[str, None] = field(default_factory=dict)
     _asked_ms: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -77,13 +79,13 @@ class Checks:
     def arrived(self, person: str) -> None:
         """A learner is here; his next moment is found at the next tick of the live lesson."""
         if self.policy.slot_ms and self.seed:
-            self._unplanned.add(person)
+            self._unplanned[person] = None
 
     def due(self, started_ms: int, now_ms: int) -> Iterator[str]:
         """Whose moment has come, while the lesson is live."""
-        for person in self._unplanned:
+        for person in list(islice(self._unplanned, PLANNED_A_TICK)):
+            del self._unplanned[person]
             self._plan(person, started_ms, now_ms)
-        self._unplanned.clear()
         while self._due and self._due[0][0] <= now_ms:
             moment, person = heapq.heappop(self._due)
             if self._next.get(person) == moment:
@@ -96,7 +98,7 @@ class Checks:
             moment, person = heapq.heappop(self._due)
             if self._next.get(person) == moment:
                 del self._next[person]
-                self._unplanned.add(person)
+                self._unplanned[person] = None
 
     def asked(self, person: str, now_ms: int) -> None:
         """He has been asked; his next moment is a new one."""

@@ -53,11 +53,9 @@ def ticked(state: RoomState) -> list[Effect]:
     if not state.members and not state.changes:
         return []
     changes, state.changes = state.changes, []
-    lines = sorted(
-        f"{m.person} {m.connection} {m.visibility} {'media' if m.receives else '-'}"
-        for m in state.members.values()
-    )
-    digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    if changes:
+        state.presence_digest = _digest(state)
+    digest = state.presence_digest or _digest(state)
     count = len(state.members)
     return [
         Append(
@@ -66,3 +64,12 @@ def ticked(state: RoomState) -> list[Effect]:
         )
         for start in range(0, max(1, len(changes)), CHANGES_A_FACT)
     ]
+
+
+def _digest(state: RoomState) -> str:
+    """Of everybody here: some 25 ms for 10,000, so only when somebody changed."""
+    lines = sorted(
+        f"{m.person} {m.connection} {m.visibility} {'media' if m.receives else '-'}"
+        for m in state.members.values()
+    )
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

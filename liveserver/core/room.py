@@ -119,6 +119,8 @@ class RoomState:
     """Learners the instructor has called on; their media comes before that of others."""
     changes: list[Json] = field(default_factory=list)
     """Of who is here and how, since the last presence tick."""
+    presence_digest: str = ""
+    """Of all who are here, as of the last presence tick that had changes."""
     _told: tuple[object, ...] = ()
     _roster_told: tuple[object, ...] = ()
 

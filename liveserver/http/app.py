@@ -57,6 +57,7 @@ from liveserver.http.api import (
     timetable,
 )
 from liveserver.http.auth import authorise, bearer
+from liveserver.http.carrier import Rounds
 from liveserver.http.connections import CONNECTIONS
 from liveserver.http.context import EDGE, Call, Edge, Services
 from liveserver.http.cors import cors
@@ -121,6 +122,7 @@ def public_app(services: Services) -> web.Application:
     app = make_app(services, routes, cors("/whip/", "/whep/", "/hls/"))
     sockets: set[ws.Closable] = set()
     app[ws.SOCKETS] = sockets
+    app[ws.ROUNDS] = Rounds()
     app.on_shutdown.append(ws.close_all)
     services.metrics.watch("sockets", lambda: {"open": len(sockets)})
     return app

@@ -122,12 +122,12 @@ class WallSocket:
 
 async def socket(call: AnyCall) -> web.StreamResponse:
     """Upgrade, wait for `join`, then show the wall until either side ends it."""
-    ws, abort = await sockets.upgrade(call, WRITER_BYTES)
+    ws, transport = await sockets.upgrade(call, WRITER_BYTES, call.services.config.socket.heartbeat.s)
     open_sockets = call.request.app[sockets.SOCKETS]
     wall = WallSocket(ws, call.services)
     open_sockets.add(wall)
     try:
-        code = await wall.run(abort)
+        code = await wall.run(transport.abort)
     finally:
         open_sockets.discard(wall)
     call.services.metrics.sockets_closed.labels(str(code)).inc()

@@ -13,17 +13,13 @@ from liveserver.core.errors import PeerError
 from liveserver.core.messages import MAX_MESSAGE_BYTES, Join, dumps, error_message, parse
 from liveserver.core.permissions import Permission, require
 from liveserver.core.rate import MessageRate
-from liveserver.http.carrier import WebSocketCarrier
+from liveserver.http.carrier import Rounds, WebSocketCarrier
 from liveserver.http.context import AnyCall, Services, base_url
 from liveserver.http.ports import Peer
 from liveserver.http.refusals import REFUSALS
 from liveserver.http.routes import LESSON, Route, Scope
 from liveserver.log import Event, get_logger
 from liveserver.tokens import Claims
-
-# What aiohttp keeps for one socket before a send waits for the reader; with the queue's bound and the
-# kernel's own buffer, all that a slow reader can hold.
-WRITER_BYTES = 16_384
 
 NO_TOKEN, NOT_PERMITTED, UNKNOWN_LESSON, CLOSED_LESSON, TRY_LATER = 4401, 4403, 4404, 4410, 1013
 _CLOSE_CODES: Mapping[str, int] = {
@@ -43,6 +39,7 @@ _CLOSE_CODES: Mapping[str, int] = {
 
 ENDS = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR)
 Abort = Callable[[], None]
+WRITER_BYTES = 16_384  # what aiohttp itself writes here: pongs and a goodbye
 
 
 class Closable(Protocol):
@@ -52,37 +49,45 @@ class Closable(Protocol):
 
 
 SOCKETS = web.AppKey("sockets", set[Closable])
+ROUNDS = web.AppKey("rounds", Rounds)
 _log = get_logger()
 
 
 async def socket(call: AnyCall) -> web.StreamResponse:
     """Upgrade, wait for `join`, then carry messages both ways until either side ends it."""
     request, services = call.request, call.services
-    ws, abort = await upgrade(call)
-    carrier = WebSocketCarrier(ws, services.config.socket, abort)
+    now_s = asyncio.get_running_loop().time()
+    ws, transport = await upgrade(call)
+    rounds = request.app[ROUNDS]
+    carrier = WebSocketCarrier(ws, transport, services.config.socket, rounds.framer, now_s)
     open_sockets = request.app[SOCKETS]
     open_sockets.add(carrier)
-    sending = asyncio.create_task(carrier.run())
     try:
-        await _converse(call, ws, carrier)
-        if carrier.closing is not None:
-            await asyncio.wait([sending])  # what is queued and the goodbye; bounded by the carrier
+        with rounds.watching(carrier):
+            await _converse(call, ws, carrier)
+        await carrier.ended()  # bounded by the carrier
     finally:
         open_sockets.discard(carrier)
-        sending.cancel()
-        await asyncio.gather(sending, return_exceptions=True)
         code = carrier.closing or ws.close_code or WSCloseCode.ABNORMAL_CLOSURE
         services.metrics.sockets_closed.labels(str(int(code))).inc()
         services.metrics.socket_messages.labels("out").inc(carrier.sent)
     return ws
 
 
-async def upgrade(call: AnyCall, writer_bytes: int = WRITER_BYTES) -> tuple[web.WebSocketResponse, Abort]:
-    """The WebSocket of this request, and how to end its connection without further words."""
+async def upgrade(
+    call: AnyCall, writer_bytes: int = WRITER_BYTES, heartbeat_s: float | None = None
+) -> tuple[web.WebSocketResponse, asyncio.Transport]:
+    """The WebSocket of this request, and what it is carried by.
+
+    `heartbeat_s`: aiohttp's pings, a timer and a task each; `Rounds` does without.
+    """
     request = call.request
     _check_upgrade(request)
+    transport = request.transport
+    if transport is None:
+        raise PeerError("bad_request", "the connection is gone")
     ws = web.WebSocketResponse(
-        heartbeat=call.services.config.socket.heartbeat.s,
+        heartbeat=heartbeat_s,
         timeout=2.0,
         autoping=False,  # pings are counted with the messages, so a flood of them ends the same way
         compress=False,
@@ -90,8 +95,7 @@ async def upgrade(call: AnyCall, writer_bytes: int = WRITER_BYTES) -> tuple[web.
         writer_limit=writer_bytes,
     )
     await ws.prepare(request)
-    transport = request.transport
-    return ws, transport.abort if transport else lambda: None
+    return ws, transport
 
 
 def _check_upgrade(request: web.Request) -> None:
@@ -150,10 +154,12 @@ async def _listen(
     """Hand messages to the peer until the connection ends, whoever ends it; returns why."""
     rate = MessageRate(services.clock.monotonic_ns())
     received = services.metrics.socket_messages.labels("in")
+    now_s = asyncio.get_running_loop().time
     while True:
         message = await ws.receive()
         if message.type in ENDS:
             return "closed" if carrier.closing is not None else "left"
+        carrier.heard(now_s())
         received.inc()
         is_piece = message.type is WSMsgType.BINARY and peer.takes_pieces
         if not is_piece and not rate.allows(services.clock.monotonic_ns()):
@@ -194,6 +200,7 @@ async def close_all(app: web.Application) -> None:
     open_sockets: set[Closable] = app[SOCKETS]
     for carrier in list(open_sockets):
         carrier.close(WSCloseCode.GOING_AWAY, "restarting")
+    await app[ROUNDS].stop()
 
 
 ROUTES = (

@@ -16,7 +16,7 @@ from websockets.sync.client import ClientConnection, connect
 from liveserver.config import Config
 from liveserver.config_sections import Duration, Size, SocketConfig
 from liveserver.core.permissions import Role
-from liveserver.http.carrier import TOO_SLOW, WebSocketCarrier
+from liveserver.http.carrier import TOO_SLOW, Framer, WebSocketCarrier, frame
 from tests.drivers.server import Lesson, Server, request
 
 TIMEOUT_S = 10
@@ -168,12 +168,16 @@ class TestASlowReader:
             ws = web.WebSocketResponse(compress=False, writer_limit=16_384)
             await ws.prepare(request)
             assert request.transport is not None
-            carrier = WebSocketCarrier(ws, config, request.transport.abort)
-            running = asyncio.create_task(carrier.run())
+            loop = asyncio.get_running_loop()
+            carrier = WebSocketCarrier(ws, request.transport, config, Framer(), loop.time())
             for _ in range(count):
                 carrier.send(message)
                 await asyncio.sleep(0)
-            code.set_result(await running)
+            while carrier.closing is None:
+                carrier.look(loop.time())
+                await asyncio.sleep(0.01)
+            code.set_result(carrier.closing)
+            await carrier.ended()
             return ws
 
         app = web.Application()
@@ -204,27 +208,109 @@ class TestASlowReader:
         assert await self.closed_with(config, "x" * 60_000, 400) == TOO_SLOW
 
     async def test_what_waits_is_bounded_in_number_and_bytes(self) -> None:
-        class Idle:
-            async def send_str(self, data: str) -> None: ...
-            async def close(self, *, code: int = 1000, message: bytes = b"", drain: bool = True) -> bool:
-                return True
-
-        few = WebSocketCarrier(Idle(), SocketConfig(queue_messages=3), lambda: None)
+        few, wire = unread(SocketConfig(queue_messages=3))
         for _ in range(3):
             few.send("x")
-        assert (few.waiting, few.closing) == ((3, 3), None)
+        assert (few.waiting, few.closing) == ((3, 9), None)
         few.send("x")
-        assert (few.waiting, few.closing) == ((0, 0), TOO_SLOW)
-        small = WebSocketCarrier(Idle(), SocketConfig(queue_size=Size(10)), lambda: None)
+        assert (wire.size, few.closing) == (9, TOO_SLOW)
+        small, _ = unread(SocketConfig(queue_size=Size(12)))
         small.send("二二二")
-        assert small.waiting == (1, 9)
-        small.send("二")
+        assert small.waiting == (1, 11)
+        small.send("")
         assert small.closing == TOO_SLOW
+
+    async def test_whose_reader_took_everything_begins_anew(self) -> None:
+        carrier, wire = unread(SocketConfig(queue_messages=3))
+        for _ in range(9):
+            carrier.send("x")
+            wire.size = 0
+        assert (carrier.waiting, carrier.closing, carrier.sent) == ((0, 0), None, 9)
+
+    async def test_who_takes_a_little_at_a_time_stays(self) -> None:
+        carrier, wire = unread(SocketConfig(stall=Duration(5_000)))
+        carrier.send("x" * 100)
+        for second in range(20):
+            wire.size -= 1
+            carrier.look(float(second))
+        assert carrier.closing is None
+        for second in range(20, 25):
+            carrier.look(float(second))
+        assert carrier.closing == TOO_SLOW
 
     def test_the_default_bounds_are_those_of_the_protocol(self) -> None:
         socket_config = Config().socket
         assert (socket_config.queue_messages, socket_config.queue_size) == (256, Size(262_144))
         assert socket_config.stall == Duration(5_000)
+
+
+class TestASilentClient:
+    """Nothing comes: a ping after `heartbeat`, the end of the connection after half as much again."""
+
+    async def test_is_asked_and_then_gone(self) -> None:
+        carrier, wire = unread(SocketConfig(heartbeat=Duration(20_000), stall=Duration(10**9)))
+        carrier.look(19.0)
+        assert wire.size == 0
+        carrier.look(20.0)
+        assert wire.size == len(PING)
+        carrier.look(29.0)
+        assert not wire.aborted
+        carrier.look(30.0)
+        assert wire.aborted
+
+    async def test_that_answers_stays(self) -> None:
+        carrier, wire = unread(SocketConfig(heartbeat=Duration(20_000), stall=Duration(10**9)))
+        carrier.look(20.0)
+        carrier.heard(21.0)
+        carrier.look(40.0)
+        assert (wire.size, wire.aborted) == (len(PING), False)
+
+
+class TestAFrame:
+    @pytest.mark.parametrize(("size", "head"), [
+        (0, b"\x81\x00"), (125, b"\x81\x7d"), (126, b"\x81\x7e\x00\x7e"),
+        (65_535, b"\x81\x7e\xff\xff"), (65_536, b"\x81\x7f\x00\x00\x00\x00\x00\x01\x00\x00"),
+    ])  # fmt: skip
+    def test_has_the_length_that_rfc_6455_wants(self, size: int, head: bytes) -> None:
+        assert frame(b"x" * size) == head + b"x" * size
+
+    def test_of_the_same_text_is_made_once(self) -> None:
+        framer, text = Framer(), "一样"
+        assert framer.frame(text) is framer.frame(text)
+        assert framer.frame("x") == frame(b"x")
+
+
+PING = b"\x89\x00"
+
+
+class Unread:
+    """A transport whose other end takes nothing."""
+
+    def __init__(self) -> None:
+        self.size, self.aborted = 0, False
+
+    def write(self, data: bytes) -> None:
+        self.size += len(data)
+
+    def get_write_buffer_size(self) -> int:
+        return self.size
+
+    def is_closing(self) -> bool:
+        return self.aborted
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
+def unread(config: SocketConfig) -> tuple[WebSocketCarrier, Unread]:
+    """A carrier of the time 0 over such a transport."""
+
+    class Closing:
+        async def close(self, *, code: int = 1000, message: bytes = b"", drain: bool = True) -> bool:
+            return True
+
+    wire = Unread()
+    return WebSocketCarrier(Closing(), wire, config, Framer(), 0.0), wire
 
 
 class TestAStoppingServer:

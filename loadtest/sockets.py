@@ -1,0 +1,365 @@
+"""Many learners on WebSockets, and nothing but that: what a class of thousands costs the control plane.
+
+    python -m loadtest.sockets [--sockets N] [--seconds S] [--storm M] [--json]
+                               [--host URL --lesson ID --admin TOKEN [--server-pid PID]]
+
+Without `--host` it starts a server of its own. All join, do nothing but heartbeats for S seconds, are told
+chat lines and one challenge, and then M of them are cut off at once and come back with full jitter between
+0.5 and 8 s. Arrival is the kernel's time (SO_TIMESTAMPNS), so that a generator which is busy reading does not
+look like a slow server; both have to be on one machine for it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import random
+import socket
+import struct
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import uvloop
+
+from loadtest import frames
+from loadtest.classroom import Classroom, own_classroom
+from loadtest.swarm.__main__ import room_for
+from loadtest.swarm.processes import Usage, usage
+from loadtest.swarm.publishing import publishing
+
+AT_ONCE = 40
+"""Connections that have not said what they want; one address may have 50 (`http.unfinished_per_address`)."""
+HEARTBEAT_S = 15.0
+_STEP_S = 0.05
+_ARRIVE_S = 15.0
+_SO_TIMESTAMPNS = 35  # <asm-generic/socket.h>, which the socket module does not name
+_STAMP = struct.calcsize("=qq")
+_CONTROL = socket.CMSG_SPACE(_STAMP)
+_NODE = "liveserver.node"
+
+Report = dict[str, Any]
+
+
+class Learner:
+    """One connection. `told(payload, at_ns)` hears every text that comes."""
+
+    __slots__ = ("_loop", "_mask", "_reader", "_told", "closed", "gone", "joined", "opened", "socket")
+
+    def __init__(self, told: Callable[[bytes, int], None]):
+        self._loop = asyncio.get_running_loop()
+        self._told = told
+        self._mask = random.randbytes(4)
+        self._reader = frames.Reader()
+        self.opened: asyncio.Future[None] | None = None
+        self.joined: asyncio.Future[None] | None = None
+        self.closed = 0
+        self.gone: Callable[[Learner], None] = lambda learner: None
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+
+    async def join(self, url: str, address: tuple[str, int], token: str) -> None:
+        """Raises OSError, FrameError; TimeoutError when `joined` does not come."""
+        self.socket.setblocking(False)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        await self._loop.sock_connect(self.socket, address)
+        self.opened, self.joined = self._loop.create_future(), self._loop.create_future()
+        self._loop.add_reader(self.socket.fileno(), self._readable)
+        self.socket.send(frames.request(url))
+        async with asyncio.timeout(_ARRIVE_S):
+            await self.opened
+            self.say({"type": "join", "token": token})
+            await self.joined
+        self.joined = None
+
+    def say(self, message: dict[str, Any]) -> None:
+        self.send(frames.TEXT, json.dumps(message, ensure_ascii=False).encode())
+
+    def send(self, opcode: int, payload: bytes) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self.socket.send(frames.frame(payload, opcode, self._mask))
+
+    def drop(self) -> None:
+        """Gone without a word, as a phone that lost its network is."""
+        if self.socket.fileno() >= 0:
+            self._loop.remove_reader(self.socket.fileno())
+            self.socket.close()
+
+    def _readable(self) -> None:
+        try:
+            data, control, _, _ = self.socket.recvmsg(65536, _CONTROL)
+        except BlockingIOError:
+            return
+        except OSError:
+            data, control = b"", []
+        if not data:
+            self._end("the connection ended")
+            return
+        at_ns = _stamp(control)
+        try:
+            for opcode, payload in self._reader.feed(data):
+                if opcode == frames.TEXT:
+                    if self.joined is not None and not self.joined.done() and b'"joined"' in payload:
+                        self.joined.set_result(None)
+                    self._told(payload, at_ns)
+                elif opcode == frames.PING:
+                    self.send(frames.PONG, payload)
+                elif opcode == frames.CLOSE:
+                    self.closed = frames.close_code(payload)
+        except frames.FrameError as error:
+            self._end(str(error))
+        if self.opened is not None and self._reader.opened and not self.opened.done():
+            self.opened.set_result(None)
+
+    def _end(self, why: str) -> None:
+        self.drop()
+        for waited in (self.opened, self.joined):
+            if waited is not None and not waited.done():
+                waited.set_exception(ConnectionError(f"{why} ({self.closed or 'no code'})"))
+        self.gone(self)
+
+
+def _stamp(control: Sequence[tuple[int, int, bytes]]) -> int:
+    """When the kernel had it, in nanoseconds of CLOCK_REALTIME; now, where it does not say."""
+    for level, kind, data in control:
+        if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS and len(data) >= _STAMP:
+            seconds, nanoseconds = struct.unpack_from("=qq", data)
+            return int(seconds * 1_000_000_000 + nanoseconds)
+    return time.time_ns()
+
+
+class Crowd:
+    """All learners of one lesson, with one task for all heartbeats."""
+
+    def __init__(self, classroom: Classroom, tokens: Sequence[str]):
+        self._room = classroom
+        self._tokens = tokens
+        self._gate = asyncio.Semaphore(AT_ONCE)
+        parts = urlsplit(classroom.socket_url)
+        self._address = socket.gethostbyname(parts.hostname or ""), parts.port or 80
+        self._marker: bytes | None = None
+        self._arrived_ns: list[int] = []
+        self._all_there = asyncio.Event()
+        self.heartbeats_ns: list[int] = []
+        self.gone: Counter[str] = Counter()
+        self.failed: Counter[str] = Counter()
+        self.here: dict[int, Learner] = {}
+
+    async def join(self, numbers: Sequence[int]) -> None:
+        await asyncio.gather(*(self._join(number) for number in numbers))
+
+    async def _join(self, number: int, after_s: float = 0.0) -> None:
+        await asyncio.sleep(after_s)
+        async with self._gate:
+            learner = Learner(self._told)
+            try:
+                await learner.join(self._room.socket_url, self._address, self._tokens[number])
+            except (OSError, frames.FrameError) as error:
+                learner.drop()
+                self.failed[str(error) or type(error).__name__] += 1
+                return
+        learner.gone = self._lost
+        self.here[number] = learner
+
+    async def come_back(self, count: int) -> float:
+        """`count` of them lose their connection at once; seconds until all are back."""
+        numbers = list(self.here)[:count]
+        for number in numbers:
+            self.here.pop(number).drop()
+        began_s = time.monotonic()
+        await asyncio.gather(*(self._join(number, random.uniform(0.5, 8.0)) for number in numbers))
+        return time.monotonic() - began_s
+
+    async def beat(self) -> None:
+        """Heartbeats of all, spread evenly over their interval."""
+        sequence = 0
+        while True:
+            numbers = list(self.here)
+            steps = int(HEARTBEAT_S / _STEP_S)
+            for step in range(steps):
+                for number in numbers[step::steps]:
+                    learner = self.here.get(number)
+                    if learner is not None:
+                        # The number is the time of sending, so that the answer says how long it took.
+                        sequence = time.time_ns() // 1000
+                        learner.say({"type": "heartbeat", "seq": sequence})
+                await asyncio.sleep(_STEP_S)
+
+    async def hear(self, marker: bytes, cause: Callable[[], Any]) -> Report:
+        """Who is told a text with `marker` in it after `cause`, and how long after."""
+        self._arrived_ns.clear()
+        self._all_there.clear()
+        self._marker = marker
+        began_ns = time.time_ns()
+        done = cause()
+        if asyncio.iscoroutine(done):
+            await done
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._all_there.wait(), _ARRIVE_S)
+        self._marker = None
+        return {"told": len(self._arrived_ns)} | quantiles([at - began_ns for at in self._arrived_ns])
+
+    def _told(self, payload: bytes, at_ns: int) -> None:
+        if self._marker is not None and self._marker in payload:
+            self._arrived_ns.append(at_ns)
+            if len(self._arrived_ns) >= len(self.here):
+                self._all_there.set()
+        elif payload.startswith(b'{"type":"heartbeat"'):
+            self.heartbeats_ns.append(at_ns - json.loads(payload)["seq"] * 1000)
+
+    def _lost(self, learner: Learner) -> None:
+        self.gone[str(learner.closed)] += 1
+
+
+def quantiles(values_ns: Sequence[int]) -> Report:
+    """p50, p99 and the longest, in milliseconds; nothing of nothing."""
+    if not values_ns:
+        return {}
+    ordered = sorted(values_ns)
+    found = {"p50_ms": 0.5, "p99_ms": 0.99}
+    report: Report = {
+        name: round(ordered[max(0, -int(-len(ordered) * share // 1) - 1)] / 1e6, 1)
+        for name, share in found.items()
+    }
+    return report | {"max_ms": round(ordered[-1] / 1e6, 1)}
+
+
+class _Meter:
+    """What the server's node has used; nothing where it is elsewhere."""
+
+    def __init__(self, pid: int | None):
+        self._pid = pid
+
+    def read(self) -> Usage:
+        return usage(self._pid) if self._pid is not None else Usage({}, {})
+
+    async def over(self, seconds: float) -> float:
+        before = self.cpu_s()
+        await asyncio.sleep(seconds)
+        return (self.cpu_s() - before) / seconds
+
+    def cpu_s(self) -> float:
+        return self.read().cpu_s.get(_NODE, 0.0)
+
+    def rss(self) -> int:
+        return self.read().resident.get(_NODE, 0)
+
+
+def _tell(text: str) -> None:
+    print(f"loadtest.sockets: {text}", file=sys.stderr, flush=True)
+
+
+async def run(given: argparse.Namespace, room: Classroom) -> Report:
+    meter = _Meter(room.server_pid)
+    _tell(f"{given.sockets} learners join {room.lesson} at {room.host}")
+    tokens = await asyncio.to_thread(room.learners, given.sockets)
+    crowd = Crowd(room, tokens)
+    empty, memory = await meter.over(2.0), meter.rss()
+    cpu_s, began_s = meter.cpu_s(), time.monotonic()
+    await crowd.join(range(given.sockets))
+    joined_s = time.monotonic() - began_s
+    spent_ms = (meter.cpu_s() - cpu_s) * 1000
+    report: Report = {
+        "sockets": given.sockets,
+        "joined": len(crowd.here),
+        "failed": dict(crowd.failed),
+        "joins_per_s": round(given.sockets / joined_s, 1),
+        "cpu_ms_per_join": round(spent_ms / given.sockets, 3),
+    }
+    if not crowd.here:
+        return report
+    _tell(f"{len(crowd.here)} are there, idle for {given.seconds:g} s")
+    beating = asyncio.create_task(crowd.beat())
+    try:
+        await asyncio.sleep(2.0)
+        report["kib_per_socket"] = round((meter.rss() - memory) / 1024 / given.sockets, 1)
+        report["core_share_empty"] = round(empty, 4)
+        report["core_share_idle"] = round(await meter.over(given.seconds), 4)
+        report["heartbeat"] = quantiles(crowd.heartbeats_ns)
+        _tell(f"{given.lines} lines of chat")
+        report["chat"] = await _chats(crowd, meter, given.lines)
+        if "instructor" in room.tokens:
+            _tell("one challenge to all")
+            whip = f"{room.host}/whip/{room.lesson}"
+            async with publishing(whip, room.tokens["instructor"], equal=False):
+                await asyncio.sleep(2.0)
+                report["challenge"] = await crowd.hear(
+                    b'"type":"challenge"', lambda: asyncio.to_thread(room.challenge)
+                )
+        if given.storm:
+            _tell(f"{given.storm} lose their connections at once")
+            report["storm"] = await _storm(crowd, meter, given.storm)
+        report["gone"] = dict(crowd.gone)
+    finally:
+        beating.cancel()
+        await asyncio.gather(beating, return_exceptions=True)
+    return report
+
+
+async def _chats(crowd: Crowd, meter: _Meter, lines: int) -> list[Report]:
+    speaker = next(iter(crowd.here.values()))
+    found = []
+    for number in range(lines):
+        text = f"第 {number} 题选哪个"
+        before = meter.cpu_s()
+        line = await crowd.hear(text.encode(), lambda text=text: speaker.say({"type": "chat", "text": text}))
+        await asyncio.sleep(0.5)
+        found.append(line | {"server_cpu_ms": round((meter.cpu_s() - before) * 1000)})
+    return found
+
+
+async def _storm(crowd: Crowd, meter: _Meter, count: int) -> Report:
+    before, failed = meter.cpu_s(), sum(crowd.failed.values())
+    seconds = await crowd.come_back(count)
+    return {
+        "lost_at_once": count,
+        "back": len(crowd.here),
+        "seconds": round(seconds, 2),
+        "failed": sum(crowd.failed.values()) - failed,
+        "server_cpu_ms_each": round((meter.cpu_s() - before) * 1000 / count, 3),
+    }
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="loadtest.sockets", description=__doc__.partition("\n")[0], allow_abbrev=False
+    )
+    parser.add_argument("--sockets", type=int, default=1000, metavar="N")
+    parser.add_argument("--seconds", type=float, default=10.0, metavar="S", help="idle")
+    parser.add_argument("--lines", type=int, default=3, help="of chat")
+    parser.add_argument("--storm", type=int, default=0, metavar="M", help="lose their connections at once")
+    parser.add_argument("--host", help="a server that runs: its base URL")
+    parser.add_argument("--lesson", metavar="ID")
+    parser.add_argument("--admin", metavar="TOKEN")
+    parser.add_argument("--server-pid", type=int, metavar="PID", help="on this machine, to measure it")
+    parser.add_argument("--json", action="store_true", help="print one JSON line")
+    given = parser.parse_args(arguments)
+    if given.sockets < 1 or given.storm > given.sockets:
+        parser.error("at least one socket, and no more in the storm than there are")
+    if given.host is not None and (given.lesson is None or given.admin is None):
+        parser.error("--host needs --lesson and --admin")
+    return given
+
+
+def main() -> int:
+    given = parse()
+    if wrong := room_for(given.sockets):
+        print(f"loadtest.sockets: {wrong}", file=sys.stderr)
+        return 2
+    with contextlib.ExitStack() as stack:
+        if given.host is None:
+            room = stack.enter_context(own_classroom())
+        else:
+            room = Classroom(given.host.rstrip("/"), given.lesson, given.admin, given.server_pid)
+        report = uvloop.run(run(given, room))
+    print(json.dumps(report) if given.json else json.dumps(report, indent=2))
+    return 0 if report["joined"] == given.sockets and not report["gone"] else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
