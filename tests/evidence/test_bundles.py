@@ -101,6 +101,7 @@ class Authority:
     """A witness that signs whatever it is shown; real ones are tested where they are."""
 
     name = "http"
+    weakness = ""
 
     def __init__(self) -> None:
         self._key = Key(b"\x08" * 32)
