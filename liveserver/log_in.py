@@ -21,6 +21,8 @@ from liveserver.store import Store
 from liveserver.tokens import Tokens
 from liveserver.vault import Vault
 
+STAYS_KEPT_MS = 1_096 * 86_400_000
+
 
 @dataclass(frozen=True, slots=True)
 class LogIn:
@@ -33,6 +35,12 @@ class LogIn:
     """None where no identity provider is configured."""
     identities: Identities
     store: Store
+    clock: Clock
+
+    async def start(self) -> None:
+        """Forget where people were signed in three years ago (MLPS 8.1.5.4 asks for six months)."""
+        before_ms = self.clock.wall_ms() - STAYS_KEPT_MS
+        await self.store.accounts.forget_stays(before_ms)
 
     async def close(self) -> None:
         """Let go of the identity provider."""
@@ -59,7 +67,7 @@ def log_in(
         oidc = Oidc(store, clock, tokens, signing_in, config.oidc, _secret(config.oidc))
     key = load_or_create(config.identities_key_file)
     identities = Identities(store, clock, Vault(store, clock, key, PURPOSE), key)
-    return LogIn(accounts, signing_in, passkeys, oidc, identities, store)
+    return LogIn(accounts, signing_in, passkeys, oidc, identities, store, clock)
 
 
 def _secret(oidc: OidcConfig) -> str:

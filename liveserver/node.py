@@ -169,7 +169,7 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
     watcher = _Watcher(screening)
     screens = _screens(config, forwarder, watcher, clock, rules.lexicons, metrics, stack)
     challenges = await _challenges(config, store, clock, stack)
-    signing = _log_in(config, store, clock, tokens, metrics, stack)
+    signing = await _log_in(config, store, clock, tokens, metrics, stack)
     people = People(store, clock, signing.identities, challenges.photos)
     rooms = Rooms(
         store,
@@ -232,12 +232,13 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
     )
 
 
-def _log_in(
+async def _log_in(
     config: Config, store: Store, clock: Clock, tokens: Tokens, metrics: Metrics, stack: AsyncExitStack
 ) -> LogIn:
     passwords = Passwords()
     stack.push_async_callback(asyncio.to_thread, passwords.close)
     made = log_in(config, store, clock, tokens, passwords, metrics)
+    await made.start()
     stack.push_async_callback(made.close)
     return made
 

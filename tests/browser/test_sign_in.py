@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
+from liveserver.http.api import setup
+from liveserver.tokens import Tokens
 from tests.browser.classroom import by_testid
 from tests.browser.test_pages import AXE, look_at
 from tests.drivers.chromium import DESKTOP, PHONE, Chromium, ChromiumTab
@@ -141,3 +144,45 @@ class TestALearnersPhone:
         tab.wait_sees(by_testid("sign-in-name"))
         tab.reload()
         tab.wait_sees(by_testid("sign-in-name"))
+
+
+class TestTheFirstAdministrator:
+    def test_makes_his_account_then_one_for_another_and_notes_an_identity(
+        self, server: Server, tabs: Callable[..., ChromiumTab]
+    ) -> None:
+        who = person(server, "诸葛文静")
+        tokens = Tokens.load_or_create(server.data / "keys" / "tokens.key")
+        link = tokens.sign_link(setup.LINK_KIND, setup.SUBJECT, int(time.time()), 600)
+        tab = tabs()
+        tab.goto(f"{server.base_url}/admin?lang=zh#setup={link}")
+        for field, text in (
+            ("setup-name", "赵管理"),
+            ("setup-sign-in-name", "zhao"),
+            ("setup-password", PASSWORD),
+        ):
+            tab.fill(by_testid(field), text)
+        look_at(tab, "admin-setup-zh-1440x900")
+        tab.click(by_testid("setup"))
+        tab.click("role=tab[name='账号']")
+        tab.wait_text("main", "赵管理")
+        tab.click(by_testid("make-account"))
+        tab.fill(by_testid("account-sign-in-name"), "qian.audit")
+        tab.fill(by_testid("account-name"), "钱审计")
+        tab.click(by_testid("confirm-account"))
+        assert "#password=" in tab.wait_text(by_testid("password-link"), "#password=")
+        look_at(tab, "admin-account-link-zh-1440x900")
+        tab.press("Escape")
+        tab.click("role=button[name='权限: 钱审计']")
+        tab.evaluate("() => { document.querySelector('[data-testid=role]').value = 'audit'; }")
+        tab.click(by_testid("confirm-role"))
+        tab.wait_text("tbody", "审计管理员")
+        look_at(tab, "admin-accounts-zh-1440x900")
+
+        tab.click("role=tab[name='人员和项目']")
+        tab.wait_text("main", "诸葛文静")
+        tab.click(f"role=button[name='{who['name']}：实名核验']")
+        tab.click(by_testid("enter-identity"))
+        tab.fill(by_testid("identity-input"), "11010519491231002X")
+        tab.click(by_testid("confirm-identity"))
+        tab.wait_text(by_testid("identity-number"), "110***********002X")
+        look_at(tab, "admin-identity-zh-1440x900")

@@ -1,5 +1,6 @@
 /** Texts of the administrator’s page in English, beside those that all pages share. */
 export default {
+  "admin.accounts": "Accounts",
   "admin.classes": "Cohorts",
   "admin.lessons": "Live classes",
   "admin.people": "People & courses",
@@ -29,7 +30,7 @@ export default {
   "screening.title": "Screening",
   "setup.confirm": "Become administrator",
   "setup.name": "Your name",
-  "setup.name_hint": "Written to the ledger as the first administrator of this installation.",
+  "setup.name_hint": "How others see you.",
   "setup.text": "This link works once, within one hour.",
   "setup.title": "Set up the first administrator"
 };

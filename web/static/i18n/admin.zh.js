@@ -1,5 +1,6 @@
 /** Texts of the administrator’s page in Chinese, beside those that all pages share. */
 export default {
+  "admin.accounts": "账号",
   "admin.classes": "班级",
   "admin.lessons": "直播课",
   "admin.people": "人员和项目",
@@ -29,7 +30,7 @@ export default {
   "screening.title": "内容审核",
   "setup.confirm": "成为管理员",
   "setup.name": "你的姓名",
-  "setup.name_hint": "会写入账本，作为此安装的第一位管理员。",
+  "setup.name_hint": "其他人看到的姓名。",
   "setup.text": "这个链接只能用一次，一小时内有效。",
   "setup.title": "设置第一位管理员"
 };

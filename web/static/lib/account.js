@@ -34,6 +34,12 @@ export async function addPasskey(label) {
   return call('POST', '/passkeys', { ticket, label, credential: await createPasskey(options) });
 }
 
+/** The first administrator's account: a path of its own, for the cookie comes with the answer. */
+export async function setUp(body) {
+  const response = await request('/api/v1/setup', { method: 'POST', credentials: 'same-origin', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+  return keep(await response.json());
+}
+
 export async function signOut() {
   await call('DELETE');
   drop();

@@ -6,11 +6,16 @@ import { tabs } from '../components/tabs.js';
 import { topbar } from '../components/topbar.js';
 import { el, mount } from '../lib/dom.js';
 import { t } from '../lib/i18n.js';
-import { setupToken } from '../lib/session.js';
+import { bearer, setupToken } from '../lib/session.js';
 import { ledgerCard } from '../components/ledger.js';
 import { lessonsSection } from './admin/lessons.js';
 import { recordingsSection } from '../components/recordings-table.js';
 import { setupForm } from './admin/setup.js';
+
+/** What each of three administrators sees here; the server decides what they may. */
+const DUTIES = {
+  system: ['lessons', 'classes', 'people', 'accounts', 'attendance', 'recordings', 'questions'], security: ['accounts', 'screening'], audit: ['ledger'],
+};
 
 function draw() {
   const bar = topbar(t('admin.title'));
@@ -26,19 +31,22 @@ function draw() {
   const screening = laterSection(async () => (await import('./admin/screening.js')).screeningSection());
   const classes = laterSection(async () => (await import('./admin/people/sections.js')).classesSection());
   const people = laterSection(async () => (await import('./admin/people/sections.js')).peopleSection());
-  const sections = { lessons, classes, people, attendance, recordings, questions, screening, ledger };
+  const accounts = laterSection(async () => (await import('./admin/accounts.js')).accountsSection());
+  const sections = { lessons, classes, people, accounts, attendance, recordings, questions, screening, ledger };
+  const duties = DUTIES[bearer().role] ?? Object.keys(sections);
   const nav = tabs(t('admin.sections'), [
     { name: 'lessons', text: t('admin.lessons'), panel: lessons.node },
     { name: 'classes', text: t('admin.classes'), panel: classes.node },
     { name: 'people', text: t('admin.people'), panel: people.node },
+    { name: 'accounts', text: t('admin.accounts'), panel: accounts.node },
     { name: 'attendance', text: t('hours.attendance'), panel: attendance.node },
     { name: 'recordings', text: t('admin.recordings'), panel: recordings.node },
     { name: 'questions', text: t('admin.questions'), panel: questions.node },
     { name: 'screening', text: t('screening.title'), panel: screening.node },
     { name: 'ledger', text: t('ledger.title'), panel: ledger.node },
-  ], { vertical: true, changed: (name) => sections[name].refresh() });
+  ].filter(({ name }) => duties.includes(name)), { vertical: true, changed: (name) => sections[name].refresh() });
   mount(bar.node, el('main', { class: 'desk', tabindex: '-1' }, nav.node));
-  lessons.refresh();
+  sections[nav.current()].refresh();
 }
 
 draw();

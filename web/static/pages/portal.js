@@ -1,5 +1,5 @@
 /** The front page: sign in, my lessons, the zone, and how to get in by a link. */
-import './portal/texts.js';
+import '../components/sign-in-texts.js';
 import { button } from '../components/button.js';
 import { toast } from '../components/toast.js';
 import { topbar } from '../components/topbar.js';
@@ -7,7 +7,7 @@ import { signOut, ways } from '../lib/account.js';
 import { el, mount } from '../lib/dom.js';
 import { t } from '../lib/i18n.js';
 import { goTo, passwordLink, renew } from '../lib/session.js';
-import { excuse } from './portal/excuse.js';
+import { excuse } from '../lib/sign-in-problems.js';
 import { passwordForm } from './portal/password.js';
 import { signInForm } from './portal/sign-in.js';
 

@@ -1,31 +1,36 @@
-/** The first administrator of a new installation, once, by the link that the server printed. */
+/** The first administrator's account of a new installation, once, by the link that the server printed. */
+import '../../components/sign-in-texts.js';
 import { button } from '../../components/button.js';
 import { field, textInput } from '../../components/field.js';
-import { post } from '../../lib/api.js';
+import { setUp } from '../../lib/account.js';
 import { el } from '../../lib/dom.js';
 import { t } from '../../lib/i18n.js';
-import { explain } from '../../lib/problems.js';
-import { becomeAdministrator, setupToken } from '../../lib/session.js';
+import { forget, setupToken } from '../../lib/session.js';
+import { excuse } from '../../lib/sign-in-problems.js';
+import { newPassword } from '../../components/new-password.js';
 
 export function setupForm(done) {
-  const name = textInput({ required: true, maxlength: 64, autocomplete: 'name' });
+  const name = textInput({ required: true, maxlength: 60, autocomplete: 'name', testid: 'setup-name' });
+  const signIn = textInput({ required: true, maxlength: 64, autocomplete: 'username', autocapitalize: 'none', spellcheck: 'false', testid: 'setup-sign-in-name' });
+  const password = newPassword('setup-password');
   const problem = el('p', { class: 'problem', role: 'alert' });
-  const save = button(t('setup.confirm'), { kind: 'primary', type: 'submit' });
+  const save = button(t('setup.confirm'), { kind: 'primary', type: 'submit', testid: 'setup' });
 
   async function submit(event) {
     event.preventDefault();
     save.disabled = true;
     try {
-      const { token } = await post('/setup', { token: setupToken(), name: name.value.trim() });
-      becomeAdministrator(token);
+      await setUp({ token: setupToken(), name: name.value.trim(), sign_in_name: signIn.value, password: password.value });
+      forget('setup');
       done();
     } catch (caught) {
-      problem.textContent = explain(caught);
+      problem.textContent = excuse(caught);
     } finally {
       save.disabled = false;
     }
   }
 
   return el('form', { class: 'panel card', on: { submit } }, el('h2', {}, t('setup.title')), el('p', {}, t('setup.text')),
-    field(t('setup.name'), name, t('setup.name_hint')).node, problem, save);
+    field(t('setup.name'), name, t('setup.name_hint')).node,
+    field(t('signin.name'), signIn).node, field(t('password.new'), password, t('password.rule')).node, problem, save);
 }

@@ -3,14 +3,14 @@ import { badge } from '../../components/badge.js';
 import { button } from '../../components/button.js';
 import { ask } from '../../components/dialog.js';
 import { field, textInput } from '../../components/field.js';
+import { newPassword } from '../../components/new-password.js';
 import { toast } from '../../components/toast.js';
 import { addPasskey, changePassword, endStay, passkeys, removePasskey, stays } from '../../lib/account.js';
 import { el } from '../../lib/dom.js';
 import * as format from '../../lib/format.js';
 import { t } from '../../lib/i18n.js';
 import { canUsePasskeys } from '../../lib/passkey.js';
-import { excuse } from './excuse.js';
-import { newPassword } from './password.js';
+import { excuse } from '../../lib/sign-in-problems.js';
 
 const METHODS = { password: 'account.by_password', passkey: 'account.by_passkey', oidc: 'account.by_oidc', setup: 'account.by_setup' };
 

@@ -1,13 +1,12 @@
 /** The first password of an account, or a new one, by the link that an administrator made. */
 import { button } from '../../components/button.js';
 import { field } from '../../components/field.js';
+import { newPassword } from '../../components/new-password.js';
 import { setPassword } from '../../lib/account.js';
 import { el } from '../../lib/dom.js';
 import { t } from '../../lib/i18n.js';
 import { forget, passwordLink } from '../../lib/session.js';
-import { excuse } from './excuse.js';
-
-export const newPassword = (testid) => el('input', { class: 'input', type: 'password', required: true, minlength: 10, maxlength: 128, autocomplete: 'new-password', testid });
+import { excuse } from '../../lib/sign-in-problems.js';
 
 /** `done()` once it is set: sign in with it then. */
 export function passwordForm(done) {

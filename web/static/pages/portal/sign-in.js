@@ -5,7 +5,7 @@ import { signIn, signInByPasskey } from '../../lib/account.js';
 import { el } from '../../lib/dom.js';
 import { t } from '../../lib/i18n.js';
 import { canUsePasskeys } from '../../lib/passkey.js';
-import { excuse } from './excuse.js';
+import { excuse } from '../../lib/sign-in-problems.js';
 
 /** `done(session)` once somebody is in; `offered`: other ways; `problem`: a code to begin with. */
 export function signInForm(done, { oidc }, problem = null) {

@@ -3,6 +3,7 @@ import './texts.js';
 import { tabs } from '../../../components/tabs.js';
 import { el } from '../../../lib/dom.js';
 import { t } from '../../../lib/i18n.js';
+import { identityDialog } from './identity.js';
 import { openedClass } from './opened-class.js';
 import { shelf } from './shelf.js';
 
@@ -34,7 +35,7 @@ export function classesSection() {
 
 /** Persons, organisations, projects and courses, each in a tab. */
 export function peopleSection() {
-  const shelves = { persons: shelf('persons'), organisations: shelf('organisations'), projects: shelf('projects'), courses: shelf('courses') };
+  const shelves = { persons: shelf('persons', { open: identityDialog, opens: ['identity.open', 'identity.of'] }), organisations: shelf('organisations'), projects: shelf('projects'), courses: shelf('courses') };
   const names = { persons: 'people.persons', organisations: 'people.organisations', projects: 'people.projects', courses: 'people.courses' };
   const views = tabs(t('people.title'), Object.entries(shelves).map(([name, { node }]) => ({ name, text: t(names[name]), panel: node })),
     { changed: (name) => shelves[name].refresh() });

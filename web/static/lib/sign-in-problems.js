@@ -1,6 +1,6 @@
 /** What went wrong with signing in, in one sentence; everything else as on other pages. */
-import { t } from '../../lib/i18n.js';
-import { explain } from '../../lib/problems.js';
+import { t } from './i18n.js';
+import { explain } from './problems.js';
 
 const SENTENCES = {
   sign_in_refused: 'signin.refused',
