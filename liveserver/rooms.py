@@ -633,16 +633,18 @@ class Rooms:
 
     def _invite(self) -> None:
         """Seats are free: who watches by LL-HLS for want of one comes over, who is called on first."""
-        for lesson_id, room in self._rooms.items():
-            for person in room.state.called_on:
-                if self._sockets_alone(room, person):
-                    self._seats.want((lesson_id, person))
+        called_on = [
+            (lesson_id, person)
+            for lesson_id, room in self._rooms.items()
+            for person in room.state.called_on
+            if self._sockets_alone(room, person)
+        ]
 
         def taken(lesson_id: str) -> Taken | None:
             room = self._rooms.get(lesson_id)
             return None if room is None else self._taken(room)
 
-        for lesson_id, person in self._seats.invited(taken, self._clock.monotonic_ns()):
+        for lesson_id, person in self._seats.invited(called_on, taken, self._clock.monotonic_ns()):
             room = self._rooms[lesson_id]
             for connection in self._sockets_alone(room, person):
                 room.send(connection, {"type": "invite", "transport": "webrtc"})

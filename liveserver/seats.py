@@ -7,8 +7,9 @@ finds a few seats that are kept for that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from itertools import chain, islice
 
 from liveserver.core.errors import PeerError
 
@@ -16,6 +17,7 @@ KEPT = 10  # seats beyond the limit, for who is called on
 INVITED_AT_ONCE = 20  # a second: they come and ask at the same moment
 _COMING_NS = 15_000_000_000  # a seat is kept so long for who was invited
 _MAX_TURNED_AWAY = 50_000
+_LOOKED_AT = 5_000  # of them, a second
 _RETRY_AFTER_S = 30
 
 Learner = tuple[str, str]
@@ -63,32 +65,33 @@ class Seats:
             retry_after_s=_RETRY_AFTER_S,
         )
 
-    def want(self, learner: Learner) -> None:
-        """Somebody who watches by LL-HLS is called on: he is to come over, whatever kept him there."""
-        self._turned_away.setdefault(learner, None)
-
-    def invited(self, taken: Callable[[str], Taken | None], now_ns: int) -> Collection[Learner]:
-        """Once a second: whose turn it is. `taken(lesson)` is None of a lesson that is gone."""
-        for learner, until_ns in list(self._coming.items()):
-            if now_ns > until_ns:
-                del self._coming[learner]
-        called = [learner for learner in self._turned_away if self._is_called(learner)]
+    def invited(
+        self, called_on: Iterable[Learner], taken: Callable[[str], Taken | None], now_ns: int
+    ) -> Collection[Learner]:
+        """Once a second: whose turn it is. `called_on` watch by LL-HLS, whatever keeps them there, and come
+        first. `taken(lesson)` is None of a lesson that is gone."""
+        self._coming = {learner: until_ns for learner, until_ns in self._coming.items() if now_ns <= until_ns}
+        seats: dict[str, Taken | None] = {}
         chosen: dict[Learner, None] = {}
-        for learner in [*called, *self._turned_away]:
+        gone: list[Learner] = []
+        first = [learner for learner in called_on if learner not in self._coming]
+        for learner in chain(first, islice(self._turned_away, _LOOKED_AT)):
             if len(chosen) >= INVITED_AT_ONCE:
                 break
-            seats = taken(learner[0])
-            if seats is None:
-                self._turned_away.pop(learner, None)
-                continue
-            kept = KEPT if self._is_called(learner) else 0
-            ahead = sum(other[0] == learner[0] for other in (*self._coming, *chosen))
-            node = seats.node + len(self._coming) + len(chosen)
-            if node < self._limit + kept and seats.lesson + ahead < seats.lesson_limit + kept:
+            lesson = learner[0]
+            found = seats[lesson] if lesson in seats else seats.setdefault(lesson, taken(lesson))
+            if found is None:
+                gone.append(learner)
+            elif self._is_free(learner, found, chosen):
                 chosen[learner] = None
-            elif node >= self._limit + KEPT:
-                break
-        for learner in chosen:
+        for learner in (*gone, *chosen):
             self._turned_away.pop(learner, None)
-            self._coming[learner] = now_ns + _COMING_NS
+        self._coming |= dict.fromkeys(chosen, now_ns + _COMING_NS)
         return chosen.keys()
+
+    def _is_free(self, learner: Learner, taken: Taken, chosen: Collection[Learner]) -> bool:
+        kept = KEPT if self._is_called(learner) else 0
+        if taken.node + len(self._coming) + len(chosen) >= self._limit + kept:
+            return False
+        ahead = sum(other[0] == learner[0] for other in chain(self._coming, chosen))
+        return learner not in chosen and taken.lesson + ahead < taken.lesson_limit + kept

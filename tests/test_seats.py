@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liveserver.core.errors import PeerError
@@ -48,33 +48,34 @@ class TestAnInvitation:
         seats = Seats(2, lambda _: False)
         for learner in (ANNA, BEN):
             refused(seats, learner, taken(2))
-        assert list(seats.invited(lambda _: taken(2), 0)) == []
-        assert list(seats.invited(lambda _: taken(1), 0)) == [ANNA]
+        assert list(seats.invited((), lambda _: taken(2), 0)) == []
+        assert list(seats.invited((), lambda _: taken(1), 0)) == [ANNA]
 
     def test_keeps_the_seat_for_a_while(self) -> None:
         seats = Seats(2, lambda _: False)
         for learner in (ANNA, BEN):
             refused(seats, learner, taken(2))
-        assert list(seats.invited(lambda _: taken(1), 0)) == [ANNA]
-        assert list(seats.invited(lambda _: taken(1), 10**9)) == []
+        assert list(seats.invited((), lambda _: taken(1), 0)) == [ANNA]
+        assert list(seats.invited((), lambda _: taken(1), 10**9)) == []
         refused(seats, ("lesson", "carl"), taken(1))
         seats.check(ANNA, taken(1))
-        assert list(seats.invited(lambda _: taken(1), 20 * 10**9)) == [BEN]
+        assert list(seats.invited((), lambda _: taken(1), 20 * 10**9)) == [BEN]
 
     def test_comes_first_to_who_is_called_on_whatever_kept_him_there(self) -> None:
         called: set[tuple[str, str]] = set()
         seats = Seats(2, called.__contains__)
         refused(seats, ANNA, taken(2))
         called.add(BEN)
-        seats.want(BEN)
-        assert list(seats.invited(lambda _: taken(2), 0)) == [BEN]
+        assert list(seats.invited([BEN], lambda _: taken(2), 0)) == [BEN]
+        assert list(seats.invited([BEN], lambda _: taken(2), 1)) == [], "he is on his way"
 
     def test_is_not_for_a_lesson_that_is_gone(self) -> None:
         seats = Seats(0, lambda _: False)
         refused(seats, ANNA, taken(0))
-        assert list(seats.invited(lambda _: None, 0)) == []
+        assert list(seats.invited((), lambda _: None, 0)) == []
         assert len(seats) == 0
 
+    @settings(deadline=None)
     @given(st.integers(0, 200), st.integers(0, 60), st.integers(0, 60))
     def test_is_never_for_more_than_there_are_seats(self, waiting: int, limit: int, used: int) -> None:
         seats = Seats(limit, lambda _: False)
@@ -82,7 +83,7 @@ class TestAnInvitation:
             refused(seats, ("lesson", str(number)), taken(limit))
         invited = 0
         for second in range(4):
-            came = seats.invited(lambda _: taken(used), second)
+            came = seats.invited((), lambda _: taken(used), second)
             assert len(came) <= INVITED_AT_ONCE
             invited += len(came)
         assert invited <= max(0, limit - used)

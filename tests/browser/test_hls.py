@@ -136,3 +136,35 @@ class TestAdmission:
             third.wait_moving()
         finally:
             server.stop()
+
+
+# As in WeChat on an iPhone, as far as a browser of ours can be like that: no WebRTC, no MediaSource, no sound
+# that nobody asked for. (The driver's own calls count as gestures, so the browser's switch is of no use.)
+AS_ON_IPHONES = """
+    delete window.RTCPeerConnection;
+    delete window.MediaSource;
+    delete window.ManagedMediaSource;
+    const play = HTMLMediaElement.prototype.play;
+    let tapped = false;
+    addEventListener('click', () => { tapped = true; }, true);
+    HTMLMediaElement.prototype.play = function () {
+        if (this.muted || tapped) return play.call(this);
+        return Promise.reject(new DOMException('no gesture', 'NotAllowedError'));
+    };
+"""
+SMALL_PHONE = {"viewport": {"width": 360, "height": 640}, "is_mobile": True, "has_touch": True}
+
+
+class TestAPhone:
+    def test_without_media_source_plays_with_its_own_player_and_gets_sound_by_a_tap(
+        self, classroom: Classroom
+    ) -> None:
+        classroom.teach()
+        learner = classroom.learn(script=AS_ON_IPHONES, **SMALL_PHONE)
+        learner.wait_text(TRANSPORT, "hls", timeout_s=15)
+        learner.wait_moving(timeout_s=30)
+        muted = "(s) => document.querySelector(s).muted"
+        assert learner.evaluate(muted, STAGE)
+        learner.click(".tap-to-hear")
+        learner.until(lambda: not learner.evaluate(muted, STAGE), "sound after a tap")
+        assert learner.evaluate("() => document.documentElement.scrollWidth <= innerWidth")

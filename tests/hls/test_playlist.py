@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liveserver.hls import playlist
@@ -30,6 +30,7 @@ def windows(draw: st.DrawFn) -> Window:
 
 
 class TestAMediaPlaylist:
+    @settings(deadline=None)
     @given(windows())
     def test_keeps_the_rules(self, window: Window) -> None:
         found = rules.parse(playlist.media(window))
@@ -37,12 +38,14 @@ class TestAMediaPlaylist:
         assert found.first == 700
         assert found.ended == window.is_over
 
+    @settings(deadline=None)
     @given(windows())
     def test_counts_each_discontinuity(self, window: Window) -> None:
         found = rules.parse(playlist.media(window))
         cuts = sum(segment.discontinuity for segment in window.segments[1:])
         assert found.segments[-1].discontinuity == window.discontinuities + cuts
 
+    @settings(deadline=None)
     @given(windows())
     def test_a_delta_is_the_whole_one_without_what_it_skips(self, window: Window) -> None:
         whole, delta = playlist.media(window), playlist.media(window, skip=True)
@@ -53,6 +56,7 @@ class TestAMediaPlaylist:
             younger_s = sum(segment.duration_s for segment in window.segments[1:])
             assert window.is_over or younger_s < playlist.SKIP_UNTIL_S
 
+    @settings(deadline=None)
     @given(windows())
     def test_hints_at_the_part_that_comes_next(self, window: Window) -> None:
         found, newest = rules.parse(playlist.media(window)), window.segments[-1]
@@ -62,6 +66,7 @@ class TestAMediaPlaylist:
         following = (newest.sequence + 1, 0) if newest.is_whole else (newest.sequence, len(newest.parts))
         assert found.hint == "run/video/{}.{}.m4s?token=t".format(*following)
 
+    @settings(deadline=None)
     @given(windows())
     def test_carries_the_token_into_every_address(self, window: Window) -> None:
         found = rules.parse(playlist.media(window))
