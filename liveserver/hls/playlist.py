@@ -19,6 +19,7 @@ SKIP_UNTIL_S = 24  # at least six target durations
 PARTS_FOR_S = 3 * TARGET_S  # older segments are listed without their parts (6.2.2)
 ADVANCE_PARTS = math.ceil(3 / PART_TARGET_S)  # how far ahead of the newest a part may be asked for (6.2.5.2)
 _VERSION = 9
+_ROUNDING_S = 0.001  # what is added up of binary fractions may be short of the boundary
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,7 @@ def _skippable(segments: Sequence[Segment]) -> int:
     count = 0
     for segment in segments:
         behind_s -= segment.duration_s
-        if behind_s < SKIP_UNTIL_S:
+        if behind_s <= SKIP_UNTIL_S + _ROUNDING_S:
             break
         count += 1
     return count
