@@ -153,11 +153,13 @@ async def door(
     *,
     routes: tuple[Any, ...] = (),
     real_time: bool = False,
+    proxied: bool = True,
     **sections: Any,
 ) -> AsyncIterator[Door]:
     """`sections`: parts of the configuration that differ from the default. `routes`: more of them.
 
-    `real_time`: the clock begins now, for what others sign with theirs.
+    `real_time`: the clock begins now, for what others sign with theirs. `proxied`: X-Forwarded-For is
+    believed, as behind a reverse proxy.
     """
     clock = StoppedClock()
     if real_time:
@@ -165,7 +167,8 @@ async def door(
     store = await open_store(f"sqlite:///{folder}/store.db", clock.wall_ms)
     passwords = Passwords()
     config = replace(Config(), data_dir=folder, **sections)
-    config = replace(config, accounts=replace(config.accounts, proxies=("127.0.0.1",)))
+    if proxied:
+        config = replace(config, accounts=replace(config.accounts, proxies=("127.0.0.1",)))
     tokens, metrics = Tokens.load_or_create(config.key_file), Metrics()
     parts = log_in(config, store, cast(Any, clock), tokens, passwords, metrics)
     nothing = cast(Any, None)  # of the rest of a node these routes know nothing

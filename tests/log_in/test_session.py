@@ -148,6 +148,21 @@ class TestGuessing:
             reply = await browser.sign_in(f"name{number}", "wrong-Word-7")
         assert reply.code == "too_many_attempts"
 
+    async def test_what_a_client_says_of_its_address_is_not_believed(self, tmp_path: Path) -> None:
+        async with opened(tmp_path, proxied=False) as door, door.browser() as browser:
+            for number in range(61):
+                browser.address = f"203.0.113.{number}"
+                reply = await browser.sign_in(f"name{number}", "wrong-Word-7")
+            assert reply.code == "too_many_attempts"
+
+    async def test_a_household_of_ipv6_is_one_address(self, door: Door, browser: Browser) -> None:
+        for number in range(61):
+            browser.address = f"2001:db8:7:1::{number:x}"
+            reply = await browser.sign_in(f"name{number}", "wrong-Word-7")
+        assert reply.code == "too_many_attempts"
+        browser.address = "2001:db8:7:2::1"
+        assert (await browser.sign_in("name99", "wrong-Word-7")).code == "sign_in_refused"
+
     async def test_a_class_behind_one_address_signs_in(self, door: Door, browser: Browser) -> None:
         await door.account()
         for _ in range(70):
