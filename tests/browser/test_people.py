@@ -20,16 +20,10 @@ CHOOSE = """(text) => {
 }"""
 WORDS = {
     "en": {
-        "classes": "Cohorts",
-        "people": "People & courses",
-        "timetable": "Timetable",
         "closed": "Cannot start",
         "refused": "not approved",
     },
     "zh": {
-        "classes": "班级",
-        "people": "人员和项目",
-        "timetable": "课表",
         "closed": "不能开课",
         "refused": "没有获得批准",
     },
@@ -44,7 +38,7 @@ def test_a_class_its_roster_from_a_file_and_a_planned_lesson(
     values = {"code": f"P-{number}", "name": f"创业培训 {number}", "preset": "beijing-qihang-2023"}
     server.api("POST", "/projects", values)
     admin = classroom.open("admin", lang=lang)
-    admin.click(f'[role="tab"]:text-is("{words["classes"]}")')
+    admin.click(by_testid("tab-classes"))
     admin.click(by_testid("add-classes"))
     admin.fill('dialog input[name="number"]', f"C-{number}")
     admin.fill('dialog input[name="name"]', f"一班 {number}")
@@ -76,10 +70,10 @@ def test_a_class_its_roster_from_a_file_and_a_planned_lesson(
         "planned_start": "2027-03-01T01:00:00Z",
     }
     lesson = server.api("POST", "/lessons", {**start, "planned_minutes": 45}).json
-    admin.click(f'[role="tab"]:text-is("{words["timetable"]}")')
+    admin.click(by_testid("tab-timetable"))
     admin.wait_text(".opened-class", f"第一课 {number}")
     look_at_both_sizes(admin, f"admin-timetable-{lang}")
-    admin.click(f'[role="tab"]:text-is("{words["people"]}")')
+    admin.click(by_testid("tab-people"))
     admin.wait_text(".people", LONG_NAME)
     look_at_both_sizes(admin, f"admin-people-{lang}")
 

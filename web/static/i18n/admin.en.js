@@ -24,6 +24,7 @@ export default {
   "links.names_hint": "One name per line, {n} at most. Each person gets a link of their own.",
   "links.number": "How many",
   "links.number_hint": "Used when no names are given.",
+  "links.of_class": "The lesson belongs to a cohort: learners’ links are made for everybody on its roster, whatever names and number say.",
   "links.role": "Role",
   "links.secret": "A link is a key: give it to its owner only. It is not shown again.",
   "links.too_many": "{n} at most.",

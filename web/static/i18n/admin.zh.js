@@ -24,6 +24,7 @@ export default {
   "links.names_hint": "每行一个姓名，最多 {n} 个；每人得到自己的链接。",
   "links.number": "数量",
   "links.number_hint": "没有名单时使用。",
+  "links.of_class": "这节课属于一个班级：学员链接发给名册里的每个人，不看下面的名单和数量。",
   "links.role": "角色",
   "links.secret": "链接就是钥匙，请只发给本人。关闭后不再显示。",
   "links.too_many": "最多 {n} 个。",

@@ -36,7 +36,7 @@ export async function askLinks(lesson) {
   const number = textInput({ type: 'number', min: 1, max: MOST, value: '1', inputmode: 'numeric' });
   const made = await ask({
     title: t('links.more', { title: lesson.title }), label: t('links.make'), explain: (problem) => (typeof problem === 'string' ? problem : explain(problem)),
-    body: [field(t('links.role'), role).node, field(t('links.names'), names, t('links.names_hint', { n: MOST })).node,
+    body: [lesson.class && el('p', { class: 'hint' }, t('links.of_class')), field(t('links.role'), role).node, field(t('links.names'), names, t('links.names_hint', { n: MOST })).node,
       field(t('links.number'), number, t('links.number_hint')).node],
     confirm: () => makeLinks(lesson, role.value, names.value, Number(number.value)),
   });
@@ -46,6 +46,10 @@ export async function askLinks(lesson) {
 async function makeLinks(lesson, role, names, number) {
   const page = ROLES.find(([value]) => value === role)[2];
   const path = `/lessons/${encodeURIComponent(lesson.id)}/tokens`;
+  if (lesson.class && role === 'learner') {
+    const { people } = await post(path, { role, roster: true });
+    return people.map(({ name, token }) => ({ name, href: link(page, lesson.id, token) }));
+  }
   const list = names.split('\n').map((name) => name.trim()).filter(Boolean);
   if (list.length > MOST || !(number >= 1 && number <= MOST)) throw t('links.too_many', { n: MOST });
   const rows = [];
