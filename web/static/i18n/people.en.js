@@ -125,7 +125,6 @@ export default {
   "people.offline": "In a room",
   "people.open": "Open",
   "people.open_gates": "May start",
-  "people.open_of": "Open: {name}",
   "people.operator": "Operator",
   "people.organisations": "Organisations",
   "people.outline": "Outline",

@@ -125,7 +125,6 @@ export default {
   "people.offline": "线下",
   "people.open": "打开",
   "people.open_gates": "可以开课",
-  "people.open_of": "打开班级：{name}",
   "people.operator": "平台运营机构",
   "people.organisations": "机构和企业",
   "people.outline": "大纲",

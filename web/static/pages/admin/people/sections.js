@@ -35,7 +35,7 @@ export function classesSection() {
 
 /** Persons, organisations, projects and courses, each in a tab. */
 export function peopleSection() {
-  const shelves = { persons: shelf('persons', { open: identityDialog, opens: ['identity.open', 'identity.of'] }), organisations: shelf('organisations'), projects: shelf('projects'), courses: shelf('courses') };
+  const shelves = { persons: shelf('persons', { open: identityDialog, opens: 'identity.open' }), organisations: shelf('organisations'), projects: shelf('projects'), courses: shelf('courses') };
   const names = { persons: 'people.persons', organisations: 'people.organisations', projects: 'people.projects', courses: 'people.courses' };
   const views = tabs(t('people.title'), Object.entries(shelves).map(([name, { node }]) => ({ name, text: t(names[name]), panel: node })),
     { changed: (name) => shelves[name].refresh() });

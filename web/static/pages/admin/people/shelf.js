@@ -14,8 +14,8 @@ import { say } from './problems.js';
 
 const SHOWN = 200;
 
-/** `open(row)`: what a row's own button does, for kinds that have more than a form; `opens`: its texts. */
-export function shelf(kind, { open = null, opens = ['people.open', 'people.open_of'] } = {}) {
+/** `open(row)`: what a row's own button does, for kinds that have more than a form; `opens`: its text. */
+export function shelf(kind, { open = null, opens = 'people.open' } = {}) {
   const problem = el('p', { class: 'problem', role: 'alert' });
   const more = el('p', { class: 'hint', role: 'status' });
   const status = select([['active', t('people.active')], ['archived', t('people.archived')]], { on: { change: () => refresh() } });
@@ -77,7 +77,7 @@ export function shelf(kind, { open = null, opens = ['people.open', 'people.open_
   function actions(row) {
     const back = row.status === 'archived';
     return el('div', { class: 'row' },
-      open && button(t(opens[0]), { kind: 'quiet', symbol: 'people', testid: `open-${kind}`, 'aria-label': t(opens[1], { name: row.name }), press: () => open(row) }),
+      open && button(t(opens), { kind: 'quiet', symbol: 'people', testid: `open-${kind}`, 'aria-label': `${t(opens)}: ${row.name}`, press: () => open(row) }),
       button(t('people.change'), { kind: 'quiet', symbol: 'list', 'aria-label': t('people.change_of', { name: row.name }), press: () => edit(row) }),
       button(t(back ? 'people.restore' : 'people.archive'), { kind: 'quiet', symbol: back ? 'restore' : 'file',
         'aria-label': t(back ? 'people.restore_of' : 'people.archive_of', { name: row.name }), press: () => setStatus(row) }),
