@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from typing import Protocol
@@ -81,16 +81,29 @@ class Identities:
         """
         await self._person(person)
         compact = self.checked(number)
-        mark, salt = self._mark(compact), secrets.token_bytes(_SALT_BYTES)
-        known = await self._store.identities.of(person)
-        if known is not None and hmac.compare_digest(known.mark, mark):
-            return await self._shape(known)
-        sealed = await self._vault.seal(person, _name(person, "number"), compact.encode())
+        await self.enter_all({person: compact}, by)
+        return await self._shape(await self._known(person))
+
+    async def enter_all(self, numbers: Mapping[str, str], by: str) -> None:
+        """As `enter`, of some hundred persons who are there and numbers that were `checked`: all or none."""
+        known = await self._store.identities.of_all(list(numbers))
+        marks = {person: self._mark(number) for person, number in numbers.items()}
+        news = [
+            (person, number)
+            for person, number in numbers.items()
+            if person not in known or not hmac.compare_digest(known[person].mark, marks[person])
+        ]
+        sealed = await self._vault.seal_all(
+            [(person, _name(person, "number"), number.encode()) for person, number in news]
+        )
         now_ms = self._clock.wall_ms()
-        identity = Identity(person, KIND, sealed, mark, salt, State.UNPROVEN, now_ms, now_ms)
-        data = {"person": person, "kind": KIND, "number": commitment(salt, compact), "by": by}
-        await self._store.identities.put(identity, Fact("identity_entered", None, now_ms, data))
-        return await self._shape(identity)
+        made = []
+        for (person, number), data in zip(news, sealed, strict=True):
+            salt = secrets.token_bytes(_SALT_BYTES)
+            identity = Identity(person, KIND, data, marks[person], salt, State.UNPROVEN, now_ms, now_ms)
+            said = {"person": person, "kind": KIND, "number": commitment(salt, number), "by": by}
+            made.append((identity, Fact("identity_entered", None, now_ms, said)))
+        await self._store.identities.put_all(made)
 
     @staticmethod
     def checked(number: str) -> str:
@@ -100,9 +113,11 @@ class Identities:
         except ValidationError as error:
             raise PeerError("bad_identity_number", _why(error), status=422) from error
 
-    async def bearers(self, number: str) -> list[str]:
-        """Who has a number that was `checked`."""
-        return await self._store.identities.marked(self._mark(number), "")
+    async def bearers(self, numbers: Sequence[str]) -> dict[str, list[str]]:
+        """Who has numbers that were `checked`; some hundred at most."""
+        marks = {self._mark(number): number for number in numbers}
+        found = await self._store.identities.bearers(list(marks))
+        return {marks[mark]: people for mark, people in found.items()}
 
     async def number(self, person: str) -> str:
         """The whole number, for what two persons agreed to; nothing where there is none."""

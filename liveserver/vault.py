@@ -9,6 +9,7 @@ from the installation's, which is in no database: whoever copies the database al
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -54,6 +55,14 @@ class Vault:
     async def seal(self, person: str, name: str, data: bytes) -> bytes:
         """Under the person's key, made at its first use, and anew after it was destroyed."""
         return seal(await self._key(person), name, data)
+
+    async def seal_all(self, things: Sequence[tuple[str, str, bytes]]) -> list[bytes]:
+        """As `seal`, each (person, name, data); their keys are looked up together."""
+        names = {person: f"{self._purpose}/{person}" for person, _, _ in things}
+        new = {p: seal(self._wrapping, name, secrets.token_bytes(KEY_BYTES)) for p, name in names.items()}
+        wrapped = await self._store.people_keys.keys(new, self._purpose, self._clock.wall_ms())
+        keys = {person: unseal(self._wrapping, names[person], key) for person, key in wrapped.items()}
+        return [seal(keys[person], name, data) for person, name, data in things]
 
     async def unseal(self, person: str, name: str, sealed: bytes) -> bytes:
         """Raises SealedError."""

@@ -6,7 +6,6 @@ student number with the name; else he is new. Rows that are not sure are not gue
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,9 +35,9 @@ class Numbers(Protocol):
 
     def checked(self, number: str) -> str: ...
 
-    async def bearers(self, number: str) -> list[str]: ...
+    async def bearers(self, numbers: Sequence[str]) -> dict[str, list[str]]: ...
 
-    async def enter(self, person: str, number: str, by: str) -> Json: ...
+    async def enter_all(self, numbers: Mapping[str, str], by: str) -> None: ...
 
     async def erase(self, person: str, by: str) -> bool: ...
 
@@ -121,7 +120,7 @@ class RosterImport:
     async def _enter_numbers(
         self, roster: Roster, states: Sequence[str], members: Sequence[Member[Enrolment]], by: str
     ) -> None:
-        """After the rows: each number is sealed under the person's own key, some at a time share a commit.
+        """After the rows: each number is sealed under the person's own key, a hundred share a transaction.
 
         Should the process end in between, the same file taken again enters what is missing.
         """
@@ -131,14 +130,15 @@ class RosterImport:
         wanted = [(one.person.id, row.get("identity")) for row, one in zip(good, members, strict=True)]
         wanted = [(person, number) for person, number in wanted if number]
         for start in range(0, len(wanted), _AT_ONCE):
-            part = wanted[start : start + _AT_ONCE]
-            await asyncio.gather(*(self._numbers.enter(person, number, by) for person, number in part))
+            await self._numbers.enter_all(dict(wanted[start : start + _AT_ONCE]), by)
 
     async def _by_number(self, roster: Roster) -> dict[str, list[Person]]:
         if self._numbers is None:
             return {}
-        asked = {row.get("identity") for row in roster.rows} - {""}
-        bearers = {number: await self._numbers.bearers(number) for number in asked}
+        asked = sorted({row.get("identity") for row in roster.rows} - {""})
+        bearers: dict[str, list[str]] = {}
+        for start in range(0, len(asked), _AT_ONCE):
+            bearers |= await self._numbers.bearers(asked[start : start + _AT_ONCE])
         people = await self._people.persons.named([one for found in bearers.values() for one in found])
         return {number: [people[one] for one in found if one in people] for number, found in bearers.items()}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -41,12 +42,37 @@ class Identities:
 
     async def put(self, identity: Identity, fact: Fact) -> None:
         """In the place of what was known of the person, with its fact in the same transaction."""
-        storable(identity.person)
-        insert = self._access.insert(IDENTITIES).values(asdict(identity))
-        changed = {name: insert.excluded[name] for name in asdict(identity) if name != "person"}
+        await self.put_all([(identity, fact)])
+
+    async def put_all(self, identities: Sequence[tuple[Identity, Fact]]) -> None:
+        """As `put`, all or none; some hundred at most."""
+        rows = [asdict(identity) for identity, _ in identities]
+        if not rows:
+            return
+        for row in rows:
+            storable(row["person"])
+        insert = self._access.insert(IDENTITIES)
+        changed = {name: insert.excluded[name] for name in rows[0] if name != "person"}
         statement = insert.on_conflict_do_update(index_elements=["person"], set_=changed)
-        prepared = ledger.prepare(fact)
-        await self._access.record(lambda connection: connection.execute(statement), lambda _: [prepared])
+        prepared = [ledger.prepare(fact) for _, fact in identities]
+        await self._access.record(lambda connection: connection.execute(statement, rows), lambda _: prepared)
+
+    async def of_all(self, people: Sequence[str]) -> dict[str, Identity]:
+        """What is known of some hundred persons."""
+        query = sa.select(IDENTITIES).where(IDENTITIES.c.person.in_([storable(one) for one in people]))
+        async with self._access.reading() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        return {row["person"]: _identity(row) for row in rows}
+
+    async def bearers(self, marks: Sequence[bytes]) -> dict[bytes, list[str]]:
+        """Who has the numbers of some hundred marks."""
+        c = IDENTITIES.c
+        query = sa.select(c.mark, c.person).where(c.mark.in_(list(marks))).order_by(c.person)
+        found: dict[bytes, list[str]] = {}
+        async with self._access.reading() as connection:
+            for mark, person in await connection.execute(query):
+                found.setdefault(bytes(mark), []).append(person)
+        return found
 
     async def move(self, before: Identity, after: Identity, fact: Fact) -> None:
         """Raises PeerError `wrong_step` (409) when somebody else was sooner."""

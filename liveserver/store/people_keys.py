@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -42,27 +43,36 @@ class PeopleKeys:
 
     async def key(self, person: str, purpose: str, wrapped: bytes, at_ms: int) -> bytes:
         """The wrapped key: what is there, else `wrapped` from now on."""
-        row = {
-            "person": storable(person),
-            "purpose": storable(purpose),
-            "wrapped": wrapped,
-            "made_at_ms": at_ms,
-            "destroyed_at_ms": None,
-        }
+        return (await self.keys({person: wrapped}, purpose, at_ms))[person]
+
+    async def keys(self, wrapped: Mapping[str, bytes], purpose: str, at_ms: int) -> dict[str, bytes]:
+        """As `key`, for some hundred persons in one transaction."""
+        rows = [
+            {
+                "person": storable(person),
+                "purpose": storable(purpose),
+                "wrapped": key,
+                "made_at_ms": at_ms,
+                "destroyed_at_ms": None,
+            }
+            for person, key in wrapped.items()
+        ]
+        if not rows:
+            return {}
         c = PERSON_KEYS.c
-        insert = self._access.insert(PERSON_KEYS).values(row)
+        insert = self._access.insert(PERSON_KEYS)
         insert = insert.on_conflict_do_update(
             index_elements=["person", "purpose"],
             set_={"wrapped": insert.excluded.wrapped, "made_at_ms": at_ms},
             where=c.wrapped.is_(None),
         )
-        query = sa.select(c.wrapped).where(c.person == person, c.purpose == purpose)
+        query = sa.select(c.person, c.wrapped).where(c.person.in_(list(wrapped)), c.purpose == purpose)
 
-        async def work(connection: AsyncConnection) -> bytes:
-            await connection.execute(insert)
-            return bytes((await connection.execute(query)).scalar_one())
+        async def work(connection: AsyncConnection) -> dict[str, bytes]:
+            await connection.execute(insert, rows)
+            return {person: bytes(key) for person, key in await connection.execute(query)}
 
-        result: bytes = await self._access.write(work)
+        result: dict[str, bytes] = await self._access.write(work)
         return result
 
     async def destroy(self, person: str, purpose: str, at_ms: int) -> bool:
