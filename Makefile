@@ -20,7 +20,7 @@ NODE_MODULES := tests/node_modules/.installed
 MODELS := $(VENV)/.models
 
 RELIABLE := $(addprefix tests/recorder/,test_archive.py test_crash.py test_disk.py test_evidence.py)
-ALONE := browser faults
+LATER := browser faults
 
 .PHONY: help install models demo test reliability lint test-tools clean
 
@@ -40,9 +40,11 @@ ifdef TESTS
 	@tests/run-in-namespace.sh $(RUN) -m pytest $(TESTS)
 else
 	@echo "== Tests, three at a time: most of them wait"
-	@tests/run-in-namespace.sh $(RUN) -m pytest -n 3 --dist loadfile $(addprefix --ignore=tests/,$(ALONE))
-	@echo "== Tests that a neighbour would disturb: browsers, bad networks"
-	@tests/run-in-namespace.sh $(RUN) -m pytest $(addprefix tests/,$(ALONE))
+	@tests/run-in-namespace.sh $(RUN) -m pytest -n 3 --dist loadfile $(addprefix --ignore=tests/,$(LATER))
+	@echo "== Browsers, two at a time"
+	@tests/run-in-namespace.sh $(RUN) -m pytest -n 2 --dist loadfile tests/browser
+	@echo "== Tests that a neighbour would disturb: bad networks, processes that die"
+	@tests/run-in-namespace.sh $(RUN) -m pytest tests/faults
 endif
 
 reliability: test-tools ## the fault tests in full length instead of seconds; a quiet machine, please

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from tests.drivers import chromium as chromium_driver
 from tests.drivers import firefox as firefox_driver
@@ -23,6 +26,27 @@ ADDRESS = "LIVESERVER_TEST_ADDRESS"  # set by tests/run-in-namespace.sh
 
 def _suite(item: pytest.Item) -> str:
     return item.path.relative_to(HERE).parts[0] if item.path.is_relative_to(HERE) else ""
+
+
+class ByFile(LoadFileScheduling):
+    """With several workers a file's tests stay together, and those of all files that need the S3 server.
+
+    It takes 14 s to start, and half a core even when idle.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return "s3" if _needs_s3(file) else file
+
+
+@cache
+def _needs_s3(file: str) -> bool:
+    return "MakeBucket" in (HERE.parent / file).read_text()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | None:
+    return ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -226,6 +226,6 @@ class TestCommand:
         assert main(["verify", str(tmp_path / "none"), "--manifest", str(sealed.manifest)]) == 2
         assert main(["verify", str(sealed.file), "--manifest", str(tmp_path / "none")]) == 2
         assert main(["verify", str(sealed.file), "--manifest", str(sealed.file)]) == 2
-        with pytest.raises(SystemExit) as ended:
-            main(["verify", str(sealed.file)])
-        assert ended.value.code == 2
+
+    def test_without_a_manifest_it_is_read_as_a_bundle_which_it_is_not(self, sealed: Sealed) -> None:
+        assert main(["verify", str(sealed.file)]) == 1
