@@ -51,7 +51,7 @@ async function home(session) {
   const offices = OFFICES[session.role] ?? [];
   mount(bar.node, el('main', { class: 'portal', tabindex: '-1' },
     session.needs.map((need) => el('p', { class: 'notice danger', role: 'status', testid: `needs-${need}` }, t(NEEDS[need], { role: t(ROLES[session.account_role]) }))),
-    offices.length > 0 && el('section', { 'aria-labelledby': 'offices' }, el('h2', { id: 'offices' }, t('mine.offices', { role: t(ROLES[session.role]) })),
+    offices.length > 0 && el('section', { class: 'mine', 'aria-labelledby': 'offices' }, el('h2', { id: 'offices' }, t('mine.offices', { role: t(ROLES[session.role]) })),
       el('div', { class: 'row' }, offices.map((page) => button(t(WORK[page]), { kind: 'primary', testid: `office-${page}`, press: () => goTo(`/${page}`) })))),
     lessons?.node, account.node));
   document.querySelector('main').focus();
