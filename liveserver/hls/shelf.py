@@ -72,7 +72,8 @@ class _Segment:
 
 
 class Shelf:
-    """`run` is in every address, so that nothing a cache has is ever taken for something else."""
+    """`run` is in every address, so that nothing a cache has is ever taken for something else. It is another
+    after each cut, so that nothing from before is had by its address."""
 
     def __init__(self, now_s: int):
         self.run = secrets.token_hex(4)
@@ -114,6 +115,7 @@ class Shelf:
 
     def cut_off(self) -> None:
         """What there is is not shown any more, what comes next does not follow it."""
+        self.run = secrets.token_hex(4)
         self._segments.clear()
         self._numbers.clear()
         self._bytes = 0
@@ -233,6 +235,14 @@ class Shelf:
         if newest.is_whole:
             return (sequence, index) == (newest.sequence + 1, 0)
         return (sequence, index) == (newest.sequence, len(newest.pieces))
+
+    def is_past(self, sequence: int, index: int) -> bool:
+        """Whether that part lies before the one that comes next: it will never be there if it is not."""
+        newest = self._segments[-1] if self._segments else None
+        if newest is None:
+            return False
+        following = (newest.sequence + 1, 0) if newest.is_whole else (newest.sequence, len(newest.pieces))
+        return (sequence, index) < following
 
     async def more(self, timeout_s: float) -> None:
         """Until something has changed, or the time is over."""

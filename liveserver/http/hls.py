@@ -22,6 +22,7 @@ from liveserver.http.auth import token_of
 from liveserver.http.context import Call
 from liveserver.http.fields import text, whole
 from liveserver.http.ports import Broadcast
+from liveserver.http.problems import RefusalError
 from liveserver.http.routes import LESSON, Route, Scope
 from liveserver.tokens import TOKEN_MAX_CHARS
 
@@ -30,6 +31,7 @@ MP4 = "video/mp4"
 EDGE_HEADER = "LL-Edge"
 FIRST_S = 8.0  # whoever comes first waits so long for something to play
 RELOAD_S = 3.0 * playlist.TARGET_S  # RFC 8216bis 6.2.5.2
+_KNOWN_TO_EDGES = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _SOON = {"Cache-Control": "public, max-age=1"}
 _FOR_LONG = {"Cache-Control": "public, max-age=3600, immutable"}
 _RUN, _RENDITION, _NUMBER = "{run:[0-9a-f]{8}}", "{rendition:video|audio}", r"\d{1,10}"
@@ -95,22 +97,44 @@ async def part(call: Call[None, MediaQuery]) -> web.Response:
     if shelf.awaits(sequence, number):
         broadcast = await _wanted(call, rendition)
         await _until(broadcast, rendition, lambda: not shelf.awaits(sequence, number), RELOAD_S)
-    return _media(shelf.part(rendition, sequence, number))
+    data = shelf.part(rendition, sequence, number)
+    if data is None and shelf.is_past(sequence, number):
+        # Who was hinted at it asks for it all at once: the answer is everybody's, and for good.
+        raise RefusalError("not_found", "its segment ended before it", HTTPStatus.NOT_FOUND, _SOON)
+    return _media(data)
 
 
 async def access(call: Call[None, MediaQuery]) -> web.Response:
-    """Whether the token's bearer may have the lesson's media now; an edge asks once a second for each."""
-    broadcast = await call.services.rooms.wide(call.lesson, call.bearer)
-    broadcast.check(None)
-    return web.Response(status=HTTPStatus.NO_CONTENT, headers={"Cache-Control": "private, max-age=1"})
+    """Whether the token's bearer may have the lesson's media now; an edge asks once a second for each.
+
+    `LL-Run` is another after each cut: an edge that has it in its keys serves nothing from before. Edges know
+    no refusal but 401 and 403 (nginx `auth_request`), so `LL-Refusal` has status and code of any other.
+    """
+    try:
+        broadcast = await _wanted(call, None)
+    except PeerError as error:
+        if EDGE_HEADER not in call.request.headers or error.status in _KNOWN_TO_EDGES:
+            raise
+        told = {"LL-Refusal": f"{error.status} {error.code}"}
+        raise RefusalError(error.code, error.detail, HTTPStatus.FORBIDDEN, told) from error
+    headers = {"Cache-Control": "private, max-age=1", "LL-Run": broadcast.shelf.run}
+    return web.Response(status=HTTPStatus.NO_CONTENT, headers=headers)
 
 
 async def _wanted(
     call: Call[None, MediaQuery] | Call[None, PlaylistQuery], rendition: Rendition | None
 ) -> Broadcast:
     broadcast = await call.services.rooms.wide(call.lesson, call.bearer)
-    broadcast.check(rendition)
+    _check(broadcast, rendition)
     return broadcast
+
+
+def _check(broadcast: Broadcast, rendition: Rendition | None) -> None:
+    """`lesson_cut` (410) while a cut holds it back, the same for everybody: an edge asks once for all."""
+    try:
+        broadcast.check(rendition)
+    except PeerError as error:
+        raise RefusalError(error.code, error.detail, error.status, _SOON) from error
 
 
 async def _shelf(call: Call[None, MediaQuery]) -> tuple[Shelf, Rendition]:
@@ -132,9 +156,12 @@ async def _until(
     while not is_there():
         left_s = end_s - loop.time()
         if left_s <= 0 or broadcast.shelf.is_over:
-            raise PeerError("unavailable", "there is nothing to play", status=503, retry_after_s=2)
+            told = {**_SOON, "Retry-After": "2"}
+            raise RefusalError(
+                "unavailable", "there is nothing to play", HTTPStatus.SERVICE_UNAVAILABLE, told
+            )
         await broadcast.shelf.more(left_s)
-        broadcast.check(rendition)
+        _check(broadcast, rendition)
 
 
 def _playlist(call: Call[None, MediaQuery] | Call[None, PlaylistQuery], written: str) -> web.Response:
@@ -161,16 +188,15 @@ def _route(
     summary: str,
     kind: str,
     query: type = MediaQuery,
-    view: str = "",
 ) -> Route:
     return Route(
         "GET", f"/hls/{LESSON}/{path}", handler, summary, Scope.LESSON, {200: (summary, kind), **_REFUSED},
-        Permission.WATCH, query=query, token_in_query=True, view=view,
+        Permission.WATCH, query=query, token_in_query=True,
     )  # fmt: skip
 
 
 ROUTES = (
-    _route("index.m3u8", index, "The multivariant playlist of a lesson", PLAYLIST, view="live"),
+    _route("index.m3u8", index, "The multivariant playlist of a lesson", PLAYLIST),
     _route(f"{_RENDITION}.m3u8", listed, "A media playlist", PLAYLIST, PlaylistQuery),
     _route(f"{_RUN}/{_RENDITION}/init{{number:{_NUMBER}}}.mp4", init, "An init segment", MP4),
     _route(f"{_RUN}/{_RENDITION}/{{sequence:{_NUMBER}}}.m4s", segment, "A segment", MP4),

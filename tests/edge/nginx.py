@@ -1,0 +1,114 @@
+"""nginx as deploy/nginx sets it up, started for real."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+from pathlib import Path
+
+from liveserver.certificate import self_signed
+from tests.drivers.process import end, spawn, until
+
+CONFIG = Path(__file__).parents[2] / "deploy/nginx"
+NAME = "localhost"
+PROGRAM = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin")
+
+
+class Nginx:
+    """The shipped files with only those lines changed that every operator changes, and the folders."""
+
+    def __init__(self, folder: Path, origin_port: int, guard_port: int):
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o755)
+        self.port, self._plain_port = free_port(), free_port()
+        self.chain, key = self_signed(folder / "tls", [], datetime.datetime.now(datetime.UTC))
+        self.trust = ssl.create_default_context(cafile=str(self.chain))
+        for shipped in CONFIG.glob("*.conf"):
+            shutil.copy(shipped, folder)
+        self._config = folder / "nginx.conf"
+        self._config.write_text(
+            _changed(
+                self._config.read_text(),
+                {
+                    "user www-data;": "user root;" if os.getuid() == 0 else "",
+                    "worker_rlimit_nofile 65536;": "",
+                    "worker_connections 32768;": "worker_connections 512;",
+                    "listen 80 default_server;": f"listen 127.0.0.1:{self._plain_port} default_server;",
+                    "listen 443 ssl default_server;": f"listen 127.0.0.1:{self.port} ssl default_server;",
+                    "listen 443 ssl http2;": f"listen 127.0.0.1:{self.port} ssl http2;",
+                    "server_name class.example;": f"server_name {NAME};",
+                    "/etc/nginx/tls/chain.pem": str(self.chain),
+                    "/etc/nginx/tls/key.pem": str(key),
+                    "server 127.0.0.1:8080;": f"server 127.0.0.1:{origin_port};",
+                    "server 127.0.0.1:8080 backup;": f"server 127.0.0.1:{origin_port} backup;",
+                    "server 127.0.0.1:8081 max_fails=0;": f"server 127.0.0.1:{guard_port} max_fails=0;",
+                    "/run/nginx.pid": f"{folder}/pid",
+                    "/var/log/nginx/": f"{folder}/",
+                    "/var/lib/nginx/": f"{folder}/",
+                    "/var/cache/": f"{folder}/",
+                },
+            )
+        )
+
+    @property
+    def url(self) -> str:
+        return f"https://{NAME}:{self.port}"
+
+    @property
+    def plain_url(self) -> str:
+        return f"http://{NAME}:{self._plain_port}"
+
+    def check(self) -> subprocess.CompletedProcess[str]:
+        """`nginx -t`."""
+        return subprocess.run([*self._command, "-t"], capture_output=True, text=True, check=False, timeout=10)
+
+    @property
+    def _command(self) -> list[str]:
+        assert PROGRAM is not None
+        return [
+            PROGRAM,
+            "-c",
+            str(self._config),
+            "-p",
+            str(self.folder),
+            "-e",
+            str(self.folder / "early.log"),
+        ]
+
+    def __enter__(self) -> Nginx:
+        output = self.folder / "output.log"
+        self.process = spawn([*self._command, "-g", "daemon off;"], log=output)
+        until(self._listens, "nginx listening")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        end(self.process, timeout_s=5)
+
+    def _listens(self) -> bool:
+        assert self.process.poll() is None, (self.folder / "output.log").read_text()
+        with socket.socket() as sock:
+            return sock.connect_ex(("127.0.0.1", self.port)) == 0
+
+    @property
+    def logs(self) -> str:
+        """Everything it wrote."""
+        return "".join(file.read_text(errors="replace") for file in self.folder.glob("*.log"))
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+def _changed(text: str, values: dict[str, str]) -> str:
+    """`text` with each of these replaced, all of which must be there."""
+    for shipped, own in values.items():
+        assert shipped in text, f"no such text in nginx.conf: {shipped}"
+        text = text.replace(shipped, own)
+    return text
