@@ -18,6 +18,7 @@ from liveserver.core.bundle import command
 from recorder import profile, verify
 
 MISUSE = 2
+_VIDEOS = (".mp4", ".mkv")
 
 
 def add_commands(commands: Any) -> None:
@@ -86,7 +87,9 @@ def _verify(given: argparse.Namespace) -> int:
     lines, the file's SHA-256, and if that differs each fragment, so that what was altered, deleted, inserted
     or cut off is named. Needs no server, no network."""
     if given.manifest is None:
-        return command.run(given.file, given.log, given.witness, as_json=given.json)
+        if given.file.suffix.lower() in _VIDEOS:
+            return _misuse("a recording is proven by its manifest: give it with --manifest")
+        return command.run(given.file, given.log, given.witness, given.against, as_json=given.json)
     try:
         verdict = verify.verify(given.file, given.manifest, given.chain or "", given.previous)
     except OSError as error:

@@ -37,6 +37,7 @@ from liveserver.core.retention import Programme, Retention
 from liveserver.core.screening import Finding, Policy, Sight
 from liveserver.drills import Drills
 from liveserver.evidence import Evidence
+from liveserver.garbage import Garbage
 from liveserver.guard import Guard
 from liveserver.hls.packager import Packager
 from liveserver.hls.tier import Tier
@@ -222,6 +223,9 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
     http = config.http
     public = await listen(public_app(services), http.host, http.port, http, metrics)
     stack.push_async_callback(public.close)
+    garbage = Garbage(lambda: not rooms.numbers()["viewers"])
+    garbage.start()
+    stack.push_async_callback(garbage.stop)
     return Ready(
         public.port,
         control.listener.port,

@@ -22,7 +22,7 @@ from liveserver.core.errors import PeerError
 from liveserver.core.heads import Receipt
 from liveserver.core.ledger import Entry, Fact
 from liveserver.core.messages import Json, dumps
-from liveserver.core.permissions import Permission, Role, allows
+from liveserver.core.permissions import Permission, Role
 from liveserver.core.room import RoomState
 from liveserver.core.screening import Verdict
 from liveserver.log import Event, get_logger
@@ -195,9 +195,9 @@ class Room:
     def tell(self, message: Json, to: Permission) -> None:
         """Say something to those whose role may `to`."""
         text = dumps(message)
-        for connection, member in self.state.members.items():
+        for connection in self.state.who_may(to):
             carrier = self._carriers.get(connection)
-            if carrier is not None and connection in self._greeted and allows(member.role, to):
+            if carrier is not None and connection in self._greeted:
                 carrier.send(text)
 
     async def stop(self, reason: str) -> None:
@@ -441,24 +441,17 @@ class Room:
         self.send(effect.connection, message)
 
     async def _broadcast(self, effect: events.Broadcast) -> None:
-        text = dumps(effect.message)
-        recipients = [
-            connection
-            for connection, member in self.state.members.items()
-            if connection in self._greeted and (effect.to is None or allows(member.role, effect.to))
-        ]
-        await self._say(recipients, text)
+        await self._say(self.state.who_may(effect.to), dumps(effect.message))
 
     async def _tell(self, effect: events.Tell) -> None:
-        known = [connection for connection in effect.connections if connection in self._greeted]
-        await self._say(known, dumps(effect.message))
+        await self._say(effect.connections, dumps(effect.message))
 
     async def _say(self, connections: Sequence[str], text: str) -> None:
         """To each in slices of the loop's time: a data channel costs far more than a socket."""
         loop = asyncio.get_running_loop()
         began_s = loop.time()
         for connection in connections:
-            carrier = self._carriers.get(connection)
+            carrier = self._carriers.get(connection) if connection in self._greeted else None
             if carrier is not None:
                 carrier.send(text)
                 self._said_to += 1

@@ -84,6 +84,8 @@ CALLED_ON_AT_ONCE = 10
 INCIDENTS_TOLD = 50
 INCIDENTS_BYTES = 32_768  # of them, in `joined`
 ROSTER_SIZE = 200
+COUNTS_A_SECOND = 1_000
+"""Learners told a new number of viewers in a second: in a class of 10,000 each hears it every 10 s."""
 
 
 CLOSE_REPLACED = 4409
@@ -117,11 +119,13 @@ class RoomState:
     _learners: dict[str, dict[str, None]] = field(default_factory=dict)  # person → connections
     called_on: set[str] = field(default_factory=set)
     """Learners the instructor has called on; their media comes before that of others."""
+    _staff: dict[str, None] = field(default_factory=dict)  # connections of all others
     changes: list[Json] = field(default_factory=list)
     """Of who is here and how, since the last presence tick."""
     presence_digest: str = ""
     """Of all who are here, as of the last presence tick that had changes."""
     _told: tuple[object, ...] = ()
+    _count_due_ms: int = 0
     _roster_told: tuple[object, ...] = ()
 
     def apply(self, event: Event, now_ms: int) -> list[Effect]:
@@ -139,6 +143,13 @@ class RoomState:
     def learners(self) -> Mapping[str, Collection[str]]:
         """Who attends: person → connections."""
         return self._learners
+
+    def who_may(self, permission: Permission | None) -> list[str]:
+        """The connections of those whose role may; of all for None. What learners may not asks no learner."""
+        if permission is None:
+            return list(self.members)
+        some = self.members if allows(Role.LEARNER, permission) else self._staff
+        return [name for name in some if allows(self.members[name].role, permission)]
 
     def require(self, connection: str, permission: Permission) -> Member:
         """The member, if its role may; else PeerError forbidden."""
@@ -222,10 +233,12 @@ class RoomState:
         effects: list[Effect] = []
         if member.role is Role.LEARNER:
             self.require_alone(member.person, member.role)
-            for other in list(self._connections_of(member.person)):
-                effects += self._replace(other)
+            for other in list(self._learners.get(member.person, ())):  # by the index: 10,000 may join at once
+                effects += self._replace(self.members[other])
             self._learners.setdefault(member.person, {})[member.connection] = None
             self.checks.arrived(member.person)
+        else:
+            self._staff[member.connection] = None
         self.members[member.connection] = member
         self.changes.append({"joined": member.person, "connection": member.connection})
         fact = {"person": member.person, "role": member.role, "connection": member.connection,
@@ -258,6 +271,7 @@ class RoomState:
 
     def _leave(self, member: Member, reason: str) -> list[Effect]:
         del self.members[member.connection]
+        self._staff.pop(member.connection, None)
         connections = self._learners.get(member.person, {})
         connections.pop(member.connection, None)
         if not connections:
@@ -494,15 +508,21 @@ class RoomState:
 
     def _tick(self, event: Tick, now_ms: int) -> list[Effect]:
         effects = challenge_rules.ticked(self, now_ms) + presence_rules.ticked(self)
-        told = (self.viewers, self.state, self.publisher is not None)
-        if told != self._told:
-            self._told = told
-            effects.append(self._lesson_message())
+        effects += self._tell_standing(now_ms)
         connections = tuple(self.members)
         if connections != self._roster_told:
             self._roster_told = connections
             effects.append(Broadcast(self._roster(), Permission.SEE_ROSTER))
         return effects
+
+    def _tell_standing(self, now_ms: int) -> list[Effect]:
+        """How the lesson stands, when that is news; of a large class the mere number not at each tick."""
+        told = (self.state, self.publisher is not None, self.viewers)
+        if told == self._told or (told[:2] == self._told[:2] and now_ms < self._count_due_ms):
+            return []
+        self._told = told
+        self._count_due_ms = now_ms + self.viewers // COUNTS_A_SECOND * 1000
+        return [self._lesson_message()]
 
     def _roster(self) -> Json:
         people = [
@@ -513,7 +533,7 @@ class RoomState:
         return {"type": "roster", "viewers": self.viewers, "people": people}
 
     def _connections_of(self, person: str) -> list[Member]:
-        """A learner's connections from the index, since ten thousand may join at once; others by looking."""
+        """A learner's connections from the index, of others by looking."""
         if person in self._learners:
             return [self.members[connection] for connection in self._learners[person]]
         return [member for member in self.members.values() if member.person == person]

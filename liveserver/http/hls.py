@@ -188,15 +188,16 @@ def _route(
     summary: str,
     kind: str,
     query: type = MediaQuery,
+    view: str = "",
 ) -> Route:
     return Route(
         "GET", f"/hls/{LESSON}/{path}", handler, summary, Scope.LESSON, {200: (summary, kind), **_REFUSED},
-        Permission.WATCH, query=query, token_in_query=True,
+        Permission.WATCH, query=query, token_in_query=True, view=view,
     )  # fmt: skip
 
 
 ROUTES = (
-    _route("index.m3u8", index, "The multivariant playlist of a lesson", PLAYLIST),
+    _route("index.m3u8", index, "The multivariant playlist of a lesson", PLAYLIST, view="live"),
     _route(f"{_RENDITION}.m3u8", listed, "A media playlist", PLAYLIST, PlaylistQuery),
     _route(f"{_RUN}/{_RENDITION}/init{{number:{_NUMBER}}}.mp4", init, "An init segment", MP4),
     _route(f"{_RUN}/{_RENDITION}/{{sequence:{_NUMBER}}}.m4s", segment, "A segment", MP4),

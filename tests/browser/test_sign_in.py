@@ -175,8 +175,25 @@ class TestTheFirstAdministrator:
         tab.click("role=button[name='权限: 钱审计']")
         tab.evaluate("() => { document.querySelector('[data-testid=role]').value = 'audit'; }")
         tab.click(by_testid("confirm-role"))
-        tab.wait_text("tbody", "审计管理员")
+        tab.wait_text("[role=tabpanel]:not([hidden]) tbody", "审计管理员")
         look_at(tab, "admin-accounts-zh-1440x900")
+        tab.click("role=button[name='密码链接: 钱审计']")  # the first one went with the new role
+        link = tab.wait_text(by_testid("password-link"), "#password=").strip()
+        tab.press("Escape")
+
+        auditor = tabs(**PHONE)
+        auditor.goto(link.replace("/#", "/?lang=zh#"))
+        for field in ("new-password", "new-password-again"):
+            auditor.fill(by_testid(field), PASSWORD)
+        auditor.click(by_testid("save-password"))
+        auditor.wait_sees(by_testid("sign-in-name"))
+        sign_in(auditor, "qian.audit")
+        auditor.wait_sees(by_testid("office-admin"))
+        look_at(auditor, "portal-audit-zh-390x844")
+        auditor.click(by_testid("office-admin"))
+        auditor._do(auditor.page.wait_for_url("**/admin*"))
+        auditor.wait_text("[role=tablist]", "账本")
+        assert auditor.text("[role=tablist]").strip() == "账本"
 
         tab.click("role=tab[name='人员和项目']")
         tab.wait_text("main", "诸葛文静")

@@ -41,7 +41,7 @@ from liveserver.core.events import (
 )
 from liveserver.core.ledger import DATA_MAX_BYTES, canonical_json
 from liveserver.core.log_in import SamePerson
-from liveserver.core.permissions import Role
+from liveserver.core.permissions import Permission, Role
 from liveserver.core.presets import frozen
 from liveserver.core.room import RoomState
 
@@ -398,6 +398,57 @@ class TestPresence:
             for _ in range(2)
         ]
         assert [len(found) for found in rosters] == [1, 0]
+
+    def test_a_digest_is_made_anew_only_when_somebody_changed(self):
+        state = joined(lesson(), member("wang"), member("li"))
+        (first,) = [e.data for e in of(Append, state.apply(Tick(), NOW)) if e.type == "presence"]
+        (same,) = [e.data for e in of(Append, state.apply(Tick(), NOW)) if e.type == "presence"]
+        state.apply(Seen("c-li", "hidden"), NOW)
+        (other,) = [e.data for e in of(Append, state.apply(Tick(), NOW)) if e.type == "presence"]
+        assert first["digest"] == same["digest"] != other["digest"]
+
+
+class TestTheNumberOfViewers:
+    """10,000 messages a second while 10,000 join would be a tenth of a core for a number."""
+
+    def told(self, state: RoomState, now_ms: int) -> list[int]:
+        return [
+            one.message["viewers"]
+            for one in of(Broadcast, state.apply(Tick(), now_ms))
+            if one.message["type"] == "lesson"
+        ]
+
+    def test_is_told_each_second_in_a_class_of_hundreds(self):
+        state = joined(lesson(), *(member(f"p{number}") for number in range(900)))
+        assert self.told(state, NOW) == [900]
+        joined(state, member("late"))
+        assert self.told(state, NOW + 1000) == [901]
+
+    def test_is_told_less_often_the_more_they_are(self):
+        state = joined(lesson(), *(member(f"p{number}") for number in range(3_000)))
+        assert self.told(state, NOW) == [3_000]
+        joined(state, member("late"))
+        assert self.told(state, NOW + 2_999) == []
+        assert self.told(state, NOW + 3_000) == [3_001]
+
+    def test_does_not_hold_up_how_the_lesson_stands(self):
+        state = joined(lesson(), *(member(f"p{number}") for number in range(3_000)))
+        self.told(state, NOW)
+        joined(live(state), member("late"))
+        assert self.told(state, NOW + 1000) == [3_001]
+
+
+class TestWhoIsAsked:
+    def test_what_learners_may_not_see_goes_to_the_others_alone(self):
+        state = joined(lesson(), member("wang"), member("t", Role.INSTRUCTOR), member("m", Role.MODERATOR))
+        assert state.who_may(Permission.SEE_ROSTER) == ["c-t", "c-m"]
+        assert state.who_may(Permission.SEE_INCIDENTS) == ["c-m"]
+        assert sorted(state.who_may(None)) == ["c-m", "c-t", "c-wang"]
+
+    def test_who_left_is_not_asked(self):
+        state = joined(lesson(), member("t", Role.INSTRUCTOR))
+        state.apply(Left("c-t", "left"), NOW)
+        assert state.who_may(Permission.SEE_ROSTER) == state.who_may(None) == []
 
 
 class TestThePolicyOfHours:

@@ -9,6 +9,7 @@ import random
 import struct
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ import pytest
 from liveserver.core import heads
 from liveserver.core.bundle import form
 from liveserver.core.bundle.archive import MAX_BYTES, ArchiveError, Reader
-from liveserver.core.bundle.check import Report
+from liveserver.core.bundle.check import Report, unit_of
+from liveserver.core.bundle.command import main
+from liveserver.core.bundle.cover import Root
 from liveserver.core.heads import Head, Sealed, Witnessed
 from liveserver.core.merkle import leaf_hash
 from liveserver.signing import Key, verify
@@ -158,6 +161,41 @@ class TestAWitness:
     def test_that_is_trusted_must_have_answered(self, taken: Taken) -> None:
         assert place(taken.lesson, witnesses=[self.KEY.id]) == (form.HEAD, "witnessed")
         assert heads.key_id(self.KEY.public) == self.KEY.id
+
+
+class TestTwoFaces:
+    """REL-E4: a log that tells two people different things is found out when they meet."""
+
+    def forged(self, taken: Taken) -> bytes:
+        """The same log's other story: one hidden entry is another, everything above it fits and is signed."""
+        members = parts(taken.lesson)
+        units = [json.loads(line) for line in members[form.TREE].splitlines()]
+        hidden = next(unit for unit in units if "start" in unit)
+        hidden["hash"] = "ab" * 32
+        root = Root()
+        for line in members[form.TREE].splitlines():
+            unit = unit_of(line, 1)
+            wrong = (unit.start, unit.end) == (hidden["start"], hidden["end"])
+            assert root.add(replace(unit, hash=b"\xab" * 32) if wrong else unit)
+        key, head = Key((taken.folder / "keys" / "ledger.key").read_bytes()), head_of(taken.lesson)
+        signed = key.sign(replace(head, root=root.hash().hex(), signature=""))
+        given = json.loads(members[form.HEAD]) | {"head": signed.document()}
+        members |= {form.TREE: b"".join(map(form.text_of, units)), form.HEAD: form.text_of(given)}
+        return made(members, lambda d: key.sign(Sealed(head.log, d, head.size, head.at_ms, key.id)))
+
+    def test_each_fits_and_both_together_do_not(self, taken: Taken, tmp_path: Path, capsys) -> None:
+        (tmp_path / "one.zip").write_bytes(taken.lesson)
+        (tmp_path / "other.zip").write_bytes(self.forged(taken))
+        assert [main([str(tmp_path / name)]) for name in ("one.zip", "other.zip")] == [0, 0]
+        assert main([str(tmp_path / "one.zip"), "--against", str(tmp_path / "other.zip")]) == 1
+        assert "do NOT show the same ledger" in capsys.readouterr().out
+
+    def test_a_lesson_s_and_a_learner_s_bundle_of_one_ledger_do_not_contradict(
+        self, taken: Taken, tmp_path: Path
+    ) -> None:
+        (tmp_path / "lesson.zip").write_bytes(taken.lesson)
+        (tmp_path / "person.zip").write_bytes(taken.person)
+        assert main([str(tmp_path / "lesson.zip"), "--against", str(tmp_path / "person.zip")]) == 0
 
 
 def _set(*path: str | int, value: Any) -> Callable[[dict[str, Any]], None]:

@@ -170,7 +170,7 @@ class _Check:
         """Every told entry at its place under the head's root."""
         root, lines = Root(), self._bundle.raw_lines(form.ENTRIES)
         for number, row in enumerate(self._bundle.raw_lines(form.TREE), start=1):
-            unit = _unit(row, number)
+            unit = unit_of(row, number)
             if unit.told:
                 line = next(lines, None)
                 if line is None:
@@ -211,7 +211,7 @@ def _why(unit: Unit, line: bytes) -> str:
     return f"it was altered: what is there ({entry.get('type')}) is not what the ledger has"
 
 
-def _unit(line: bytes, number: int) -> Unit:
+def unit_of(line: bytes, number: int) -> Unit:
     """`{"hash", "index"}` of a told entry, `{"end", "hash", "start"}` of what is not told: canonical."""
     told = _TOLD.fullmatch(line)
     if told is not None:

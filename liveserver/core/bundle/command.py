@@ -11,9 +11,10 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from liveserver.core.bundle.check import Report, check
+from liveserver.core.bundle.faces import two_faces
 from liveserver.core.bundle.reading import Misfit
 from liveserver.core.times import china_time
 
@@ -30,6 +31,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--witness", type=_id, action="append", default=[], metavar="ID",
         help="the id of a trusted witness's key, which must have answered; may be given again",
     )  # fmt: skip
+    parser.add_argument(
+        "--against", type=Path, metavar="FILE", help="another bundle: does it show the same ledger?"
+    )
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -39,20 +43,43 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     add_options(parser)
     given = parser.parse_args(arguments)
-    return run(given.file, given.log, given.witness, as_json=given.json)
+    return run(given.file, given.log, given.witness, given.against, as_json=given.json)
 
 
-def run(path: Path, log: str | None, witnesses: Sequence[str], *, as_json: bool) -> int:
+def run(
+    path: Path, log: str | None, witnesses: Sequence[str], against: Path | None = None, *, as_json: bool
+) -> int:
     """Check and say what was found."""
     try:
         with path.open("rb") as file:
             report = check(file, log, witnesses)
+            contradiction = _against(file, against, report) if against is not None else ""
     except OSError as error:
-        sys.stderr.write(f"cannot read {path}: {error.strerror}\n")
+        sys.stderr.write(f"cannot read {error.filename}: {error.strerror}\n")
         return MISUSE
-    text = json.dumps(as_dict(report), ensure_ascii=False) if as_json else "\n".join(words(path.name, report))
+    if as_json:
+        text = json.dumps(as_dict(report) | {"contradiction": contradiction}, ensure_ascii=False)
+    else:
+        text = "\n".join(words(path.name, report) + _faces(path, against, contradiction))
     sys.stdout.write(text + "\n")
-    return 0 if report.fits else 1
+    return 0 if report.fits and not contradiction else 1
+
+
+def _against(file: BinaryIO, path: Path, report: Report) -> str:
+    """What another bundle says against this one; one that does not fit itself is no witness."""
+    with path.open("rb") as other:
+        found = check(other)
+        if found.misfit is not None:
+            return f"{path.name} does not fit itself: {_where(found.misfit)}"
+        return two_faces(file, other) if report.fits else ""
+
+
+def _faces(path: Path, against: Path | None, contradiction: str) -> list[str]:
+    if against is None:
+        return []
+    if not contradiction:
+        return [f"{path.name} and {against.name} do not contradict each other."]
+    return [f"{path.name} and {against.name} do NOT show the same ledger: {contradiction}. Keep both."]
 
 
 def words(name: str, report: Report) -> list[str]:

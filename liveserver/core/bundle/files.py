@@ -19,6 +19,7 @@ MODULES = (
     "liveserver/core/bundle/check.py",
     "liveserver/core/bundle/command.py",
     "liveserver/core/bundle/cover.py",
+    "liveserver/core/bundle/faces.py",
     "liveserver/core/bundle/form.py",
     "liveserver/core/bundle/hours.py",
     "liveserver/core/bundle/reading.py",

@@ -16,7 +16,7 @@ const WAYS = [
 ];
 /** The pages that a role over all lessons works on. */
 const OFFICES = {
-  admin: ['admin', 'moderate', 'inspect'], system: ['admin'], security: ['moderate', 'admin'], audit: ['inspect'], moderator: ['moderate'], inspector: ['inspect'],
+  admin: ['admin', 'moderate', 'inspect'], system: ['admin'], security: ['moderate', 'admin'], audit: ['admin'], moderator: ['moderate'], inspector: ['inspect'],
 };
 const WORK = { admin: 'office.admin', moderate: 'office.moderate', inspect: 'office.inspect' };
 const ROLES = {
@@ -46,16 +46,17 @@ async function home(session) {
   const [{ lessonsSection }, { accountSection }] = await Promise.all([import('./portal/lessons.js'), import('./portal/account.js')]);
   const leave = button(t('signin.out'), { kind: 'quiet', testid: 'sign-out', press: out });
   const bar = topbar(t('portal.title'), el('span', { class: 'who', testid: 'who' }, session.name), leave);
-  const [lessons, account] = [lessonsSection(), accountSection()];
+  const lessons = session.role === 'audit' ? null : lessonsSection(); // who reads the log is in no class
+  const account = accountSection();
   const offices = OFFICES[session.role] ?? [];
   mount(bar.node, el('main', { class: 'portal', tabindex: '-1' },
     session.needs.map((need) => el('p', { class: 'notice danger', role: 'status', testid: `needs-${need}` }, t(NEEDS[need], { role: t(ROLES[session.account_role]) }))),
-    offices.length > 0 && el('section', { 'aria-labelledby': 'offices' }, el('h2', { id: 'offices' }, t('mine.offices', { role: t(ROLES[session.role]) })),
+    offices.length > 0 && el('section', { class: 'mine', 'aria-labelledby': 'offices' }, el('h2', { id: 'offices' }, t('mine.offices', { role: t(ROLES[session.role]) })),
       el('div', { class: 'row' }, offices.map((page) => button(t(WORK[page]), { kind: 'primary', testid: `office-${page}`, press: () => goTo(`/${page}`) })))),
-    lessons.node, account.node));
+    lessons?.node, account.node));
   document.querySelector('main').focus();
   drawn('home');
-  await lessons.refresh();
+  await lessons?.refresh();
 }
 
 async function out() {

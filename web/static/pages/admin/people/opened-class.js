@@ -16,6 +16,10 @@ import { timetablePanel } from './timetable.js';
 const STEPS = { draft: ['submitted'], submitted: ['approved', 'refused', 'draft'], approved: ['draft'], refused: ['submitted'] };
 const ACTS = { submitted: 'people.submit', approved: 'people.approve', refused: 'people.refuse', draft: 'people.take_back' };
 
+const GATES = {
+  class_archived: 'people.gate_archived', class_not_approved: 'people.gate_unapproved', class_too_large: 'people.gate_size', instructors_missing: 'people.gate_instructors',
+};
+
 export function openedClass(row, close) {
   const heading = el('h2', { tabindex: '-1' }, `${row.number} · ${row.name}`);
   const problem = el('p', { class: 'problem', role: 'alert' });
@@ -41,7 +45,7 @@ export function openedClass(row, close) {
       [t('people.project'), found.project_name], [t('people.preset'), word('preset', found.preset)], [t('people.learners'), limit],
       [t('people.lecturers'), format.count(found.lecturers)], [t('people.approval'), word('approval', found.approval)],
     ];
-    const gates = found.gates.map((gate) => el('li', {}, badge(t('people.closed'), 'danger'), ` ${say(gate)} `, el('span', { class: 'hint' }, gate.clause)));
+    const gates = found.gates.map((gate) => el('li', {}, badge(t('people.closed'), 'danger'), ` ${t(GATES[gate.code])} `, el('span', { class: 'hint' }, gate.clause)));
     standing.replaceChildren(
       el('dl', { class: 'why-facts' }, facts.flatMap(([name, words]) => [el('dt', {}, name), el('dd', {}, words)])),
       gates.length ? el('ul', { class: 'gates' }, gates) : el('p', {}, badge(t('people.open_gates'), 'ok')),
