@@ -16,6 +16,7 @@ from liveserver.metrics import Metrics
 from liveserver.oidc import Oidc
 from liveserver.passkeys import Passkeys
 from liveserver.passwords import Passwords
+from liveserver.proving import Proving
 from liveserver.signing_in import SigningIn
 from liveserver.store import Store
 from liveserver.tokens import Tokens
@@ -57,9 +58,8 @@ def log_in(
 ) -> LogIn:
     """Built once; `passwords` is its owner's to close."""
     accounts = Accounts(store, clock, tokens, passwords, int(config.accounts.password_link.s))
-    signing_in = SigningIn(
-        store, clock, tokens, passwords, accounts, metrics, config.accounts, config.sessions
-    )
+    proving = Proving(store, clock, tokens, passwords, metrics, config.accounts)
+    signing_in = SigningIn(store, clock, tokens, proving, accounts, metrics, config.accounts, config.sessions)
     metrics.watch("passwords", passwords.numbers)
     passkeys = Passkeys(store, clock, tokens, signing_in)
     oidc = None

@@ -38,7 +38,8 @@ from liveserver.core.oidc import (
 )
 from liveserver.core.sign_in import folded_name
 from liveserver.log import Event, get_logger
-from liveserver.signing_in import Client, Opened, SigningIn
+from liveserver.proving import Client
+from liveserver.signing_in import Opened, SigningIn
 from liveserver.store import Store
 from liveserver.store.accounts import Account
 from liveserver.tokens import SKEW_S, Tokens
@@ -142,7 +143,7 @@ class Oidc:
         Raises PeerError `oidc_refused` (401), `oidc_unknown_person` (403), `oidc_unavailable` (503),
         `too_many_attempts` (429).
         """
-        with self._signing_in.charged(client):
+        with self._signing_in.proving.charged(client):
             nonce, verifier = await self._spent(ticket, answer.get("state", ""))
             if answer.get("iss", self._issuer) != self._issuer:  # RFC 9207
                 raise refused("iss")

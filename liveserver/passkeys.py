@@ -35,8 +35,9 @@ from liveserver.core.ledger import JSON, Fact
 from liveserver.core.log_in import Method
 from liveserver.core.messages import Json
 from liveserver.log import Event, get_logger
+from liveserver.proving import Client
 from liveserver.shapes import time
-from liveserver.signing_in import Client, Opened, SigningIn
+from liveserver.signing_in import Opened, SigningIn
 from liveserver.store import Store
 from liveserver.store.accounts import Account, Passkey
 from liveserver.tokens import SKEW_S, Link, Tokens
@@ -128,7 +129,7 @@ class Passkeys:
         self, party: Party, ticket: str, credential: dict[str, Any], client: Client, before: str
     ) -> Opened:
         """Raises as `SigningIn.by_password` does."""
-        with self._signing_in.charged(client):
+        with self._signing_in.proving.charged(client):
             challenge = await self._spent(_SIGN_IN, ticket, "")
             account = await self._proved(party, challenge, credential)
             return await self._signing_in.open(account, Method.PASSKEY, client, before)
@@ -152,7 +153,7 @@ class Passkeys:
         passkey = await self._store.accounts.passkey(key) if isinstance(key, str) else None
         account = await self._store.accounts.account(passkey.person) if passkey is not None else None
         if passkey is None or account is None or account.closed_at_ms is not None:
-            raise self._signing_in.refused()
+            raise self._signing_in.proving.refused()
         try:
             proved = verify_authentication_response(
                 credential=credential,
@@ -164,7 +165,7 @@ class Passkeys:
                 require_user_verification=True,
             )
         except (WebAuthnException, ValueError, TypeError) as error:
-            raise self._signing_in.refused() from error
+            raise self._signing_in.proving.refused() from error
         await self._count(passkey, proved.new_sign_count)
         return account
 
@@ -173,11 +174,11 @@ class Passkeys:
         if (count or passkey.count) and count <= passkey.count:
             _log.warning(Event.SIGN_IN_COPIED, person=passkey.person)
             await self._fact("passkey_copied", person=passkey.person, passkey=_short(passkey.id))
-            raise self._signing_in.refused()
+            raise self._signing_in.proving.refused()
         if not await self._store.accounts.passkey_used(
             passkey.id, passkey.count, count, self._clock.wall_ms()
         ):
-            raise self._signing_in.refused()
+            raise self._signing_in.proving.refused()
 
     def _ticket(self, kind: str, person: str) -> tuple[str, bytes]:
         challenge = generate_challenge()

@@ -1,8 +1,6 @@
 """Signing in, staying signed in, signing out.
 
-Whoever asks is charged for an attempt before anything is looked at (`core.sign_in`), and gets the same answer
-after the same work whether the name is unknown, the password wrong, or the account closed. A stay
-(`core.log_in`) gives short access tokens for its handle; only SHA-256 of a handle is kept.
+A stay (`core.log_in`) gives short access tokens for its handle; only SHA-256 of a handle is kept.
 """
 
 from __future__ import annotations
@@ -18,10 +16,9 @@ from liveserver.core.errors import PeerError
 from liveserver.core.ledger import Fact
 from liveserver.core.log_in import Ended, Lengths, Method, Need, digest, exchange, needs, over
 from liveserver.core.permissions import SEPARATE, Role
-from liveserver.core.sign_in import AddressRate, Attempts, Charged, LockOut, charge, folded_name
 from liveserver.log import Event, get_logger
 from liveserver.metrics import Metrics
-from liveserver.passwords import Passwords
+from liveserver.proving import Client, Proving
 from liveserver.store import Store
 from liveserver.store.accounts import Account, StayRow
 from liveserver.tokens import ALL_LESSONS, Claims, Tokens
@@ -29,17 +26,8 @@ from liveserver.tokens import ALL_LESSONS, Claims, Tokens
 NO_LESSON = ""
 """What a token covers before its bearer enters a lesson: none."""
 AGENT_MOST = 200
-_RETRY_S = 60
 _FRESH_MS = 900_000
 _log = get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Client:
-    """Where a request comes from: an address (IPv6: its /64) and what the browser calls itself."""
-
-    address: str
-    agent: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +44,14 @@ class Opened:
 
 
 class SigningIn:
-    """`key`: of the installation, for the hashes that attempts are kept under."""
+    """`proving`: what proves a password, and charges every attempt."""
 
     def __init__(
         self,
         store: Store,
         clock: Clock,
         tokens: Tokens,
-        passwords: Passwords,
+        proving: Proving,
         accounts: Accounts,
         metrics: Metrics,
         config: AccountsConfig,
@@ -72,15 +60,12 @@ class SigningIn:
         self._store = store
         self._clock = clock
         self._tokens = tokens
-        self._passwords = passwords
+        self.proving = proving
         self._accounts = accounts
         self._config = config
-        self._rule = LockOut(config.attempts, config.window.ms, config.lock.ms)
-        self._rate = AddressRate(config.address_per_minute, config.address_burst)
         self._lengths = Lengths(sessions.idle.ms, sessions.longest.ms)
         self._access_s = int(sessions.access.s)
-        self._key = tokens.derive("sign-in attempts")
-        self._counts = dict.fromkeys(("signed_in", "refused", "locked", "copied"), 0)
+        self._counts = dict.fromkeys(("signed_in", "copied"), 0)
         metrics.watch("sign_in", lambda: {f"{name}_total": float(n) for name, n in self._counts.items()})
 
     # By password
@@ -90,66 +75,16 @@ class SigningIn:
 
         Raises PeerError `sign_in_refused` (401) whatever is wrong, `too_many_attempts` (429), `busy` (503).
         """
-        account = await self._proved(name, password, client)
-        if account.password and self._passwords.is_outdated(account.password):
-            hashed = await self._passwords.hash(password)
-            await self._store.accounts.change(account.person, password=hashed)
+        account = await self.proving.proved(name, password, client)
         return await self.open(account, Method.PASSWORD, client, before)
 
     async def change_password(self, claims: Claims, old: str, new: str, client: Client, handle: str) -> None:
         """Raises as `by_password` does, and `password_weak` (422), `no_account` (404)."""
         account = await self._accounts.known(claims.person)
-        await self._proved(account.name, old, client)
+        await self.proving.proved(account.name, old, client)
         await self._accounts.change_password(account, new, spared=_stay_of(handle))
 
-    async def is_locked(self, account: Account) -> bool:
-        attempts = await self._store.accounts.attempts(self._name_key(account.name))
-        return attempts.locked_until_ms > self._clock.wall_ms()
-
-    async def _proved(self, name: str, password: str, client: Client) -> Account:
-        """The account of that name, whose password this is."""
-        with self.charged(client):
-            try:
-                folded = folded_name(name)
-            except ValueError:
-                folded = ""  # nobody has it; the work that follows is the same
-            key = self._name_key(folded)
-            await self._charge_name(key)
-            account = await self._store.accounts.named(folded)
-            stored = account.password if account is not None and account.closed_at_ms is None else ""
-            if not await self._passwords.fits(stored, password) or account is None:
-                raise self.refused()
-            await self._store.accounts.forgive(key)
-            return account
-
-    async def _charge_name(self, key: str) -> None:
-        now_ms = self._clock.wall_ms()
-
-        def work(before: Attempts) -> tuple[Attempts, Charged]:
-            charged = charge(self._rule, before, now_ms)
-            return charged.attempts, charged
-
-        charged = await self._store.accounts.attempt(key, now_ms, work)
-        if charged.locked_now:
-            self._counts["locked"] += 1
-            _log.warning(Event.SIGN_IN_LOCKED, account=key[:16])
-            await self._store.append([Fact("sign_in_locked", None, now_ms, {"account": key})])
-        if not charged.allowed:
-            raise _too_many(charged.retry_after_s)
-
-    def _name_key(self, folded: str) -> str:
-        return hmac.digest(self._key, folded.encode(), "sha256").hex()
-
     # What every way of signing in has in common
-
-    def charged(self, client: Client) -> _Charge:
-        """`with`: the address is charged for an attempt, which is forgiven when it succeeds."""
-        return _Charge(self._rate, client.address, self._clock.monotonic_ns() // 1_000_000)
-
-    def refused(self) -> PeerError:
-        """One answer for everything that is wrong with who signs in."""
-        self._counts["refused"] += 1
-        return PeerError("sign_in_refused", "the name or the proof of it is wrong", status=401)
 
     async def open(self, account: Account, method: Method, client: Client, before: str = "") -> Opened:
         """A new stay of somebody who has proved who he is; its handle is new whatever the browser had."""
@@ -282,34 +217,8 @@ class SigningIn:
         await self._store.append([Fact("signed_out", None, now_ms, data)])
 
 
-class _Charge:
-    """An address is charged when it is entered, forgiven when it is left without an error."""
-
-    def __init__(self, rate: AddressRate, address: str, now_ms: int):
-        self._rate = rate
-        self._address = address
-        self._now_ms = now_ms
-
-    def __enter__(self) -> None:
-        if not self._rate.allows(self._address, self._now_ms):
-            raise _too_many(_RETRY_S)
-
-    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        if kind is None:
-            self._rate.forgive(self._address)
-
-
 def _stay_of(handle: str) -> str:
     return handle.partition(".")[0]
-
-
-def _too_many(retry_after_s: int) -> PeerError:
-    return PeerError(
-        "too_many_attempts",
-        "too many attempts",
-        status=429,
-        retry_after_s=max(1, retry_after_s),
-    )
 
 
 def _sign_in_again() -> PeerError:

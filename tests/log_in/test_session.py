@@ -65,7 +65,7 @@ class TestSigningIn:
     async def test_does_the_same_work_for_a_name_nobody_has(self, door: Door) -> None:
         """CPU time, by the median of a few: what a stranger could measure is far noisier."""
         await door.account()
-        fits = door.log_in.signing_in._passwords.fits
+        fits = door.log_in.signing_in.proving._passwords.fits
         account = await door.store.accounts.named("zhao.li")
         assert account is not None
 

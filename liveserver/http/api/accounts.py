@@ -53,7 +53,7 @@ async def one(call: Call[None, None]) -> web.Response:
     found = parts(call)
     account = await found.accounts.known(_person(call))
     passkeys = await found.passkeys_of(account.person)
-    locked = await found.signing_in.is_locked(account)
+    locked = await found.signing_in.proving.is_locked(account)
     return json_answer({**shape(account, passkeys), "locked": locked})
 
 

@@ -69,7 +69,7 @@ async def sign_out(call: Call[None, None]) -> web.Response:
 
 async def set_password(call: Call[ByLink, None]) -> web.Response:
     require_own_page(call.request)
-    with parts(call).signing_in.charged(client_of(call.request)):
+    with parts(call).signing_in.proving.charged(client_of(call.request)):
         await parts(call).accounts.set_password(call.body.link, call.body.password)
     return web.Response(status=204)
 
