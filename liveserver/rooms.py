@@ -35,14 +35,12 @@ from liveserver.core.retention import Programme, programmes_text
 from liveserver.core.room import RoomState
 from liveserver.core.screening import Sight
 from liveserver.guard import Guard
-from liveserver.hls.audience import Audience
 from liveserver.hls.tier import Broadcast, Tier
 from liveserver.log import Event, get_logger
 from liveserver.recording import Recordings
 from liveserver.reopening import Reopening
 from liveserver.room import Carrier, Promise, Room
 from liveserver.screening import Screening
-from liveserver.seats import Seats, Taken
 from liveserver.sessions import Answer, Patched, Sessions
 from liveserver.sfu.forwarder import Forwarder
 from liveserver.sfu.screens import Screens
@@ -50,6 +48,7 @@ from liveserver.sfu.stage import Stage
 from liveserver.sfu.transcode import Transcodes
 from liveserver.store import Lesson, Store
 from liveserver.tokens import Claims
+from liveserver.ways import Ways
 
 _ID_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 _ID_LENGTH = 10
@@ -104,14 +103,11 @@ class Rooms:
         self._challenges = challenges
         self._screening = screening
         self._admission = admission
-        self._tier = tier
-        self._audiences: dict[str, Audience] = {}
-        self._seats = Seats(max_webrtc, self._is_called_on)
         self._clock = clock
         self._max_lessons = max_lessons
-        self._max_viewers = max_viewers
         self._reopening = Reopening(store, guard, clock, challenges, screening, tell_every_s, same_person)
         self._rooms: dict[str, Room] = {}
+        self._ways = Ways(self._rooms, tier, clock, max_webrtc, max_viewers)
         self._opening: dict[str, asyncio.Task[Room]] = {}
         self._free_rows = list(range(forwarder.flags.rooms - 1, -1, -1))
         self._sessions = Sessions(forwarder.candidates)
@@ -326,7 +322,7 @@ class Rooms:
         room = await self._admitted(lesson_id, claims)
         if claims.role is Role.LEARNER:
             room.state.require_alone(claims.person, claims.role)
-            self._check_seat(room, claims.person)
+            self._ways.check_seat(room, claims.person, len(self._arrivals))
             self._arrivals.check()
         connection = Connection(room, claims, self._clock)
         end = ViewerEnd(room, connection, self._clock, self._spawn, self._arrivals.settle)
@@ -343,23 +339,11 @@ class Rooms:
         Raises PeerError as `publish`; not_available (404) where there is no such tier, not_live (503) while
         there is nothing to package.
         """
-        if self._tier is None:
-            raise PeerError("not_available", "this server has no HLS", status=404)
+        self._ways.require_hls()
         room = await self._room(lesson_id)
-        running = self._tier.running(lesson_id)
-        audience = self._audience(room)
-        if not audience.has(claims.person):
+        if not self._ways.has_asked(room, claims.person):  # a player asks six times a second
             await self._require_member(room, claims)
-        if running is None or running.over_ns is None:
-            room.state.admit(claims.person, claims.role)
-            if running is None and room.stage.publisher is None:
-                raise PeerError("not_live", "nobody is teaching yet", status=503, retry_after_s=2)
-            running = self._tier.wanted(lesson_id, room.stage, lambda: room.state.state is LessonState.ENDED)
-        elif claims.person in room.state.removed:
-            raise PeerError("person_removed", room.state.removed[claims.person].reason, status=410)
-        if claims.role is Role.LEARNER:
-            audience.asked(claims.person, self._clock.monotonic_ns())
-        return running
+        return self._ways.wide(room, claims)
 
     async def patch(self, session_id: str, claims: Claims, fragment: str, if_match: str | None) -> Patched:
         """Trickle candidates or restart ICE; see `Sessions.patch`."""
@@ -509,10 +493,9 @@ class Rooms:
             "joining": len(self._arrivals),
             "late_seconds": round(self._forwarder.late_s, 3),
             "front_backlog": round(self._forwarder.front.backlog, 3),
-            "without_seat": len(self._seats),
-            "seats_refused_total": self._seats.refused_total,
             "joins_refused_total": self._arrivals.refused_total,
             "events_dropped_total": sum(room.dropped_events for room in self._rooms.values()),
+            **self._ways.numbers(),
         }
 
     # --- inside ---
@@ -602,9 +585,7 @@ class Rooms:
 
     def _drop(self, lesson_id: str, room: Room) -> None:
         del self._rooms[lesson_id]
-        self._audiences.pop(lesson_id, None)
-        if self._tier is not None:
-            self._tier.close(lesson_id)
+        self._ways.drop(lesson_id)
         self._forwarder.stages.discard(room.stage)
         self._guard.close(lesson_id)
         if self._screening is not None:
@@ -612,60 +593,6 @@ class Rooms:
             self._screening.incidents.close(lesson_id)
         self._free_rows.append(room.stage.room)
         self._spawn(room.stop("ended"))
-
-    def _check_seat(self, room: Room, person: str) -> None:
-        """Raises PeerError webrtc_full or, where there is no other way to watch, lesson_full (503)."""
-        if any(room.state.members[one].transport == "webrtc" for one in room.state.learners.get(person, ())):
-            return  # he has one: the session before this one ends
-        lesson_id = room.state.lesson
-        if self._tier is not None:
-            self._seats.check((lesson_id, person), self._taken(room))
-        elif len(room.stage.viewers) >= self._max_viewers:
-            raise PeerError("lesson_full", "this lesson is full", status=503, retry_after_s=10)
-
-    def _taken(self, room: Room) -> Taken:
-        node = sum(len(one.stage.viewers) for one in self._rooms.values()) + len(self._arrivals)
-        return Taken(node, len(room.stage.viewers), self._max_viewers)
-
-    def _is_called_on(self, learner: tuple[str, str]) -> bool:
-        room = self._rooms.get(learner[0])
-        return room is not None and learner[1] in room.state.called_on
-
-    def _invite(self) -> None:
-        """Seats are free: who watches by LL-HLS for want of one comes over, who is called on first."""
-        called_on = [
-            (lesson_id, person)
-            for lesson_id, room in self._rooms.items()
-            for person in room.state.called_on
-            if self._sockets_alone(room, person)
-        ]
-
-        def taken(lesson_id: str) -> Taken | None:
-            room = self._rooms.get(lesson_id)
-            return None if room is None else self._taken(room)
-
-        for lesson_id, person in self._seats.invited(called_on, taken, self._clock.monotonic_ns()):
-            room = self._rooms[lesson_id]
-            for connection in self._sockets_alone(room, person):
-                room.send(connection, {"type": "invite", "transport": "webrtc"})
-
-    @staticmethod
-    def _sockets_alone(room: Room, person: str) -> list[str]:
-        """The sockets of somebody who has no media connection."""
-        own = room.state.learners.get(person, ())
-        return [name for name in own if room.state.members[name].transport == "websocket"]
-
-    def _audience(self, room: Room) -> Audience:
-        """Who asks for the lesson's media over HTTP: learners whose only connection is a socket."""
-        lesson_id = room.state.lesson
-        if lesson_id not in self._audiences:
-
-            def tell(connection: str, on: bool, at_ns: int) -> None:
-                ago_ms = (self._clock.monotonic_ns() - at_ns) // 1_000_000
-                room.post(events.Receiving(connection, on, room.now_ms() - ago_ms))
-
-            self._audiences[lesson_id] = Audience(lambda person: self._sockets_alone(room, person), tell)
-        return self._audiences[lesson_id]
 
     def _explain(self, room: Room, claims: Claims, carrier: Carrier) -> None:
         state = room.state
@@ -708,9 +635,7 @@ class Rooms:
             await asyncio.sleep(_TICK_S)
             for room in self._rooms.values():
                 room.post(events.Tick())
-            for audience in self._audiences.values():
-                audience.tick(self._clock.monotonic_ns())
-            self._invite()
+            self._ways.tick(len(self._arrivals))
             self._acts.catch_up()
             self._sessions.forget_closed()
 

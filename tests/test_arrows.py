@@ -20,6 +20,7 @@ FORBIDDEN = {
     "liveserver.bus": ["liveserver"],
     "liveserver.sfu": ["liveserver.http", "liveserver.rooms", "liveserver.store", "liveserver.bus"],
     "liveserver.rooms": ["liveserver.http"],
+    "liveserver.ways": ["liveserver.http", "liveserver.rooms", "liveserver.store"],
     "liveserver.guard": ["liveserver.http", "liveserver.rooms", "liveserver.sfu", "liveserver.store"],
     "liveserver.confined": ["liveserver"],
     "liveserver.transcode": ["liveserver"],

@@ -76,7 +76,6 @@ class Picture:
             self.is_lost = self.is_lost or unit.picture
             return
         self.needs_keyframe = False
-        self._last = (ticks, start)
         self.waiting.append(Waiting(start, unit, config))
         if len(self.waiting) > _MOST_WAITING:
             self.give_up()
@@ -173,11 +172,13 @@ class Picture:
             self._group = []
 
     def _placed(self, run: Run, ticks: int, target: int) -> int:
+        """Of every frame, shown or not: the next one is placed by it."""
         last_ticks, last_start = self._last
-        if run is not self._run:
-            self._run = run
-            return max(target, last_start + 1) if self.end is not None or self.waiting else max(0, target)
         by_ticks = last_start + ticks - last_ticks
         error = target - by_ticks
-        place = target if error > _STEP else by_ticks + max(-_SLEW, min(_SLEW, error))
-        return max(place, last_start + 1)
+        if run is not self._run or abs(error) > _STEP:
+            self._run, place = run, target
+        else:
+            place = by_ticks + max(-_SLEW, min(_SLEW, error))
+        self._last = (ticks, max(place, last_start + 1))
+        return self._last[1]

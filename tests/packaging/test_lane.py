@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -132,6 +133,18 @@ class TestALoss:
         missing = set(range(130)) - set(played.codes)
         assert missing
         assert max(missing) == 99
+
+    @pytest.mark.parametrize("began_s", [0.3, 2.5])
+    def test_at_the_very_beginning_is_waited_out_whatever_the_timestamps(self, began_s):
+        """What a lane gets first when a cut has been lifted: the middle of a group of pictures."""
+        frames = [
+            replace(frame, timestamp=(frame.timestamp + 3_000_000_000) % 2**32)
+            for frame in Publisher().frames(8)
+            if frame.track == "audio" or frame.arrival_ms > BEGAN_MS + began_s * 1000
+        ]
+        made = run(Lane(1), frames)
+        first = next(part for part in parts(made) if part.video)
+        assert first.wall_ms == pytest.approx(BEGAN_MS + (2030 if began_s < 2 else 4030), abs=80)
 
     def test_bytes_that_are_no_picture_do_no_harm(self):
         frames = list(Publisher().frames(5))
