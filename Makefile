@@ -14,6 +14,7 @@ RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --disable-pip-version-check
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
+INSTALLED_LOAD := $(VENV)/.installed-load
 NATIVE := $(filter-out loadtest/_swarm.c,$(wildcard liveserver/rtp/_fanout.pyx liveserver/rtp/_receiver.pxi \
     liveserver/rtp/_fanout_*.[ch] loadtest/_swarm.pyx loadtest/_swarm*.[ch]))
 NODE_MODULES := tests/node_modules/.installed
@@ -22,7 +23,7 @@ MODELS := $(VENV)/.models
 RELIABLE := $(addprefix tests/recorder/,test_archive.py test_crash.py test_disk.py test_evidence.py)
 LATER := browser faults
 
-.PHONY: help install models demo test reliability lint test-tools clean
+.PHONY: help install models demo test reliability load lint test-tools clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +50,9 @@ endif
 
 reliability: test-tools ## the fault tests in full length instead of seconds; a quiet machine, please
 	@RELIABILITY=full tests/run-in-namespace.sh $(RUN) -m pytest -s $(or $(TESTS),tests/faults $(RELIABLE))
+
+load: $(INSTALLED_LOAD) ## rehearse a large class with Locust, scaled to this machine; LOAD="--scale 0.1" passes options
+	@$(RUN) -m loadtest.rehearsal $(LOAD)
 
 lint: $(INSTALLED_DEV) ## ruff, mypy --strict, hadolint
 	@echo "== ruff"
@@ -89,6 +93,11 @@ $(INSTALLED): requirements.lock requirements-build.lock pyproject.toml setup.py 
 $(MODELS): models/fetch.py $(wildcard models/cards/*.toml models/convert/*.py) | $(INSTALLED)
 	@echo "== Fetching the models' weights"
 	@if $(RUN) -m models.fetch; then touch $@; fi
+
+$(INSTALLED_LOAD): requirements-load.lock $(INSTALLED)
+	@echo "== Installing Locust"
+	@$(PIP) install --quiet --require-hashes -r requirements-load.lock
+	@touch $@
 
 $(INSTALLED_DEV): requirements-dev.lock tests/requirements-tools.lock $(INSTALLED)
 	@echo "== Installing the test and lint tools"
