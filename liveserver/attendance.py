@@ -130,7 +130,7 @@ class Attendance:
         if person not in register.learners:
             raise _unknown_person()
         others = (await self._elsewhere(lesson, [person])).get(person, ())
-        adjusted_s = (await self._adjusted(lesson.id)).get(person, 0)
+        adjusted_s = (await self._book.adjusted(lesson.id)).get(person, 0)
         frame = register.frame(now_ms)
         found = attendance.record(register, frame, person, lesson.id, others, adjusted_s)
         return Standing(About.of(register, frame), [found.as_json()])
@@ -224,7 +224,7 @@ class Attendance:
 
     async def _records(self, lesson: Lesson, register: Register, now_ms: int) -> list[Record]:
         others = await self._elsewhere(lesson, register.learners)
-        adjusted = await self._adjusted(lesson.id)
+        adjusted = await self._book.adjusted(lesson.id)
         return await in_slices(attendance.records(register, now_ms, lesson.id, others, adjusted))
 
     async def _near(self, lesson: Lesson, people: Iterable[str]) -> list[Attended]:
@@ -244,14 +244,6 @@ class Attendance:
                 for start, end in result["earned"]
             )
         return others
-
-    async def _adjusted(self, lesson: str) -> dict[str, int]:
-        """Seconds by person that two persons have added or taken away."""
-        seconds: dict[str, int] = {}
-        for change in await self._book.adjustments(lesson):
-            if change.state == "approved":
-                seconds[change.person] = seconds.get(change.person, 0) + change.delta_s
-        return seconds
 
 
 async def in_slices(work: Iterable[T]) -> list[T]:

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from liveserver.clock import Clock
 from liveserver.core import consent, events, quiz
-from liveserver.core.challenge import CheckKind
+from liveserver.core.challenge import CheckKind, CheckState
 from liveserver.core.challenge_rules import CheckPolicy, Checks
 from liveserver.core.errors import PeerError
 from liveserver.core.ledger import Entry, Fact
@@ -127,12 +127,12 @@ class Challenges:
             "deadline_at": time(began_ms + book.answer_ms),
         }
 
-    async def listed(self, lesson: str, after: int, limit: int) -> dict[str, Any]:
-        """Every check of a lesson in the order of issue, with its result (null while it is open)."""
+    async def listed(self, lesson: str, after: int, limit: int, person: str | None = None) -> dict[str, Any]:
+        """Every check of a lesson, or one learner's, in the order of issue; its result, null while open."""
         found: dict[tuple[str, str], dict[str, Any]] = {}
         async for entry in self._facts(lesson):
             _note(found, entry.type, entry.data)
-        rows = list(found.values())
+        rows = [row for row in found.values() if person in (None, row["person"])]
         page = rows[after : after + limit]
         following = after + limit if after + limit < len(rows) else None
         return {"items": page, "next": None if following is None else str(following)}
@@ -187,6 +187,7 @@ def _note(found: dict[tuple[str, str], dict[str, Any]], kind: str, data: Any) ->
                 "result": None,
                 "detail": "",
                 "photo": None,
+                "excuse": None,
             }
         return
     row = found.get((data["id"], data["person"]))
@@ -196,6 +197,10 @@ def _note(found: dict[tuple[str, str], dict[str, Any]], kind: str, data: Any) ->
         row.update(kind=CheckKind.QUIZ, deadline_at=time(data["deadline_ms"]))
     elif kind == "challenge_review":
         row.update(result="review", detail=data["detail"], photo=data["photo"])
+    elif kind == "challenge_revised":
+        row.update(result=data["after"], excuse=None)
+        if data["after"] == CheckState.EXCUSED:
+            row["excuse"] = {name: data[name] for name in ("before", "reason", "asked_by", "by")}
     elif kind == "challenge_resolved":
         answered = time(data["answered_at_ms"])
         row.update(result=data["result"], kind=data["kind"], detail=data["detail"], answered_at=answered)

@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import replace
 
 from liveserver import sheet
-from liveserver.adjustments import Adjustments
+from liveserver.adjustments import Adjustments, ReviseCheck, over
 from liveserver.attendance import Attendance
 from liveserver.clock import Clock
 from liveserver.core.errors import PeerError
@@ -29,12 +29,19 @@ from liveserver.tokens import Claims
 class Hours:
     """One node's. Everything raises PeerError `unknown_lesson` or `unknown_person` (404)."""
 
-    def __init__(self, store: Store, attendance: Attendance, clock: Clock, people: SheetPeople | None = None):
+    def __init__(
+        self,
+        store: Store,
+        attendance: Attendance,
+        clock: Clock,
+        people: SheetPeople | None = None,
+        revise_check: ReviseCheck = over,
+    ):
         self._people = people
         self._store = store
         self._attendance = attendance
         self._sheets = Sheets(store, attendance)
-        self._adjustments = Adjustments(store, attendance, clock)
+        self._adjustments = Adjustments(store, attendance, clock, revise_check)
         self.statistics = Statistics(store, clock)
         self.grants = Grants(store, clock)
         self._clock = clock
@@ -79,6 +86,14 @@ class Hours:
     async def decide_adjustment(self, adjustment: str, *, approve: bool, words: str, by: str) -> Json:
         found = await self._adjustments.decide(adjustment, approve=approve, words=words, by=by)
         return sheet.adjustment(found)
+
+    async def excuse(
+        self, lesson_id: str, challenge: str, person: str, reason: str, by: str, *, excused: bool
+    ) -> Json:
+        """Excuse a missed check, or take that back: at once, or asked for once the lesson is over."""
+        lesson = await self._lesson(lesson_id)
+        done = await self._adjustments.excuse(lesson, challenge, person, reason, by, excused=excused)
+        return sheet.adjustment(done)
 
     async def export(self, lesson_id: str, kind: str, claims: Claims, grant: str | None) -> bytes:
         """The sheet as `xlsx` or `csv`, masked unless `grant` says otherwise; the ledger knows of it.

@@ -264,7 +264,7 @@ def _hours(
     stack.push_async_callback(attendance.stop)
     metrics.watch("hours", attendance.numbers)
     objects = opener(config.objects_dir, keeper)
-    return Hours(store, attendance, clock, people), Bundles(
+    return Hours(store, attendance, clock, people, rooms.revise_check), Bundles(
         store, attendance, notary, clock, config.bundles_dir, objects
     )
 

@@ -393,10 +393,10 @@ class Rooms:
             self._screening.require_clean(lesson_id, asked, person=claims.person, name=claims.name)
         return await self._checks.ask(room, kind, claims.person, person, question)
 
-    async def challenges(self, lesson_id: str, after: int, limit: int) -> Json:
-        """The checks of a lesson, in the order of issue."""
+    async def challenges(self, lesson_id: str, after: int, limit: int, person: str | None) -> Json:
+        """The checks of a lesson, or of one learner in it, in the order of issue."""
         await self._stored(lesson_id)
-        return await self._checks.listed(lesson_id, after, limit)
+        return await self._checks.listed(lesson_id, after, limit, person)
 
     def consents(self, claims: Claims) -> bool:
         """Whether the bearer agreed to photos."""
@@ -420,6 +420,14 @@ class Rooms:
         """What a person found in a photo. Raises PeerError unknown_challenge (404), challenge_over (409)."""
         room = await self._room(lesson_id)
         await room.ask(events.PhotoReviewed(claims.person, person, challenge, passed))
+
+    async def revise_check(self, lesson_id: str, revised: events.CheckRevised) -> None:
+        """Excuse a missed check of a lesson that is not over, or take that back.
+
+        Raises PeerError not_missed, not_excused, not_live (409).
+        """
+        room = await self._room(lesson_id)
+        await room.ask(revised)
 
     @property
     def _checks(self) -> Challenges:

@@ -124,6 +124,8 @@ def adjustment(found: Adjustment) -> Json:
         "decided_by": found.decided_by,
         "decided_at": shapes.time(found.decided_at_ms),
         "decision": found.decision,
+        "challenge": found.challenge,
+        "after": found.after,
     }
 
 

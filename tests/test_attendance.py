@@ -224,6 +224,76 @@ class TestSettling:
         assert len(await store.attendance.settlements("a")) == 1
 
 
+class TestExcuses:
+    async def missed(self, store: Store, attendance: Attendance, name: str = "a") -> Lesson:
+        """A lesson that is over and settled, in which a check was missed after twenty minutes."""
+        lesson = await held(store, name, {"wang": (0, 45)})
+        data: dict[str, Any] = {
+            "id": "c1", "person": "wang", "number": 1, "kind": "quiz", "cause": "random", "detail": "",
+            "issued_at_ms": START + 20 * MIN, "answered_at_ms": None, "result": "timeout",
+        }  # fmt: skip
+        await store.append([Fact("challenge_resolved", name, START + 21 * MIN, data)])
+        await attendance.settle(lesson, "ended")
+        return lesson
+
+    async def credited(self, store: Store, name: str = "a") -> tuple[int, int]:
+        (row,) = await store.attendance.rows(name)
+        return row.revision, row.credited_s
+
+    async def test_after_the_lesson_two_persons_excuse_and_the_hours_are_revised(
+        self, store: Store, attendance: Attendance, clock: Clock
+    ) -> None:
+        """DOM section 9.4."""
+        lesson = await self.missed(store, attendance)
+        adjustments = Adjustments(store, attendance, clock)  # type: ignore[arg-type]
+        assert await self.credited(store) == (1, 0)
+        asked = await adjustments.excuse(lesson, "c1", "wang", "the power failed", "one", excused=True)
+        assert (asked.state, await self.credited(store)) == ("requested", (1, 0))
+        with pytest.raises(PeerError, match="already_asked"):
+            await adjustments.excuse(lesson, "c1", "wang", "please", "one", excused=True)
+        with pytest.raises(PeerError, match="same_person"):
+            await adjustments.decide(asked.id, approve=True, words="yes", by="one")
+        await adjustments.decide(asked.id, approve=True, words="seen", by="two")
+        assert await self.credited(store) == (2, 2700)
+        revised = [e.data for e in await store.entries(lesson="a") if e.type == "challenge_revised"]
+        assert revised == [{
+            "id": "c1", "person": "wang", "before": "timeout", "after": "excused",
+            "reason": "the power failed", "asked_by": "one", "by": "two",
+        }]  # fmt: skip
+
+    async def test_and_two_persons_take_it_back(
+        self, store: Store, attendance: Attendance, clock: Clock
+    ) -> None:
+        lesson = await self.missed(store, attendance)
+        adjustments = Adjustments(store, attendance, clock)  # type: ignore[arg-type]
+        with pytest.raises(PeerError, match="not_excused"):
+            await adjustments.excuse(lesson, "c1", "wang", "wrong", "two", excused=False)
+        for excused in (True, False):
+            asked = await adjustments.excuse(lesson, "c1", "wang", "why", "one", excused=excused)
+            await adjustments.decide(asked.id, approve=True, words="seen", by="two")
+        assert await self.credited(store) == (3, 0)
+
+    async def test_what_was_not_missed_is_not_excused(
+        self, store: Store, attendance: Attendance, clock: Clock
+    ) -> None:
+        lesson = await self.missed(store, attendance)
+        adjustments = Adjustments(store, attendance, clock)  # type: ignore[arg-type]
+        for challenge, person in (("c1", "li"), ("c2", "wang")):
+            with pytest.raises(PeerError, match="not_missed"):
+                await adjustments.excuse(lesson, challenge, person, "why", "one", excused=True)
+
+    async def test_an_excuse_that_a_crash_kept_from_the_hours_is_found(
+        self, store: Store, attendance: Attendance
+    ) -> None:
+        await self.missed(store, attendance)
+        await attendance.revise_judged()
+        data = {"id": "c1", "person": "wang", "before": "timeout", "after": "excused", "reason": "r",
+                "asked_by": "one", "by": "two"}  # fmt: skip
+        await store.append([Fact("challenge_revised", "a", START + 50 * MIN, data)])
+        await attendance.revise_judged()
+        assert await self.credited(store) == (2, 2700)
+
+
 class TestTheSheet:
     async def test_cumulates_over_the_lessons_of_a_course(
         self, store: Store, attendance: Attendance, clock: Clock

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from liveserver.core.checks import CheckResult
+from liveserver.core.checks import MISSES, CheckResult
 from liveserver.core.earning import Reason
 from liveserver.core.hours import Facts, Hours, Other, credit, shown
 from liveserver.core.ledger import canonical_json
@@ -21,7 +21,6 @@ from liveserver.core.register import Frame, Register
 from liveserver.core.spans import Spans, bridged, intersect, length, union
 
 VOIDS_TOLD = 20
-_MISSED = (CheckResult.FAILED, CheckResult.TIMEOUT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +156,7 @@ def record(
         credit(facts),
         register.issued[person],
         results.count(CheckResult.PASSED),
-        sum(result in _MISSED for result in results),
+        sum(result in MISSES for result in results),
         facts,
         adjusted_s,
     )

@@ -85,6 +85,8 @@ class Check:
     attempts: int = 0
     answered_at_ms: int | None = None
     detail: str = ""
+    missed_as: CheckState | None = None
+    """What it was before a person excused it."""
 
     def move(self, to: CheckState) -> None:
         """Raises PeerError `challenge_over` (409) for what the table does not allow."""
@@ -126,6 +128,7 @@ class Challenges:
     answer_ms: int = ANSWER_MS
     _open: dict[str, Check] = field(default_factory=dict)  # person → check
     _last: dict[str, Check] = field(default_factory=dict)  # person → the newest that is over
+    _missed: dict[tuple[str, str], Check] = field(default_factory=dict)  # (person, id) → may be excused
     _issued: Counter[str] = field(default_factory=Counter)
 
     def issue(
@@ -166,8 +169,7 @@ class Challenges:
         if check.state.is_open:
             self._open[check.person] = check
         else:
-            self._open.pop(check.person, None)
-            self._last[check.person] = check
+            self._over(check)
 
     def waiting(self) -> list[str]:
         """Who has not answered yet."""
@@ -231,6 +233,22 @@ class Challenges:
         check = self._open.get(person)
         return self._close(check, CheckState.EXCUSED, None, detail) if check is not None else None
 
+    def revise(self, person: str, check_id: str, *, excused: bool) -> Check:
+        """A person excuses what was missed, or takes that back (DOM section 9.4).
+
+        Raises PeerError `not_missed`, `not_excused` (409).
+        """
+        check = self._missed.get((person, check_id))
+        if check is None or (excused and check.missed_as is not None):
+            raise PeerError("not_missed", "this learner has missed no such check", status=409)
+        if excused:
+            check.missed_as, check.state = check.state, CheckState.EXCUSED
+        elif check.missed_as is None:
+            raise PeerError("not_excused", "nobody has excused this check", status=409)
+        else:
+            check.state, check.missed_as = check.missed_as, None
+        return check
+
     def overdue(self, now_ms: int) -> Iterator[Check]:
         """Close what nobody answered in time; hand photos that no model judged to a person."""
         for check in list(self._open.values()):
@@ -268,4 +286,6 @@ class Challenges:
     def _over(self, check: Check) -> Check:
         self._open.pop(check.person, None)
         self._last[check.person] = check
+        if check.state in (CheckState.FAILED, CheckState.TIMEOUT):
+            self._missed[check.person, check.id] = check
         return check

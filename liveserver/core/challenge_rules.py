@@ -7,6 +7,7 @@
                         checks: [{person, number}], at most 300 a fact
     challenge_resolved  id, person, number, kind, cause, issued_at_ms, answered_at_ms, result, detail
     challenge_review    id, person, number, photo, detail      a person has to look
+    challenge_revised   id, person, before, after, reason, by, asked_by     excused, or no longer
     checks_revealed     seed                          after the lesson: every moment can be computed again
 """
 
@@ -27,6 +28,7 @@ from liveserver.core.events import (
     Append,
     ChallengeAnswered,
     ChallengeAsked,
+    CheckRevised,
     Effect,
     Judge,
     LessonState,
@@ -116,6 +118,9 @@ class Checks:
                 )
                 self.book.resume(check)
                 self._asked_ms[check.person] = check.issued_at_ms
+            return
+        if kind == "challenge_revised":
+            self.book.revise(data["person"], data["id"], excused=data["after"] == CheckState.EXCUSED)
             return
         known = self.book.of(data.get("person", ""))
         if known is None or known.id != data["id"]:
@@ -246,6 +251,24 @@ def photo_judged(state: RoomState, event: PhotoJudged, now_ms: int) -> list[Effe
 def photo_reviewed(state: RoomState, event: PhotoReviewed, now_ms: int) -> list[Effect]:
     check = state.checks.book.review(event.person, event.challenge, event.passed, now_ms)
     return _told(state, check, by=event.by)
+
+
+def revised(state: RoomState, event: CheckRevised, now_ms: int) -> list[Effect]:
+    """Excused with a reason, or not any more; once the lesson is over two persons have to."""
+    if state.state is LessonState.ENDED:
+        raise PeerError("not_live", "the lesson is over", status=409)
+    check = state.checks.book.revise(event.person, event.challenge, excused=event.excused)
+    before = check.missed_as or CheckState.EXCUSED
+    fact = revision(check.id, check.person, before, check.state, event.reason, event.by, event.by)
+    return [Append("challenge_revised", fact), *_say(state, check)]
+
+
+def revision(
+    challenge: str, person: str, before: str, after: str, reason: str, asked_by: str, by: str
+) -> dict[str, Any]:
+    """The fact of a check that a person judged anew."""
+    return {"id": challenge, "person": person, "before": str(before), "after": str(after),
+            "reason": reason, "asked_by": asked_by, "by": by}  # fmt: skip
 
 
 def ticked(state: RoomState, now_ms: int) -> list[Effect]:

@@ -42,6 +42,9 @@ class CheckResult(StrEnum):
     EXCUSED = "excused"
 
 
+MISSES = (CheckResult.FAILED, CheckResult.TIMEOUT)
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Check:
     """`at_ms`: of the answer if it was passed, else of the issue."""

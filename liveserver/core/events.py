@@ -352,6 +352,17 @@ class PhotoReviewed:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckRevised:
+    """A person excuses a missed check, or takes the excuse back (`excused` False)."""
+
+    by: str
+    person: str
+    challenge: str
+    reason: str
+    excused: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Once a second."""
 
@@ -360,7 +371,7 @@ Event = (
     Joined | Greeted | Left | Said | LineJudged | MuteAsked | IncidentSeen | SightChanged | Seen | Receiving
     | SourcesChanged | PauseAsked | CalledOn | HoursPlanned | Published | Unpublished | CutMade | Restored
     | Ended | Tick | ChallengeAsked | ChallengeAnswered | QuestionWanted | PhotoTaken | PhotoJudged
-    | PhotoReviewed | CutMeasured | RestoreAsked
+    | PhotoReviewed | CheckRevised | CutMeasured | RestoreAsked
 )  # fmt: skip
 
 

@@ -47,6 +47,9 @@ class Register:
     learners: dict[str, list[Line]] = field(default_factory=dict)
     checks: dict[str, list[Check]] = field(default_factory=dict)
     issued: Counter[str] = field(default_factory=Counter)
+    excused: dict[tuple[str, str], CheckResult] = field(default_factory=dict)
+    """By a person: (learner, check) → what it was before."""
+    _places: dict[tuple[str, str], int] = field(default_factory=dict)  # (person, check) → in `checks`
     _lines: dict[str, Line] = field(default_factory=dict)  # open ones, by connection
     _breaks: list[Span] = field(default_factory=list)
     _dark: list[Span] = field(default_factory=list)
@@ -78,6 +81,11 @@ class Register:
         return Frame(
             now_ms, teaching, intersect(publishing, lesson), intersect(teaching, subtract(publishing, silent))
         )
+
+    def result(self, person: str, check: str) -> CheckResult | None:
+        """What became of a check; None while it is open, or when there is none."""
+        place = self._places.get((person, check))
+        return None if place is None else self.checks[person][place].result
 
     def presence(self, person: str, frame: Frame) -> Spans:
         """When a learner was there (`core.presence`)."""
@@ -166,7 +174,21 @@ class Register:
         result = CheckResult(data["result"])
         answered = data["answered_at_ms"] if result is CheckResult.PASSED else None
         moment = data["issued_at_ms"] if answered is None else answered
-        self.checks.setdefault(data["person"], []).append(Check(moment, result))
+        checks = self.checks.setdefault(data["person"], [])
+        self._places[data["person"], data["id"]] = len(checks)
+        checks.append(Check(moment, result))
+
+    def _revised(self, at_ms: int, data: Data) -> None:
+        key = data["person"], data["id"]
+        place = self._places.get(key)
+        if place is None:
+            return
+        checks, after = self.checks[data["person"]], CheckResult(data["after"])
+        if after is CheckResult.EXCUSED:
+            self.excused[key] = checks[place].result
+        else:
+            self.excused.pop(key, None)
+        checks[place] = Check(checks[place].at_ms, after)
 
 
 _RULES: Mapping[str, Callable[[Register, int, Data], None]] = {
@@ -185,4 +207,5 @@ _RULES: Mapping[str, Callable[[Register, int, Data], None]] = {
     "restore": Register._restore,
     "challenge_issued": Register._issued,
     "challenge_resolved": Register._resolved,
+    "challenge_revised": Register._revised,
 }

@@ -28,6 +28,7 @@ from liveserver.core.events import (
     CarriedOut,
     ChallengeAnswered,
     ChallengeAsked,
+    CheckRevised,
     Close,
     ClosePublisher,
     Cut,
@@ -581,4 +582,5 @@ _RULES: Mapping[type[Event], Callable[[RoomState, Any, int], list[Effect]]] = {
     PhotoTaken: challenge_rules.photo_taken,
     PhotoJudged: challenge_rules.photo_judged,
     PhotoReviewed: challenge_rules.photo_reviewed,
+    CheckRevised: challenge_rules.revised,
 }

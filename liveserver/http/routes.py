@@ -23,6 +23,7 @@ LINE = "{line:[A-Za-z0-9_-]{1,64}}"
 PERSON = "{person:[^/]{1,200}}"
 POLICY = "{policy:[a-z0-9][a-z0-9_-]{0,79}}"
 LEXICON = "{lexicon:[a-z]{1,32}}"
+CHALLENGE = "{challenge:[A-Za-z0-9_-]{1,64}}"
 PHOTO = "{photo:[A-Za-z0-9_-]{1,64}}"
 RECORDING = "{recording:[A-Za-z0-9_-]{1,128}}"
 

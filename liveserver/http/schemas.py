@@ -44,8 +44,10 @@ SCHEMAS: dict[str, Schema] = {
             "result": _or_null(_TEXT),
             "detail": _TEXT,
             "photo": _or_null(_TEXT),
+            "excuse": _or_null(_ref("Excuse")),
         }
     ),
+    "Excuse": _object({"before": _TEXT, "reason": _TEXT, "asked_by": _TEXT, "by": _TEXT}),
     "BankQuestion": _object(
         {
             "id": _TEXT,

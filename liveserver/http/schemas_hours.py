@@ -121,6 +121,8 @@ COMPONENTS: dict[str, Schema] = {
             "decided_by": TEXT,
             "decided_at": or_null(TIME),
             "decision": TEXT,
+            "challenge": {**TEXT, "description": "The check it is about; empty where seconds are added"},
+            "after": {"type": "string", "enum": ["", "excused", "missed"]},
         }
     ),
     "AdjustmentList": list_of("Adjustment"),

@@ -26,6 +26,7 @@ from liveserver.store.tables import (
 
 ROWS_AT_ONCE = 500
 """Rows of one transaction: a class of ten thousand is settled without holding up those who write facts."""
+_JUDGED = ("challenge_resolved", "challenge_revised")
 
 
 class AttendanceBook:
@@ -181,9 +182,7 @@ class AttendanceBook:
     async def judged_late(self, start: int, end: int) -> list[Lesson]:
         """Settled lessons with a check resolved in the ledger's entries `start` to `end` (not included)."""
         c = LEDGER.c
-        judged = sa.select(c.lesson).where(
-            c.entry_index >= start, c.entry_index < end, c.type == "challenge_resolved"
-        )
+        judged = sa.select(c.lesson).where(c.entry_index >= start, c.entry_index < end, c.type.in_(_JUDGED))
         query = sa.select(LESSONS).where(
             LESSONS.c.id.in_(judged), LESSONS.c.id.in_(sa.select(SETTLEMENTS.c.lesson))
         )
@@ -207,6 +206,7 @@ class AttendanceBook:
     # Adjustments
 
     async def request(self, adjustment: Adjustment) -> None:
+        """Keep what is asked for, or what one person could do at once."""
         for text in (adjustment.lesson, adjustment.person, adjustment.reason, adjustment.requested_by):
             storable(text)
         insert = sa.insert(ADJUSTMENTS).values(asdict(adjustment))
@@ -239,6 +239,14 @@ class AttendanceBook:
         query = query.order_by(c.requested_at_ms, c.id).limit(1000)
         async with self._access.reading() as connection:
             return [Adjustment(**row) for row in (await connection.execute(query)).mappings()]
+
+    async def adjusted(self, lesson: str) -> dict[str, int]:
+        """Seconds by person that were added or taken away."""
+        c = ADJUSTMENTS.c
+        query = sa.select(c.person, sa.func.sum(c.delta_s)).group_by(c.person)
+        query = query.where(c.lesson == storable(lesson), c.state == "approved", c.delta_s != 0)
+        async with self._access.reading() as connection:
+            return {person: int(seconds) for person, seconds in await connection.execute(query)}
 
     async def _rows(self, query: sa.Select[Any]) -> list[Attended]:
         async with self._access.reading() as connection:

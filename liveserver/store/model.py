@@ -312,7 +312,9 @@ class Settlement:
 class Adjustment:
     """A change of one learner's hours, asked for by one person and decided by another.
 
-    `state`: requested, approved or refused.
+    `state`: requested, approved or refused. Either `delta_s` seconds, or the check `challenge` that is
+    excused (`after` "excused") or counts again ("missed"): while the lesson is not over one person does
+    that alone.
     """
 
     id: str
@@ -326,6 +328,8 @@ class Adjustment:
     decided_by: str = ""
     decided_at_ms: int | None = None
     decision: str = ""
+    challenge: str = ""
+    after: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -425,6 +425,8 @@ ADJUSTMENTS = sa.Table(
     sa.Column("decided_by", sa.Text, nullable=False, server_default=""),
     sa.Column("decided_at_ms", WHOLE),
     sa.Column("decision", sa.Text, nullable=False, server_default=""),
+    sa.Column("challenge", sa.Text, nullable=False, server_default=""),
+    sa.Column("after", sa.Text, nullable=False, server_default=""),
     sa.Index("adjustments_of_lesson", "lesson", "requested_at_ms", "id"),
 )
 

@@ -14,6 +14,7 @@ from liveserver.core.events import (
     Append,
     ChallengeAnswered,
     ChallengeAsked,
+    CheckRevised,
     Effect,
     Ended,
     Event,
@@ -224,6 +225,58 @@ class TestAnswer:
         lesson.apply(Ended("t"))
         (fact,) = lesson.facts("challenge_resolved")
         assert (fact["result"], fact["detail"]) == ("excused", "lesson_ended")
+
+
+class TestExcuse:
+    def missed(self) -> Lesson:
+        lesson = Lesson().start("p")
+        lesson.apply(ask())
+        lesson.run(lesson.now_ms + ANSWER_MS + 2_000)
+        return lesson
+
+    def excuse(self, excused: bool = True, person: str = "p", challenge: str = "asked-1") -> CheckRevised:
+        return CheckRevised("t", person, challenge, "the power failed", excused)
+
+    def test_a_missed_check_is_excused_and_the_learner_told(self) -> None:
+        kept, told = self.missed().apply(self.excuse())
+        assert isinstance(kept, Append) and isinstance(told, Send)
+        assert kept.data == {
+            "id": "asked-1", "person": "p", "before": "timeout", "after": "excused",
+            "reason": "the power failed", "asked_by": "t", "by": "t",
+        }  # fmt: skip
+        assert (told.connection, told.message["result"]) == ("cp", "excused")
+
+    def test_whoever_may_may_take_it_back(self) -> None:
+        lesson = self.missed()
+        lesson.apply(self.excuse())
+        kept, told = lesson.apply(self.excuse(excused=False))
+        assert isinstance(kept, Append) and isinstance(told, Send)
+        assert (kept.data["before"], kept.data["after"]) == ("excused", "timeout")
+        assert told.message["result"] == "timeout"
+        assert lesson.refused(self.excuse(excused=False)) == "not_excused"
+
+    def test_only_what_was_missed_is_excused_and_once(self) -> None:
+        lesson = self.missed()
+        assert lesson.refused(self.excuse(person="q")) == "not_missed"
+        assert lesson.refused(self.excuse(challenge="another")) == "not_missed"
+        lesson.apply(self.excuse())
+        assert lesson.refused(self.excuse()) == "not_missed"
+        lesson.apply(ask())
+        assert lesson.refused(self.excuse()) == "not_missed"
+
+    def test_once_the_lesson_is_over_the_room_excuses_nothing(self) -> None:
+        lesson = self.missed()
+        lesson.apply(Ended("t"))
+        assert lesson.refused(self.excuse()) == "not_live"
+
+    def test_it_stands_after_a_restart(self) -> None:
+        lesson = self.missed()
+        lesson.apply(self.excuse())
+        again = Checks(SEED)
+        for kind in ("challenge_issued", "challenge_resolved", "challenge_revised"):
+            for fact in lesson.facts(kind):
+                again.replay(kind, fact)
+        assert again.book.revise("p", "asked-1", excused=False).state == "timeout"
 
 
 class TestPhoto:

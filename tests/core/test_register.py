@@ -227,6 +227,18 @@ class TestChecks:
         found = told.wang()
         assert (found.passed, found.missed, found.credited_s) == (0, 0, 2700)
 
+    def test_one_that_a_person_excuses_costs_nothing_until_that_is_taken_back(self) -> None:
+        told = Told().attends(0, 2700)
+        told.fact("challenge_resolved", 1501, **self.resolved(1440, "timeout"))
+        missed = told.wang()
+        excuse = {"id": "x", "person": "wang", "reason": "r", "asked_by": "t", "by": "t"}
+        told.fact("challenge_revised", 1600, before="timeout", after="excused", **excuse)
+        found = told.wang()
+        assert (missed.credited_s, missed.missed) == (0, 1)
+        assert (found.credited_s, found.missed) == (2700, 0)
+        told.fact("challenge_revised", 1700, before="excused", after="timeout", **excuse)
+        assert told.wang() == missed
+
 
 class TestRecords:
     def test_an_adjustment_comes_last_and_hides_nothing(self) -> None:

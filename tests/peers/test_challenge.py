@@ -58,6 +58,38 @@ async def test_all_are_asked_one_answers_one_errs_and_the_list_says_so(server, l
     assert sorted(item["result"] for item in items) == ["excused", "passed"]
 
 
+async def test_a_missed_check_is_excused_in_class_by_one_and_afterwards_by_two(server, lesson, on_air):
+    path, teacher = f"/lessons/{lesson.id}", lesson.tokens["instructor"]
+    async with viewer(server, lesson) as learner:
+        person = (await message(learner, "joined"))["you"]["person"]
+        asked = ask(server, lesson)["id"]
+        for _ in range(3):
+            learner.session.send({"type": "answer", "challenge": asked, "choice": [0]})
+        await message(learner, "result", challenge=asked, result="failed")
+        why = {"person": person, "reason": "the slide was not to be seen"}
+        mine = server.api("POST", f"{path}/challenges/{asked}/excuse", why, token=lesson.tokens["learner"])
+        assert mine.status == 403
+        done = server.api("POST", f"{path}/challenges/{asked}/excuse", why, token=teacher)
+        assert (done.status, done.json["state"], done.json["challenge"]) == (201, "approved", asked)
+        await message(learner, "result", challenge=asked, result="excused")
+        back = server.api("POST", f"{path}/challenges/{asked}/excuse/withdrawal", why, token=teacher)
+        assert (back.status, back.json["after"]) == (201, "missed")
+        again = server.api("POST", f"{path}/challenges/{asked}/excuse/withdrawal", why, token=teacher)
+        assert (again.status, again.json["code"]) == (409, "not_excused")
+    server.api("POST", f"{path}/end", token=teacher)
+    later = server.api("POST", f"{path}/challenges/{asked}/excuse", why, token=teacher)
+    assert (later.status, later.json["state"]) == (201, "requested")
+    words = {"decision": "approved", "reason": "seen on the recording"}
+    assert server.api("POST", f"/adjustments/{later.json['id']}/decision", words).status == 200
+    (row,) = server.api("GET", f"{path}/challenges?person={person}").json["items"]
+    assert (row["result"], row["excuse"]["before"], row["excuse"]["reason"]) == (
+        "excused", "failed", why["reason"],
+    )  # fmt: skip
+    explained = server.api("GET", f"/me/hours/{lesson.id}", token=lesson.tokens["learner"]).json
+    assert explained["checks"] == {"issued": 1, "passed": 0, "missed": 0}
+    assert [one["after"] for one in explained["adjustments"]] == ["excused", "missed", "excused"]
+
+
 async def test_a_lesson_that_is_not_live_asks_nobody(server, lesson):
     order = {"kind": "quiz"}
     reply = server.api("POST", f"/lessons/{lesson.id}/challenges", order, token=lesson.tokens["instructor"])

@@ -14,7 +14,7 @@ from liveserver.http.api import PREFIX
 from liveserver.http.context import AnyCall, Call
 from liveserver.http.fields import choice, text, whole
 from liveserver.http.ports import Hours
-from liveserver.http.routes import LESSON, Route, Scope
+from liveserver.http.routes import CHALLENGE, LESSON, Route, Scope
 
 PERSON = "{person:[A-Za-z0-9_.@:-]{1,128}}"
 ADJUSTMENT = "{adjustment:[A-Za-z0-9_-]{1,64}}"
@@ -35,6 +35,12 @@ class AttendanceQuery:
 class NewAdjustment:
     person: str = text(1, 128)
     delta_s: int = whole(-86_400, 86_400)
+    reason: str = text(1, 500)
+
+
+@dataclass(frozen=True, slots=True)
+class Excuse:
+    person: str = text(1, 128)
     reason: str = text(1, 500)
 
 
@@ -80,6 +86,20 @@ async def ask(call: Call[NewAdjustment, None]) -> web.Response:
     body, by = call.body, call.bearer.person
     made = await hours(call).ask_adjustment(call.lesson, body.person, body.delta_s, body.reason, by)
     return json_answer(made, status=201)
+
+
+async def excuse(call: Call[Excuse, None]) -> web.Response:
+    return await _revised(call, excused=True)
+
+
+async def withdraw(call: Call[Excuse, None]) -> web.Response:
+    return await _revised(call, excused=False)
+
+
+async def _revised(call: Call[Excuse, None], *, excused: bool) -> web.Response:
+    body, challenge, by = call.body, call.request.match_info["challenge"], call.bearer.person
+    done = await hours(call).excuse(call.lesson, challenge, body.person, body.reason, by, excused=excused)
+    return json_answer(done, status=201)
 
 
 async def decide(call: Call[Decision, None]) -> web.Response:
@@ -143,6 +163,26 @@ ROUTES = (
         {201: ("Asked; another person decides", "Adjustment")},
         Permission.ASK_ADJUSTMENT,
         body=NewAdjustment,
+    ),
+    Route(
+        "POST",
+        f"{_LESSON}/challenges/{CHALLENGE}/excuse",
+        excuse,
+        "Excuse a missed check; once the lesson is over another person decides",
+        Scope.LESSON,
+        {201: ("Excused, or asked for", "Adjustment")},
+        Permission.ASK_ADJUSTMENT,
+        body=Excuse,
+    ),
+    Route(
+        "POST",
+        f"{_LESSON}/challenges/{CHALLENGE}/excuse/withdrawal",
+        withdraw,
+        "Take an excuse back; once the lesson is over another person decides",
+        Scope.LESSON,
+        {201: ("Taken back, or asked for", "Adjustment")},
+        Permission.ASK_ADJUSTMENT,
+        body=Excuse,
     ),
     Route(
         "POST",

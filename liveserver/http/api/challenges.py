@@ -31,6 +31,7 @@ class NewChallenge:
 class ChallengesQuery:
     after: str | None = text(1, 20, default=None)
     limit: int = whole(1, 1000, default=200)
+    person: str | None = text(1, 64, default=None)
 
 
 async def ask(call: Call[NewChallenge, None]) -> web.Response:
@@ -45,7 +46,8 @@ async def listed(call: Call[None, ChallengesQuery]) -> web.Response:
     after = call.query.after or "0"
     if not (after.isascii() and after.isdigit()):
         raise PeerError("bad_request", "after is a cursor of this list")
-    return json_answer(await call.services.rooms.challenges(call.lesson, int(after), call.query.limit))
+    query, rooms = call.query, call.services.rooms
+    return json_answer(await rooms.challenges(call.lesson, int(after), query.limit, query.person))
 
 
 _PATH = f"{PREFIX}/lessons/{LESSON}/challenges"

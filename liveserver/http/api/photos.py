@@ -12,7 +12,7 @@ from liveserver.http.answers import json_answer
 from liveserver.http.api import PREFIX
 from liveserver.http.context import Call
 from liveserver.http.fields import flag, text
-from liveserver.http.routes import LESSON, PHOTO, Route, Scope
+from liveserver.http.routes import CHALLENGE, LESSON, PHOTO, Route, Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ ROUTES = (
     ),
     Route(
         "POST",
-        f"{PREFIX}/lessons/{LESSON}/challenges/{{challenge:[A-Za-z0-9_-]{{1,64}}}}/review",
+        f"{PREFIX}/lessons/{LESSON}/challenges/{CHALLENGE}/review",
         review,
         "Decide about a photo",
         Scope.LESSON,
