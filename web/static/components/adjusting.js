@@ -5,7 +5,7 @@ import { ask as question } from './dialog.js';
 import { field, textInput } from './field.js';
 import { get, post } from '../lib/api.js';
 import { el } from '../lib/dom.js';
-import { length } from '../lib/hours.js';
+import { changeOf } from '../lib/hours.js';
 import { t } from '../lib/i18n.js';
 import { explain } from '../lib/problems.js';
 import { bearer } from '../lib/session.js';
@@ -31,7 +31,7 @@ export function adjusting(lesson, { changed }) {
   function item(found) {
     const [key, tone] = STATES[found.state];
     const mine = found.requested_by === bearer().person;
-    const words = t('adjust.line', { name: names.get(found.person) || found.person, delta: signed(found.delta_s), reason: found.reason, by: found.requested_by });
+    const words = t('adjust.line', { name: names.get(found.person) || found.person, delta: changeOf(found), reason: found.reason, by: found.requested_by });
     return el('li', {}, words, ' ', badge(t(key), tone),
       found.state === 'requested' && (mine ? el('span', { class: 'hint' }, t('adjust.another')) : el('div', { class: 'row' },
         button(t('adjust.approve'), { symbol: 'ok', press: () => decide(found, 'approved') }),
@@ -63,5 +63,3 @@ export function adjusting(lesson, { changed }) {
 
   return { node, refresh, ask };
 }
-
-const signed = (seconds) => `${seconds < 0 ? '−' : '+'}${length(Math.abs(seconds))}`;

@@ -4,6 +4,7 @@ import { adjusting } from './adjusting.js';
 import { attendedBadges, stateBadge } from './badge.js';
 import { barChart } from './bars.js';
 import { button } from './button.js';
+import { checksList } from './checks-list.js';
 import { tell } from './dialog.js';
 import { table } from './table.js';
 import { toast } from './toast.js';
@@ -11,7 +12,7 @@ import { why } from './why.js';
 import { get, getAll, request } from '../lib/api.js';
 import { el, setText } from '../lib/dom.js';
 import * as format from '../lib/format.js';
-import { checkMode, length, spans, status } from '../lib/hours.js';
+import { changeOf, checkMode, length, spans, status } from '../lib/hours.js';
 import { t } from '../lib/i18n.js';
 import { explain } from '../lib/problems.js';
 
@@ -113,8 +114,9 @@ function openedLesson(lesson, { changes, close }) {
       const taught = spans(found.teaching);
       const [from, to] = [taught[0]?.from ?? 0, taught.at(-1)?.to ?? 0];
       const note = el('dl', { class: 'why-facts' }, facts(found).flatMap(([name, words]) => [el('dt', {}, name), el('dd', {}, words)]));
+      const checks = checksList(lesson.id, { person: row.person, name: () => row.name || row.person, excuses: changes, reviews: changes, changed: refresh });
       await tell({ title: t('hours.why_of', { name: row.name || row.person }), wide: true,
-        body: [why({ ...found, voids: found.void, from, to, taught, note }), pending?.ask(row)] });
+        body: [why({ ...found, voids: found.void, from, to, taught, note }), pending?.ask(row), checks.node] });
     } catch (caught) {
       toast(explain(caught), 'warn');
     }
@@ -144,10 +146,9 @@ function facts(found) {
   return [
     [t('hours.policy'), t('hours.policy_text', { preset: found.policy.preset, mode: checkMode(found.policy.policy.check_mode) })],
     [t('hours.checks'), t('hours.checks_of', found.checks)],
-    ...adjusted.map(({ delta_s: delta, reason, requested_by: one, decided_by: other }) => [t('hours.adjusted'), t('hours.adjusted_text', { delta: signed(delta), reason, one, other })]),
+    ...adjusted.map((change) => [t('hours.adjusted'), t('hours.adjusted_text', {
+      delta: changeOf(change), reason: change.reason, one: change.requested_by, other: change.decided_by })]),
     [t('hours.revision'), settled(found.settlement)],
     ...(found.settlement ? [[t('hours.hash'), el('code', {}, found.settlement.sha256)]] : []),
   ];
 }
-
-const signed = (seconds) => `${seconds < 0 ? '−' : '+'}${length(Math.abs(seconds))}`;

@@ -35,3 +35,9 @@ export function length(seconds) {
 export const spans = (voids) => voids.map((void_) => ({
   from: format.toMs(void_.from_ms ?? void_.from), to: format.toMs(void_.to_ms ?? void_.to), reason: void_.reason, clause: void_.clause,
 }));
+
+/** What was changed by people: seconds, or a check. */
+export function changeOf({ delta_s: seconds, challenge, after }) {
+  if (challenge) return t(after === 'excused' ? 'hours.excused' : 'hours.unexcused');
+  return `${seconds < 0 ? '−' : '+'}${length(Math.abs(seconds))}`;
+}

@@ -2,6 +2,8 @@
 import '../../components/quiz-texts.js';
 import { barChart } from '../../components/bars.js';
 import { button } from '../../components/button.js';
+import { checksList } from '../../components/checks-list.js';
+import { tell } from '../../components/dialog.js';
 import { toast } from '../../components/toast.js';
 import { el, setText } from '../../lib/dom.js';
 import * as format from '../../lib/format.js';
@@ -19,7 +21,7 @@ export function quizPanel(lesson, learners) {
   const own = button(t('quiz.own'), { symbol: 'list', testid: 'quiz-own', press: open });
   const results = el('div', { class: 'quiz-results', testid: 'quiz-results' }, chart.node, legend, status);
   const node = el('div', { class: 'quiz', tabindex: '0', role: 'group', 'aria-label': t('quiz.title') },
-    everybody, el('p', { class: 'hint' }, t('quiz.ask_hint')), own, results);
+    everybody, el('p', { class: 'hint' }, t('quiz.ask_hint')), own, results, button(t('checked.missed'), { symbol: 'list', testid: 'quiz-missed', press: missed }));
 
   async function sum() {
     try {
@@ -33,6 +35,12 @@ export function quizPanel(lesson, learners) {
     const done = await askOwn(lesson, learners(), (order) => asked.ask(order));
     if (done) said(done);
     return done;
+  }
+
+  function missed() {
+    const names = new Map(learners().map((learner) => [learner.person, learner.name]));
+    const checks = checksList(lesson, { name: (person) => names.get(person) || person, excuses: true, changed: () => asked.look() });
+    return tell({ title: t('checked.missed'), wide: true, body: [checks.node] });
   }
 
   const said = ({ asked: n }) => toast(t('quiz.asked', { n: format.count(n) }));

@@ -1,0 +1,48 @@
+/** A photo that the models could not decide about: shown to a person, who says whose it is. */
+import './checked-texts.js';
+import { post, request } from '../lib/api.js';
+import { el } from '../lib/dom.js';
+import { t } from '../lib/i18n.js';
+import { explain } from '../lib/problems.js';
+import { ask } from './dialog.js';
+import { field, select, textInput } from './field.js';
+
+const REASON_MOST = 200;
+
+/** Resolves with the decision, or null when the person left. The photo is fetched, and the look recorded, once a reason is given. */
+export async function reviewPhoto(lesson, check, { name, explain: say }) {
+  const path = `/lessons/${encodeURIComponent(lesson)}`;
+  const words = textInput({ required: true, maxlength: REASON_MOST });
+  const reason = await ask({
+    title: t('checked.look'), label: t('checked.show'), testid: 'show-photo', focus: words, confirm: () => words.value.trim(),
+    body: [el('p', {}, t('checked.look_text')), field(t('checked.reason'), words).node],
+  });
+  if (!reason) return null;
+  const verdict = select([['yes', t('checked.is_he')], ['no', t('checked.is_not')]]);
+  return ask({
+    title: t('checked.decide'), label: t('checked.confirm'), testid: 'decide-photo', explain: say, focus: verdict, wide: true,
+    body: [photo(`/api/v1${path}/photos/${encodeURIComponent(check.photo)}?reason=${encodeURIComponent(reason)}`, name), field(t('checked.verdict'), verdict).node],
+    confirm: () => post(`${path}/challenges/${encodeURIComponent(check.id)}/review`, { person: check.person, passed: verdict.value === 'yes' }),
+  });
+}
+
+function photo(address, name) {
+  const picture = el('img', { class: 'evidence-picture', alt: t('checked.photo_of', { name }), testid: 'reviewed-photo', hidden: true });
+  const words = el('p', { class: 'hint', role: 'status' }, t('checked.loading'));
+  load();
+
+  async function load() {
+    try {
+      picture.src = URL.createObjectURL(await (await request(address)).blob());
+      await picture.decode();
+      picture.hidden = false;
+      words.remove();
+    } catch (problem) {
+      words.textContent = problem.code ? explain(problem) : t('checked.broken');
+    } finally {
+      URL.revokeObjectURL(picture.src);
+    }
+  }
+
+  return el('figure', {}, words, picture);
+}
