@@ -20,6 +20,7 @@ PASSED, MISSED = by_testid("challenge-passed"), by_testid("challenge-missed")
 ASK, OWN, SEND = by_testid("ask-quiz"), by_testid("quiz-own"), by_testid("quiz-send")
 SUM, RESULTS = by_testid("quiz-sum"), by_testid("quiz-results")
 CONSENT, CONSENT_CONFIRM = by_testid("photo-consent"), by_testid("consent-confirm")
+CHECKS = by_testid("checks-list")
 CREDITED, WHY_LIST, CLOSE = by_testid("credited"), by_testid("why-list"), by_testid("challenge-close")
 SINGLE = {
     "kind": "single",
@@ -155,7 +156,7 @@ class TestALearner:
     ):
         if not FACE.exists():
             pytest.skip("the photos are not beside the repository (../shared/data/faces)")
-        room.teach()
+        teacher = room.teach()
         camera = FACE_CAMERA % base64.b64encode(FACE.read_bytes()).decode()
         learner = room.learn(script=camera)
         learner.wait_moving()
@@ -191,12 +192,44 @@ class TestALearner:
         learner.wait_sees(CREDITED, timeout_s=20)
         learner.until(lambda: explained(learner, "a check was missed"), "the reason", timeout_s=30)
 
+        # One person excuses in class, and the learner is told.
+        teacher.click(by_testid("tab-quiz"))
+        teacher.click(by_testid("quiz-missed"))
+        teacher.wait_text(CHECKS, "Not answered")
+        look_at_both_sizes(teacher, "checks-missed-en")
+        teacher.click(by_testid("excuse-check"))
+        teacher.fill("dialog:last-of-type input", "The page was loaded anew")
+        teacher.click(by_testid("confirm-excuse"))
+        teacher.wait_text(CHECKS, "Excused by")
+        learner.wait_text(SHEET, "You lose nothing")
+        learner.click(CLOSE)
+        learner.until(lambda: not explained(learner, "a check was missed"), "the hours anew", timeout_s=30)
+
         learner.evaluate(OVER_SOCKET)
-        ask(room, kind="face")
+        doubted = ask(room, kind="face")
         learner.until(lambda: learner.evaluate(PHASE) == "asked", "the check by WebSocket")
         learner.evaluate(PHOTO_OVER_SOCKET)
         # The same picture again: it came whole, and a person has to look.
         learner.until(lambda: learner.evaluate(PHASE) == "review", "the photo judged", timeout_s=60)
+        self.reviewed(room, doubted)
+
+    def reviewed(self, room: Classroom, doubted: str) -> None:
+        """An administrator looks, and decides."""
+        admin = room.open("admin")
+        admin.click(by_testid("tab-attendance"))
+        admin.fill('section:has([data-testid="open-attendance"]) input[type="search"]', room.lesson.title)
+        admin.click(by_testid("open-attendance"))
+        admin.click(by_testid("why"))
+        admin.wait_text(CHECKS, "A person has to look")
+        look_at_both_sizes(admin, "checks-of-one-en")
+        admin.click(by_testid("review-photo"))
+        admin.fill("dialog:last-of-type input", "The models doubt it")
+        admin.click(by_testid("show-photo"))
+        admin.wait_sees(by_testid("reviewed-photo"))
+        admin.screenshot(SHOTS / "photo-review-en-1440x900.png")
+        admin.click(by_testid("decide-photo"))
+        admin.until(lambda: "A person has to look" not in admin.text(CHECKS), "the decision")
+        assert outcome(room, doubted) == ("face", "passed")
 
 
 class TestAnInstructor:
