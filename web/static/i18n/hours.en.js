@@ -13,7 +13,7 @@ export default {
   "adjust.refuse": "Refuse",
   "adjust.refused": "Refused",
   "adjust.requested": "Waiting for a second person",
-  "adjust.title": "Changes by two persons",
+  "adjust.title": "Changes made by people",
   "attended.absent": "Absent",
   "attended.late": "Late",
   "attended.left_early": "Left early",

@@ -13,7 +13,7 @@ export default {
   "adjust.refuse": "拒绝",
   "adjust.refused": "已拒绝",
   "adjust.requested": "等待第二人决定",
-  "adjust.title": "两人更正",
+  "adjust.title": "人工更正",
   "attended.absent": "缺勤",
   "attended.late": "迟到",
   "attended.left_early": "早退",
