@@ -76,6 +76,8 @@ class Guard:
         within_ms: int = 600_000,
     ):
         self.node = secrets.token_hex(6)
+        self.is_lit = True
+        """Whether its lease stands; written by the guard's thread alone."""
         self._flags = flags
         self._files = kills
         self._bus = bus
@@ -416,7 +418,6 @@ class Guard:
 
     async def _renew_leases(self) -> None:
         """Five times per lease: it ends so long after anybody could last be heard."""
-        was_lit = True
         while True:
             heard_ns = self._bus.heard_ns()
             with self._lock:
@@ -424,8 +425,8 @@ class Guard:
                     if room is not None:
                         self._renew(room)
             is_lit = self._clock.monotonic_ns() < heard_ns + self._lease_ns
-            if is_lit != was_lit:
-                was_lit = is_lit
+            if is_lit != self.is_lit:
+                self.is_lit = is_lit
                 _log.warning(Event.GUARD_LEASE_BACK if is_lit else Event.GUARD_LEASE_LOST)
                 self._bus.publish(LEASE_TOPIC, {"lit": is_lit})
             self._neighbours.beat()

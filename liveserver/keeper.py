@@ -86,6 +86,7 @@ class Keeper:
             "waiting_objects": float(status.get("waiting_objects", 0)),
             "free_bytes": float(status.get("free_bytes", 0)),
             "alarms": float(len(status.get("alarms", ()))),
+            "failing": float(bool(status.get("failing", ""))),
             "lock_proven": float(status.get("lock") == "proven"),
             "damaged_objects_total": float(self._damaged),
         }

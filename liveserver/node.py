@@ -154,6 +154,7 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
     flags = Flags(max(config.rooms.max_lessons, 1))
     control = _ControlPort(Edge(config, tokens, metrics, clock))
     guard = await _guard(config, flags, bus, clock, control, stack)
+    metrics.watch("guard", lambda: {"lit": float(guard.is_lit)})
 
     recordings = await _recordings(config, store, clock, metrics, stack)
     keeper = _keeper(config, store, recordings, clock, metrics, stack)

@@ -28,32 +28,30 @@ class Nginx:
         self.port, self._plain_port = free_port(), free_port()
         self.chain, key = self_signed(folder / "tls", [], datetime.datetime.now(datetime.UTC))
         self.trust = ssl.create_default_context(cafile=str(self.chain))
-        for shipped in CONFIG.glob("*.conf"):
-            shutil.copy(shipped, folder)
         self._config = folder / "nginx.conf"
-        self._config.write_text(
-            _changed(
-                self._config.read_text(),
-                {
-                    "user www-data;": "user root;" if os.getuid() == 0 else "",
-                    "worker_rlimit_nofile 65536;": "",
-                    "worker_connections 32768;": "worker_connections 512;",
-                    "listen 80 default_server;": f"listen 127.0.0.1:{self._plain_port} default_server;",
-                    "listen 443 ssl default_server;": f"listen 127.0.0.1:{self.port} ssl default_server;",
-                    "listen 443 ssl http2;": f"listen 127.0.0.1:{self.port} ssl http2;",
-                    "server_name class.example;": f"server_name {NAME};",
-                    "/etc/nginx/tls/chain.pem": str(self.chain),
-                    "/etc/nginx/tls/key.pem": str(key),
-                    "server 127.0.0.1:8080;": f"server 127.0.0.1:{origin_port};",
-                    "server 127.0.0.1:8080 backup;": f"server 127.0.0.1:{origin_port} backup;",
-                    "server 127.0.0.1:8081 max_fails=0;": f"server 127.0.0.1:{guard_port} max_fails=0;",
-                    "/run/nginx.pid": f"{folder}/pid",
-                    "/var/log/nginx/": f"{folder}/",
-                    "/var/lib/nginx/": f"{folder}/",
-                    "/var/cache/": f"{folder}/",
-                },
-            )
-        )
+        values = {
+            "user www-data;": "user root;" if os.getuid() == 0 else "",
+            "worker_rlimit_nofile 65536;": "",
+            "worker_connections 32768;": "worker_connections 512;",
+            "listen 80 default_server;": f"listen 127.0.0.1:{self._plain_port} default_server;",
+            "listen 443 ssl default_server;": f"listen 127.0.0.1:{self.port} ssl default_server;",
+            "listen 443 ssl http2;": f"listen 127.0.0.1:{self.port} ssl http2;",
+            "server_name class.example;": f"server_name {NAME};",
+            "/etc/nginx/tls/chain.pem": str(self.chain),
+            "/etc/nginx/tls/key.pem": str(key),
+            "127.0.0.1:8080": f"127.0.0.1:{origin_port}",
+            "127.0.0.1:8081": f"127.0.0.1:{guard_port}",
+            "/run/nginx.pid": f"{folder}/pid",
+            "/var/log/nginx/": f"{folder}/",
+            "/var/lib/nginx/": f"{folder}/",
+            "/var/cache/": f"{folder}/",
+        }
+        shipped = {folder / file.name: file.read_text() for file in CONFIG.glob("*.conf")}
+        for value, own in values.items():
+            assert any(value in text for text in shipped.values()), f"nowhere in {CONFIG}: {value}"
+            shipped = {file: text.replace(value, own) for file, text in shipped.items()}
+        for file, text in shipped.items():
+            file.write_text(text)
 
     @property
     def url(self) -> str:
@@ -104,11 +102,3 @@ def free_port() -> int:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return sock.getsockname()[1]
-
-
-def _changed(text: str, values: dict[str, str]) -> str:
-    """`text` with each of these replaced, all of which must be there."""
-    for shipped, own in values.items():
-        assert shipped in text, f"no such text in nginx.conf: {shipped}"
-        text = text.replace(shipped, own)
-    return text

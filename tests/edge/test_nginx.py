@@ -9,7 +9,6 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from urllib.parse import urlsplit
@@ -20,60 +19,14 @@ from websockets.sync.client import connect
 from tests.drivers.media import pattern_publisher
 from tests.drivers.process import until
 from tests.drivers.server import Lesson, Reply, Server, request
-from tests.edge.nginx import NAME, PROGRAM, Nginx, free_port
+from tests.edge.nginx import NAME, Nginx
 from tests.http.test_media import OFFER, SDP
 from tests.http.test_sockets import close_code, join, until_type
-
-if PROGRAM is None:
-    pytest.skip("nginx is not installed (tests/install-debian.sh)", allow_module_level=True)
 
 CLASS = 8  # learners, each with a token of his own
 LISTED = re.compile(r'#EXT-X-PART:.*URI="([^"]+)"')
 HINTED = re.compile(r'#EXT-X-PRELOAD-HINT:.*URI="[^"]+/(\d+)\.(\d+)\.m4s')
 PARTS_ROUTE = r".*\.\{part}\.m4s"
-
-
-@pytest.fixture(scope="module")
-def ports() -> tuple[int, int]:
-    return free_port(), free_port()
-
-
-@pytest.fixture(scope="module")
-def edge(ports: tuple[int, int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
-    with Nginx(tmp_path_factory.mktemp("nginx"), *ports) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def server(edge: Nginx, ports: tuple[int, int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server whose address is the edge's: whatever is asked of it goes through nginx."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("SSL_CERT_FILE", str(edge.chain))
-        running = Server(
-            tmp_path_factory.mktemp("server"),
-            "--port",
-            str(ports[0]),
-            LIVESERVER_CONTROL_PORT=str(ports[1]),
-            LIVESERVER_HTTP_BASE_URL=edge.url,
-            LIVESERVER_CONTROL_BASE_URL=edge.url,
-            LIVESERVER_ACCOUNTS_PROXIES="127.0.0.1",
-            LIVESERVER_TEST_HOOKS="true",
-        )
-        running.start()
-        yield running
-        running.stop()
-    assert running.tracebacks() == []
-
-
-@pytest.fixture(scope="module")
-def aired(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lesson]:
-    """A lesson on the air, published through the edge, and already packaged."""
-    lesson = server.new_lesson()
-    url, token = server.whip_url(lesson), lesson.tokens["instructor"]
-    with pattern_publisher(tmp_path_factory.mktemp("media"), url, token, size="320x240") as client:
-        client.wait("publishing")
-        until(lambda: get(server, lesson, "video.m3u8").status == 200, "something to play")
-        yield lesson
 
 
 def get(server: Server, lesson: Lesson, name: str, token: str | None = None) -> Reply:

@@ -1,0 +1,58 @@
+"""One nginx, one server behind it, one lesson on the air for all tests of the edge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.drivers.media import pattern_publisher
+from tests.drivers.process import until
+from tests.drivers.server import Lesson, Server, request
+from tests.edge.nginx import PROGRAM, Nginx, free_port
+
+
+@pytest.fixture(scope="session")
+def ports() -> tuple[int, int]:
+    return free_port(), free_port()
+
+
+@pytest.fixture(scope="session")
+def edge(ports: tuple[int, int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
+    if PROGRAM is None:
+        pytest.skip("nginx is not installed (tests/install-debian.sh)")
+    with Nginx(tmp_path_factory.mktemp("nginx"), *ports) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def server(edge: Nginx, ports: tuple[int, int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server whose address is the edge's: whatever is asked of it goes through nginx."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("SSL_CERT_FILE", str(edge.chain))
+        running = Server(
+            tmp_path_factory.mktemp("server"),
+            "--port",
+            str(ports[0]),
+            LIVESERVER_CONTROL_PORT=str(ports[1]),
+            LIVESERVER_HTTP_BASE_URL=edge.url,
+            LIVESERVER_CONTROL_BASE_URL=edge.url,
+            LIVESERVER_ACCOUNTS_PROXIES="127.0.0.1",
+            LIVESERVER_TEST_HOOKS="true",
+        )
+        running.start()
+        yield running
+        running.stop()
+    assert running.tracebacks() == []
+
+
+@pytest.fixture(scope="session")
+def aired(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lesson]:
+    """A lesson on the air, published through the edge, and already packaged."""
+    lesson = server.new_lesson()
+    url, token = server.whip_url(lesson), lesson.tokens["instructor"]
+    with pattern_publisher(tmp_path_factory.mktemp("media"), url, token, size="320x240") as client:
+        client.wait("publishing")
+        address = f"{server.base_url}/hls/{lesson.id}/video.m3u8?token={lesson.tokens['learner']}"
+        until(lambda: request("GET", address, timeout_s=20).status == 200, "something to play")
+        yield lesson
