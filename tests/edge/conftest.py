@@ -12,12 +12,12 @@ from tests.drivers.server import Lesson, Server, request
 from tests.edge.nginx import PROGRAM, Nginx, free_port
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def ports() -> tuple[int, int]:
     return free_port(), free_port()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def edge(ports: tuple[int, int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
     if PROGRAM is None:
         pytest.skip("nginx is not installed (tests/install-debian.sh)")
@@ -25,7 +25,7 @@ def edge(ports: tuple[int, int], tmp_path_factory: pytest.TempPathFactory) -> It
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(edge: Nginx, ports: tuple[int, int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server whose address is the edge's: whatever is asked of it goes through nginx."""
     with pytest.MonkeyPatch.context() as patched:
@@ -46,7 +46,7 @@ def server(edge: Nginx, ports: tuple[int, int], tmp_path_factory: pytest.TempPat
     assert running.tracebacks() == []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def aired(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lesson]:
     """A lesson on the air, published through the edge, and already packaged."""
     lesson = server.new_lesson()

@@ -211,6 +211,8 @@ class TestACut:
             assert get(server, lesson, "audio.m3u8").status == (410 if level == "lesson" else 200)
             restored = {"reason": "it was none"}
             assert server.api("POST", f"/lessons/{lesson.id}/restore", restored).status == 200
+            if level == "picture":
+                until(lambda: get(server, lesson, "video.m3u8").status == 200, "the picture again")
             for part in parts:
                 assert get(server, lesson, part).status in (404, 410, 503), "what was cut never comes back"
 
