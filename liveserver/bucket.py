@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from liveserver.config_checks import ConfigError
-from liveserver.config_sections import ObjectsConfig
+from liveserver.config.checks import ConfigError
+from liveserver.config.sections import ObjectsConfig
 from recorder.s3 import S3Settings
 
 

@@ -19,70 +19,70 @@ from urllib.parse import urlsplit
 
 import uvloop
 
-from liveserver import neighbours
 from liveserver.addresses import own_addresses
-from liveserver.attendance import Attendance
 from liveserver.bucket import bucket_of
-from liveserver.bundles import Bundles, opener
 from liveserver.bus import Bus, Line, MemoryBus, PostgresqlLine, RedisLine, SharedBus
-from liveserver.challenges import Challenges
+from liveserver.checks.challenges import Challenges
+from liveserver.checks.photos import Photos
+from liveserver.checks.questions import Questions
 from liveserver.clock import Clock
 from liveserver.config import Config, load, to_env
-from liveserver.config_checks import ConfigError
-from liveserver.config_sections import RetentionConfig
+from liveserver.config.checks import ConfigError
+from liveserver.config.sections import RetentionConfig
 from liveserver.core.challenge_rules import CheckPolicy
 from liveserver.core.chat import SCREENING
 from liveserver.core.events import Level
 from liveserver.core.retention import Programme, Retention
 from liveserver.core.screening import Finding, Policy, Sight
-from liveserver.drills import Drills
-from liveserver.evidence import Evidence
+from liveserver.cut import neighbours
+from liveserver.cut.drills import Drills
+from liveserver.cut.guard import Guard
+from liveserver.cut.kills import KillFiles
 from liveserver.garbage import Garbage
-from liveserver.guard import Guard
 from liveserver.hls.packager import Packager
 from liveserver.hls.tier import Tier
 from liveserver.hours import Hours
+from liveserver.hours.attendance import Attendance
+from liveserver.hours.sheet_people import SheetPeople
 from liveserver.http.app import public_app
 from liveserver.http.context import Edge, Services
 from liveserver.http.control import control_app
 from liveserver.http.listen import Listener, listen, tls_context
-from liveserver.incidents import Incidents
-from liveserver.inspections import Inspections
-from liveserver.inventory import Inventory
 from liveserver.keeper import Keeper
 from liveserver.keys import load_or_create
-from liveserver.kills import KillFiles
-from liveserver.lexicons import Lexicons
+from liveserver.ledger.bundles import Bundles, opener
+from liveserver.ledger.inspections import Inspections
+from liveserver.ledger.notary import Notary
+from liveserver.ledger.self_audit import SelfAudit
+from liveserver.ledger.signing import load_signer
+from liveserver.ledger.witnesses import witnesses_of
 from liveserver.log import Event, get_logger, set_up
 from liveserver.log_in import LogIn, log_in
+from liveserver.log_in.passwords import Passwords
 from liveserver.metrics import Metrics
-from liveserver.moderation import Moderation
-from liveserver.notary import Notary
-from liveserver.passwords import Passwords
 from liveserver.people.people import People
-from liveserver.photos import Photos
-from liveserver.policies import Policies
-from liveserver.questions import Questions
 from liveserver.recording import Recordings
-from liveserver.rooms import Rooms
+from liveserver.rooms.rooms import Rooms
 from liveserver.rtp.flags import Flags
-from liveserver.rules import Rules
 from liveserver.screening import Screening
-from liveserver.self_audit import SelfAudit
+from liveserver.screening.evidence import Evidence
+from liveserver.screening.incidents import Incidents
+from liveserver.screening.inventory import Inventory
+from liveserver.screening.lexicons import Lexicons
+from liveserver.screening.moderation import Moderation
+from liveserver.screening.policies import Policies
+from liveserver.screening.rules import Rules
+from liveserver.screening.wall import Wall
 from liveserver.sfu.forwarder import Forwarder
 from liveserver.sfu.front import Front
 from liveserver.sfu.screener import screen_command
 from liveserver.sfu.screens import Screens
 from liveserver.sfu.transcode import Transcodes
-from liveserver.sheet_people import SheetPeople
-from liveserver.signing import load_signer
 from liveserver.start import Ready, StartError
 from liveserver.store import Store, StoreError, open_store
 from liveserver.tokens import Tokens
 from liveserver.turn import Turn
 from liveserver.vault import Vault
-from liveserver.wall import Wall
-from liveserver.witnesses import witnesses_of
 from models.chat.screen import ChatScreen
 from models.errors import ModelError
 from recorder.client import RecorderClient

@@ -20,8 +20,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from liveserver.config_checks import ConfigError
-from liveserver.config_sections import RtcConfig
+from liveserver.config.checks import ConfigError
+from liveserver.config.sections import RtcConfig
 
 MIN_SECRET_CHARS = 16
 MAX_SECRET_CHARS = 256

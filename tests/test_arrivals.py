@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from liveserver.arrivals import Arrivals
 from liveserver.core.errors import PeerError
+from liveserver.rooms.arrivals import Arrivals
 
 
 def advice(arrivals: Arrivals) -> int:

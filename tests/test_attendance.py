@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from liveserver.adjustments import Adjustments
-from liveserver.attendance import Attendance, read_register
-from liveserver.attending import Attending
 from liveserver.core import events
 from liveserver.core.errors import PeerError
 from liveserver.core.ledger import Fact
 from liveserver.core.presets import frozen
 from liveserver.hours import Hours
+from liveserver.hours.adjustments import Adjustments
+from liveserver.hours.attendance import Attendance, read_register
+from liveserver.hours.attending import Attending
 from liveserver.store import Lesson, Store, open_store
 from tests.test_rooms import Node, claims
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from liveserver.challenges import Challenges
+from liveserver.checks.challenges import Challenges
 from liveserver.clock import Clock
 from liveserver.core import consent
 from liveserver.core.challenge import Cause, CheckKind

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from liveserver import cli, signing
+from liveserver import cli
 from liveserver.clock import Clock
-from liveserver.notary import Notary
+from liveserver.ledger import signing
+from liveserver.ledger.notary import Notary
 from liveserver.store import open_store
 from tests.contract.test_ledger import fill
 

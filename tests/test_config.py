@@ -10,9 +10,9 @@ import pytest
 
 from liveserver.bucket import bucket_of
 from liveserver.config import Config, env_name, flatten, keys, load, to_env
-from liveserver.config_checks import ConfigError
-from liveserver.config_sections import Duration, Size
-from liveserver.config_values import CONVERTERS
+from liveserver.config.checks import ConfigError
+from liveserver.config.sections import Duration, Size
+from liveserver.config.values import CONVERTERS
 from recorder.options import arguments
 
 SAMPLE = Path(__file__).parents[1] / "liveserver.example.toml"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from liveserver.evidence import MAX_BYTES, Evidence, EvidenceDamagedError
+from liveserver.screening.evidence import MAX_BYTES, Evidence, EvidenceDamagedError
 
 JPEG = b"\xff\xd8" + b"picture" * 100
 
@@ -76,7 +76,7 @@ class TestBounds:
         assert not evidence.put("l1", "i1", bytes(size))
 
     def test_of_a_lesson(self, evidence: Evidence, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("liveserver.evidence.MAX_PER_LESSON", 2)
+        monkeypatch.setattr("liveserver.screening.evidence.MAX_PER_LESSON", 2)
         assert [evidence.put("l1", f"i{n}", JPEG) for n in range(3)] == [True, True, False]
         assert evidence.put("l2", "i1", JPEG)
 

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from liveserver.attendance import Attendance
 from liveserver.core.earning import Reason
 from liveserver.core.errors import PeerError
 from liveserver.core.hours import Status
 from liveserver.core.masking import guarded, masked_name, masked_number
 from liveserver.core.permissions import Role
-from liveserver.export import COLUMNS, REASONS, STATUS
 from liveserver.hours import Hours
+from liveserver.hours.attendance import Attendance
+from liveserver.hours.export import COLUMNS, REASONS, STATUS
 from liveserver.store import Store, open_store
 from tests.test_attendance import START, Clock, held
 from tests.test_rooms import claims

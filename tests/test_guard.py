@@ -20,13 +20,13 @@ from liveserver.config import Config
 from liveserver.core.errors import PeerError
 from liveserver.core.events import Level
 from liveserver.core.permissions import Role
-from liveserver.guard import ACT_TOPIC, Guard
+from liveserver.cut.guard import ACT_TOPIC, Guard
+from liveserver.cut.kills import KillFiles, dark_kinds
+from liveserver.cut.neighbours import DIGEST_TOPIC, LIST_LENGTH, LIST_TOPIC, STATE_TOPIC, WANT_TOPIC
 from liveserver.http.context import Edge
 from liveserver.http.control import control_app
 from liveserver.http.listen import listen
-from liveserver.kills import KillFiles, dark_kinds
 from liveserver.metrics import Metrics
-from liveserver.neighbours import DIGEST_TOPIC, LIST_LENGTH, LIST_TOPIC, STATE_TOPIC, WANT_TOPIC
 from liveserver.rtp.flags import ALL, AUDIO, VIDEO, Flags
 from liveserver.tokens import Tokens
 from tests.drivers.process import until

@@ -10,7 +10,7 @@ import pytest
 from liveserver.core.errors import PeerError
 from liveserver.core.permissions import Role
 from liveserver.core.sample import Held, draw
-from liveserver.inspections import Inspections
+from liveserver.ledger.inspections import Inspections
 from liveserver.store import Lesson, Store, open_store
 from liveserver.tokens import ALL_LESSONS, Claims
 

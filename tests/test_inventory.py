@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from liveserver.inventory import Inventory
+from liveserver.screening.inventory import Inventory
 
 BYTES = b"weights"
 CARD = """

@@ -9,7 +9,7 @@ import pytest
 from liveserver.core.events import Cut, Level
 from liveserver.core.kill import Kill
 from liveserver.core.measured import Measured
-from liveserver.kills import MAX_ACTS, Act, KillFiles, Record, cut_act, dark_kinds
+from liveserver.cut.kills import MAX_ACTS, Act, KillFiles, Record, cut_act, dark_kinds
 from liveserver.rtp.flags import ALL, VIDEO
 
 NOW = 1_772_415_000_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from liveserver.words import CSV, MAX_WHITELIST_ROWS, MAX_WHITELISTED, TSV, read
+from liveserver.screening.words import CSV, MAX_WHITELIST_ROWS, MAX_WHITELISTED, TSV, read
 
 
 def rows(name: str, text: str, kind: str = TSV) -> list[str]:

@@ -15,11 +15,11 @@ from icalendar import Calendar
 from liveserver.clock import Clock
 from liveserver.core.errors import PeerError
 from liveserver.core.permissions import Role
-from liveserver.export import Person
-from liveserver.identities import PURPOSE, Identities
+from liveserver.hours.export import Person
+from liveserver.hours.sheet_people import SheetPeople
+from liveserver.log_in.identities import PURPOSE, Identities
 from liveserver.people.calendar import event_of, to_ics
 from liveserver.people.roll import FRESH_S, Roll
-from liveserver.sheet_people import SheetPeople
 from liveserver.store import Lesson, StoreError
 from liveserver.tokens import Claims
 from liveserver.vault import Vault

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from liveserver.checks.photos import Photos
 from liveserver.clock import Clock
 from liveserver.core.errors import PeerError
-from liveserver.photos import Photos
 from liveserver.store import Store, open_store
 from liveserver.store.verify import verify_ledger
 from liveserver.vault import SealedError, Vault

@@ -11,21 +11,21 @@ from typing import Any
 
 import pytest
 
-from liveserver.arrivals import Arrivals
 from liveserver.bus import MemoryBus
 from liveserver.clock import Clock
-from liveserver.connections import Connection
 from liveserver.core.errors import PeerError
 from liveserver.core.events import Cut, Level
 from liveserver.core.kill import Kill
 from liveserver.core.permissions import Role
 from liveserver.core.retention import Retention
-from liveserver.guard import LEASE_TOPIC, Guard
-from liveserver.kills import KillFiles, Record, cut_act
-from liveserver.neighbours import STATE_TOPIC
+from liveserver.cut.guard import LEASE_TOPIC, Guard
+from liveserver.cut.kills import KillFiles, Record, cut_act
+from liveserver.cut.neighbours import STATE_TOPIC
 from liveserver.people.people import People
 from liveserver.recording import Recordings
-from liveserver.rooms import Rooms
+from liveserver.rooms.arrivals import Arrivals
+from liveserver.rooms.connections import Connection
+from liveserver.rooms.rooms import Rooms
 from liveserver.rtp.flags import ALL, Flags
 from liveserver.sfu.forwarder import Forwarder
 from liveserver.sfu.front import Front

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from liveserver import receipts
 from liveserver.config import Config
 from liveserver.core.challenge import CheckKind
 from liveserver.core.chat import SCREENING
@@ -33,18 +32,18 @@ from liveserver.core.screening import (
     Sight,
     WhenBlind,
 )
-from liveserver.evidence import Evidence
 from liveserver.http.api import incidents as api_incidents
 from liveserver.http.app import make_app
 from liveserver.http.context import Services
 from liveserver.http.cors import cors
-from liveserver.incidents import FOLD_MS, Incidents
-from liveserver.lexicons import Lexicons
 from liveserver.metrics import Metrics
-from liveserver.moderation import Moderation
-from liveserver.policies import Policies
 from liveserver.rtp.flags import VIDEO
-from liveserver.screening import LEVELS, Screening
+from liveserver.screening import LEVELS, Screening, receipts
+from liveserver.screening.evidence import Evidence
+from liveserver.screening.incidents import FOLD_MS, Incidents
+from liveserver.screening.lexicons import Lexicons
+from liveserver.screening.moderation import Moderation
+from liveserver.screening.policies import Policies
 from liveserver.store import Case
 from liveserver.store.incidents import Wanted
 from liveserver.tokens import Tokens

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liveserver.core.errors import PeerError
-from liveserver.seats import INVITED_AT_ONCE, KEPT, Seats, Taken
+from liveserver.rooms.seats import INVITED_AT_ONCE, KEPT, Seats, Taken
 
 ANNA, BEN = ("lesson", "anna"), ("lesson", "ben")
 

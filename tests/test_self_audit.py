@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from liveserver import signing
 from liveserver.clock import Clock
-from liveserver.notary import Notary
-from liveserver.self_audit import SelfAudit
+from liveserver.ledger import signing
+from liveserver.ledger.notary import Notary
+from liveserver.ledger.self_audit import SelfAudit
 from liveserver.store import Store, open_store
 from tests.contract.test_ledger import fill
 

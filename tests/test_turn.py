@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from liveserver.config import load
-from liveserver.config_checks import ConfigError
-from liveserver.config_sections import RtcConfig
+from liveserver.config.checks import ConfigError
+from liveserver.config.sections import RtcConfig
 from liveserver.turn import Turn
 
 URL = "turn:relay.example:3478?transport=udp"

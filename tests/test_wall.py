@@ -11,8 +11,8 @@ import pytest
 from liveserver.clock import Clock
 from liveserver.core.errors import PeerError
 from liveserver.core.permissions import Role
+from liveserver.screening.wall import MOST_SPECTATORS, Spectator, Wall
 from liveserver.tokens import ALL_LESSONS, Claims
-from liveserver.wall import MOST_SPECTATORS, Spectator, Wall
 
 JPEG = b"\xff\xd8picture\xff\xd9"
 

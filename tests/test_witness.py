@@ -12,19 +12,20 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from liveserver import config, signing
+from liveserver import config
 from liveserver.clock import Clock
-from liveserver.config_checks import ConfigError
+from liveserver.config.checks import ConfigError
 from liveserver.core import heads, merkle
 from liveserver.core.heads import Head, LogKey, Witnessed
-from liveserver.ledger_check import memory_opener
-from liveserver.notary import Notary
-from liveserver.signing import Key
+from liveserver.ledger import signing
+from liveserver.ledger.check import memory_opener
+from liveserver.ledger.notary import Notary
+from liveserver.ledger.signing import Key
+from liveserver.ledger.witness import Witness, WitnessAwayError
+from liveserver.ledger.witness_http import HttpWitness
+from liveserver.ledger.witness_stamp import StampWitness
+from liveserver.ledger.witnesses import witnesses_of
 from liveserver.store import Store, open_store
-from liveserver.witness import Witness, WitnessAwayError
-from liveserver.witness_http import HttpWitness
-from liveserver.witness_stamp import StampWitness
-from liveserver.witnesses import witnesses_of
 from tests.contract.test_ledger import fill
 
 

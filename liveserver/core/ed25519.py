@@ -1,7 +1,7 @@
 """Checking an Ed25519 signature with the standard library alone (RFC 8032 section 5.1.7).
 
 Slow, some milliseconds a signature, and meant for checking: it knows no secret, so it need not hide how long
-it takes. Who signs uses OpenSSL (`liveserver.signing`).
+it takes. Who signs uses OpenSSL (`liveserver.ledger.signing`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What can happen to a lesson, and what its rules then ask the shell to do.
 
-The vocabulary between `core.room` (pure) and `liveserver.rooms` (the shell).
+The vocabulary between `core.room` (pure) and `liveserver.rooms.rooms` (the shell).
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from liveserver.config_sections import SocketConfig
+from liveserver.config.sections import SocketConfig
 
 TOO_SLOW = 4408
 _GOODBYE_S = 2.0  # for the close frame to leave and its echo to come

@@ -9,8 +9,8 @@ from aiohttp import hdrs, web
 
 from liveserver.core.errors import PeerError
 from liveserver.http.context import EDGE, base_url
-from liveserver.proving import Client
-from liveserver.signing_in import AGENT_MOST
+from liveserver.log_in.proving import Client
+from liveserver.log_in.signing_in import AGENT_MOST
 
 _FORWARDED = "X-Forwarded-For"
 _HOUSEHOLD_BITS = 64  # what one subscriber has of IPv6 at least (RFC 6177)

@@ -18,7 +18,7 @@ from typing import cast
 
 from aiohttp import web
 
-from liveserver.config_sections import HttpConfig
+from liveserver.config.sections import HttpConfig
 from liveserver.metrics import Metrics
 
 _BUSY = (

@@ -11,7 +11,7 @@ from pathlib import Path
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from liveserver.config_sections import HttpConfig
+from liveserver.config.sections import HttpConfig
 from liveserver.http.connections import CONNECTIONS, Connections
 from liveserver.http.problems import problem
 from liveserver.metrics import Metrics

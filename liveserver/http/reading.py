@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from liveserver.config_sections import HttpConfig
+from liveserver.config.sections import HttpConfig
 from liveserver.core.errors import PeerError
 from liveserver.core.messages import loads
 

@@ -13,7 +13,7 @@ from liveserver.core.masking import masked_name, masked_number
 from liveserver.core.messages import Json
 from liveserver.core.people import APPROVALS, Approval, Assigned, Enrolled, Status
 from liveserver.core.presets import preset
-from liveserver.csv_table import csv_bytes
+from liveserver.hours.csv_table import csv_bytes
 from liveserver.people.kinds import shown
 from liveserver.people.registry import Registry, new_id
 from liveserver.people.repeats import Repeats

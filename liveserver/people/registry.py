@@ -12,7 +12,7 @@ from liveserver.core.errors import PeerError
 from liveserver.core.masking import masked_name, masked_number
 from liveserver.core.messages import Json
 from liveserver.core.people import Status, require_order
-from liveserver.csv_table import csv_bytes
+from liveserver.hours.csv_table import csv_bytes
 from liveserver.people.kinds import KINDS, Kind, shown
 from liveserver.store import Store
 

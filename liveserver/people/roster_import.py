@@ -31,7 +31,7 @@ _AT_ONCE = 100
 
 
 class Numbers(Protocol):
-    """Identity numbers: `liveserver.identities`. Raises PeerError `bad_identity_number`."""
+    """Identity numbers: `liveserver.log_in.identities`. Raises PeerError `bad_identity_number`."""
 
     def checked(self, number: str) -> str: ...
 

@@ -97,8 +97,8 @@ def janus(folder: Path, viewers: int) -> Iterator[Target]:
 
 
 def floor(viewers: int, seconds: float) -> dict[str, object]:
-    """The least a packet costs on this machine, by `liveserver.bench_fanout` over loopback as all here is."""
-    command = [sys.executable, "-m", "liveserver.bench_fanout", "--sink", "loopback"]
+    """The least a packet costs on this machine, by `liveserver.bench.fanout` over loopback as all here is."""
+    command = [sys.executable, "-m", "liveserver.bench.fanout", "--sink", "loopback"]
     command += ["--viewers", str(viewers), "--seconds", str(seconds)]
     ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603 - our own module
     found: dict[str, object] = json.loads(ran.stdout)

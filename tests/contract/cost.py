@@ -7,8 +7,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from liveserver.ledger_check import check_ledger
-from liveserver.signing import Key
+from liveserver.ledger.check import check_ledger
+from liveserver.ledger.signing import Key
 from tests.contract.test_check import SIZE, made
 
 

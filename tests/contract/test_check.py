@@ -15,13 +15,13 @@ from typing import Any
 import asyncpg
 import pytest
 
-from liveserver import signing
 from liveserver.clock import Clock
 from liveserver.core import heads, merkle
 from liveserver.core.heads import Head
 from liveserver.core.ledger import entry_leaf
-from liveserver.ledger_check import Report, check_ledger
-from liveserver.notary import Notary
+from liveserver.ledger import signing
+from liveserver.ledger.check import Report, check_ledger
+from liveserver.ledger.notary import Notary
 from liveserver.store import Fact, Fault, Store, open_store, prepare_role, verify_ledger
 from liveserver.store.ledger import ended_tiles
 from tests.contract.postgresql import PostgresqlServer

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from liveserver import keys, signing
+from liveserver import keys
 from liveserver.clock import Clock
 from liveserver.core import heads, merkle
 from liveserver.core.heads import Head, Receipt
-from liveserver.notary import Notary
+from liveserver.ledger import signing
+from liveserver.ledger.notary import Notary
 from liveserver.store import Store
 from tests.contract.raw import Raw
 from tests.contract.test_ledger import fact, fill

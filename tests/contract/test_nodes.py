@@ -22,9 +22,9 @@ from liveserver.bus.shared import OUTGOING, Line
 from liveserver.clock import Clock
 from liveserver.core.events import Cut, Level
 from liveserver.core.kill import Kill
-from liveserver.guard import Guard
-from liveserver.kills import KillFiles
-from liveserver.neighbours import STATE_TOPIC, TOPICS
+from liveserver.cut.guard import Guard
+from liveserver.cut.kills import KillFiles
+from liveserver.cut.neighbours import STATE_TOPIC, TOPICS
 from liveserver.rtp.flags import VIDEO, Flags
 from tests.contract.postgresql import PostgresqlServer
 from tests.contract.redis import RedisServer

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from liveserver.config_sections import SocketConfig
+from liveserver.config.sections import SocketConfig
 from liveserver.core import events, messages
 from liveserver.core.chat import HELD_MAX, SCREENING, STRIKES_WITHIN_MS
 from liveserver.core.errors import PeerError

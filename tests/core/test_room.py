@@ -491,7 +491,7 @@ def test_every_event_in_every_state_is_answered_or_refused_by_name():
 
 
 class TestCallingOn:
-    """Who is called on is told; his media comes before that of others (`liveserver.seats`)."""
+    """Who is called on is told; his media comes before that of others (`liveserver.rooms.seats`)."""
 
     def test_tells_the_learner_on_every_connection(self):
         state = joined(lesson(), member("teacher", Role.INSTRUCTOR), member("wang"))

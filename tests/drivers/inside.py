@@ -17,8 +17,8 @@ from liveserver import node as composition
 from liveserver.config import load
 from liveserver.core.permissions import Role
 from liveserver.screening import Screening
+from liveserver.screening.wall import Wall
 from liveserver.tokens import ALL_LESSONS, Tokens
-from liveserver.wall import Wall
 
 from .server import Server
 

@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from liveserver.adjustments import Adjustments
-from liveserver.attendance import Attendance
-from liveserver.bundles import Bundles
 from liveserver.core.bundle.check import Report, check
 from liveserver.core.ledger import Fact, commitment
 from liveserver.core.presets import frozen
-from liveserver.notary import Notary
-from liveserver.signing import load_signer
+from liveserver.hours.adjustments import Adjustments
+from liveserver.hours.attendance import Attendance
+from liveserver.ledger.bundles import Bundles
+from liveserver.ledger.notary import Notary
+from liveserver.ledger.signing import load_signer
 from liveserver.store import ChatLine, Incident, Lesson, Recording, Store, open_store
 from recorder import manifest
 

@@ -20,9 +20,9 @@ from liveserver.core.bundle.command import words
 from liveserver.core.errors import PeerError
 from liveserver.core.heads import Head, Witnessed, key_id
 from liveserver.core.ledger import Fact, commitment
-from liveserver.signing import Key
+from liveserver.ledger.signing import Key
+from liveserver.ledger.witness import Watch
 from liveserver.store import ChatLine, Store, erasing
-from liveserver.witness import Watch
 from tests.evidence.conftest import NAMES, STAFF, START, WORDS, Taken, World, checked, teach
 
 

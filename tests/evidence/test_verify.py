@@ -23,7 +23,7 @@ from liveserver.core.bundle.command import main
 from liveserver.core.bundle.cover import Root
 from liveserver.core.heads import Head, Sealed, Witnessed
 from liveserver.core.merkle import leaf_hash
-from liveserver.signing import Key, verify
+from liveserver.ledger.signing import Key, verify
 from tests.evidence.conftest import Taken, checked
 from tests.evidence.forging import Seal, made, parts, with_line, with_member
 

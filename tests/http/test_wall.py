@@ -18,7 +18,7 @@ from websockets.sync.client import ClientConnection
 
 from liveserver.clock import Clock
 from liveserver.config import Config
-from liveserver.config_sections import Duration, SocketConfig
+from liveserver.config.sections import Duration, SocketConfig
 from liveserver.core.messages import MAX_WATCHED
 from liveserver.core.permissions import Role
 from liveserver.http import wall as wall_socket
@@ -28,8 +28,8 @@ from liveserver.http.context import Services
 from liveserver.http.cors import cors
 from liveserver.http.ws import SOCKETS
 from liveserver.metrics import Metrics
+from liveserver.screening.wall import Wall
 from liveserver.tokens import Tokens
-from liveserver.wall import Wall
 from tests.drivers.server import Server, request
 from tests.http.test_sockets import TIMEOUT_S, close_code, join, opened, until_type
 

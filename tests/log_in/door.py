@@ -20,8 +20,8 @@ from liveserver.http.app import make_app
 from liveserver.http.context import Services
 from liveserver.http.cors import cors
 from liveserver.log_in import LogIn, log_in
+from liveserver.log_in.passwords import Passwords
 from liveserver.metrics import Metrics
-from liveserver.passwords import Passwords
 from liveserver.store import Entry, Store, open_store
 from liveserver.tokens import ALL_LESSONS, Tokens
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from aiortc.rtcdtlstransport import RTCDtlsTransport
 
-from liveserver.config_sections import AccountsConfig
+from liveserver.config.sections import AccountsConfig
 from loadtest.viewer import Viewer
 from tests.drivers.media import pattern_publisher
 from tests.drivers.server import Server

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from liveserver.config_sections import AccountsConfig
+from liveserver.config.sections import AccountsConfig
 from liveserver.core.log_in import StaffFactor
 from liveserver.core.permissions import GRANTED_BY_SECURITY, Role
 from liveserver.http.api import setup

@@ -9,8 +9,8 @@ import pytest
 from liveserver.core.errors import PeerError
 from liveserver.core.identity import MOVES, Act, State, move
 from liveserver.core.permissions import Role
-from liveserver.identities import Finding, Identities
 from liveserver.keys import load_or_create
+from liveserver.log_in.identities import Finding, Identities
 from liveserver.store import verify_ledger
 from liveserver.store.people_model import Person
 from liveserver.vault import Vault

@@ -19,7 +19,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from joserfc import jwk, jwt
 
-from liveserver.config_sections import OidcConfig
+from liveserver.config.sections import OidcConfig
 from liveserver.core.errors import PeerError
 from liveserver.core.oidc import Expected, endpoints, identity
 from liveserver.core.permissions import Role

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from liveserver.core.errors import PeerError
 from liveserver.core.permissions import Role
-from liveserver.passkeys import Party
+from liveserver.log_in.passkeys import Party
 from liveserver.store.accounts import Account, Passkey
 from tests.log_in.authenticator import PRESENT, Authenticator
 from tests.log_in.door import Browser, Door, Reply

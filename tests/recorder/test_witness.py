@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from liveserver import signing
 from liveserver.clock import Clock
 from liveserver.core import heads
 from liveserver.core.heads import Head, LogKey
 from liveserver.core.ledger import entry_leaf
-from liveserver.ledger_check import check_ledger
-from liveserver.notary import Notary
+from liveserver.ledger import signing
+from liveserver.ledger.check import check_ledger
+from liveserver.ledger.notary import Notary
+from liveserver.ledger.witness_bucket import BucketMemory, BucketWitness, head_path, log_folder, tile_path
 from liveserver.store import Store, open_store
-from liveserver.witness_bucket import BucketMemory, BucketWitness, head_path, log_folder, tile_path
 from recorder.lock import Proof
 from recorder.s3 import S3Settings, S3Store
 from tests.contract.test_ledger import fill

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from liveserver import looker as module
-from liveserver.looker import Looker, LookerError
+from liveserver.screening import looker as module
+from liveserver.screening.looker import Looker, LookerError
 from models import jpeg
 from models.face_match import distance, from_bytes, thresholds
 from models.limits import PictureError

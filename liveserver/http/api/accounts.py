@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from liveserver.accounts import LINK_KIND, shape
 from liveserver.core.errors import PeerError
 from liveserver.core.permissions import GRANTED_BY_SECURITY, Permission, Role
 from liveserver.core.sign_in import NAME_MOST
@@ -17,6 +16,7 @@ from liveserver.http.api.session import parts
 from liveserver.http.context import AnyCall, Call, base_url
 from liveserver.http.fields import choice, flag, text, whole
 from liveserver.http.routes import PERSON, Route, Scope
+from liveserver.log_in.accounts import LINK_KIND, shape
 
 
 @dataclass(frozen=True, slots=True)

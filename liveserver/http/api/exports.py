@@ -8,7 +8,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from liveserver.core.permissions import Permission
-from liveserver.export import CSV, XLSX
+from liveserver.hours.export import CSV, XLSX
 from liveserver.http.answers import json_answer
 from liveserver.http.api import PREFIX
 from liveserver.http.api.attendance import hours

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from liveserver.core.permissions import Permission
-from liveserver.export import CSV, XLSX
+from liveserver.hours.export import CSV, XLSX
 from liveserver.http import fields
 from liveserver.http.answers import json_answer
 from liveserver.http.api.attendance import PERSON

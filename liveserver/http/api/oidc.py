@@ -11,7 +11,7 @@ from liveserver.http.client import client_of
 from liveserver.http.context import AnyCall, Call, base_url
 from liveserver.http.cookie import PATH, handle_of, keep_handle, keep_ticket, spent_ticket
 from liveserver.http.routes import Route, Scope
-from liveserver.oidc import TICKET_S, Oidc
+from liveserver.log_in.oidc import TICKET_S, Oidc
 
 _CALLBACK = f"{PATH}/oidc/callback"
 _HOME = "/"

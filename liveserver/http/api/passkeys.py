@@ -17,7 +17,7 @@ from liveserver.http.context import AnyCall, Call, base_url
 from liveserver.http.cookie import PATH, handle_of
 from liveserver.http.fields import record, text
 from liveserver.http.routes import Route, Scope
-from liveserver.passkeys import Party
+from liveserver.log_in.passkeys import Party
 from liveserver.tokens import TOKEN_MAX_CHARS
 
 PASSKEY = "{passkey:[A-Za-z0-9_-]{1,1400}}"  # a credential's id has at most 1,023 bytes

@@ -11,7 +11,7 @@ from aiohttp import web
 from liveserver.core.errors import PeerError
 from liveserver.core.people import Status
 from liveserver.core.permissions import Permission, allows
-from liveserver.export import CSV
+from liveserver.hours.export import CSV
 from liveserver.http import fields
 from liveserver.http.answers import json_answer
 from liveserver.http.api import PREFIX

@@ -16,8 +16,8 @@ from liveserver.http.context import AnyCall, Call
 from liveserver.http.fields import flag, whole
 from liveserver.http.problems import problem
 from liveserver.http.routes import LESSON, LEXICON, POLICY, Route, Scope
-from liveserver.lexicons import MAX_BYTES
-from liveserver.words import CSV, TSV
+from liveserver.screening.lexicons import MAX_BYTES
+from liveserver.screening.words import CSV, TSV
 
 _VERSIONS_MAX = 1_000_000
 

@@ -16,7 +16,7 @@ from liveserver.http.cookie import PATH, drop_handle, handle_of, keep_handle
 from liveserver.http.fields import text
 from liveserver.http.routes import Route, Scope
 from liveserver.log_in import LogIn
-from liveserver.signing_in import Opened
+from liveserver.log_in.signing_in import Opened
 from liveserver.store.accounts import StayRow
 from liveserver.tokens import TOKEN_MAX_CHARS
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from liveserver.accounts import folded, strong
 from liveserver.core.errors import PeerError
 from liveserver.core.ledger import Fact
 from liveserver.core.log_in import Method
@@ -22,6 +21,7 @@ from liveserver.http.cookie import handle_of
 from liveserver.http.fields import text
 from liveserver.http.routes import Route, Scope
 from liveserver.log import Event, get_logger
+from liveserver.log_in.accounts import folded, strong
 from liveserver.tokens import ALL_LESSONS, SKEW_S, TOKEN_MAX_CHARS
 
 LINK_KIND = "setup"

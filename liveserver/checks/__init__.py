@@ -1,0 +1,1 @@
+"""Random checks: whom they ask, what they ask, and photos of faces."""

@@ -1,0 +1,1 @@
+"""The kill switch: the guard's thread, kill files, what nodes tell each other, drills."""
