@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 _STOP_S = 30.0
@@ -63,15 +64,31 @@ class Classroom:
         return found
 
 
+def _certificate(folder: Path) -> dict[str, str]:
+    """A key and a certificate of a day, as settings of the server; this process and its children trust it."""
+    cert, key = folder / "cert.pem", folder / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+               "-nodes", "-keyout", str(key), "-out", str(cert), "-days", "1", "-subj", "/CN=load test",
+               "-addext", "subjectAltName=IP:127.0.0.1"]  # fmt: skip
+    subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - fixed words
+    os.environ["SSL_CERT_FILE"] = str(cert)
+    return {"LIVESERVER_HTTP_TLS_CERT": str(cert), "LIVESERVER_HTTP_TLS_KEY": str(key)}
+
+
 @contextmanager
-def own_classroom(*options: str, settings: Mapping[str, str] | None = None) -> Iterator[Classroom]:
+def own_classroom(
+    *options: str, settings: Mapping[str, str] | None = None, tls: bool = False
+) -> Iterator[Classroom]:
     """`liveserver demo` with a folder of its own, gone with everything in it afterwards.
 
-    `options` go to the demo, `settings` into its environment. RuntimeError when it does not start.
+    `options` go to the demo, `settings` into its environment; with `tls` it has an ECDSA P-256 certificate
+    of its own. RuntimeError when it does not start.
     """
     with tempfile.TemporaryDirectory(prefix="liveserver-load-") as folder:
         environment = {key: value for key, value in os.environ.items() if not key.startswith("LIVESERVER_")}
         environment |= {"LIVESERVER_DATA_DIR": folder, **(settings or {})}
+        if tls:
+            environment |= _certificate(Path(folder))
         command = [sys.executable, "-m", "liveserver", "demo", "--json", "--port", "0", *options]
         process = subprocess.Popen(  # noqa: S603 - our own module
             command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, text=True

@@ -17,6 +17,7 @@ import contextlib
 import json
 import random
 import socket
+import ssl
 import struct
 import sys
 import time
@@ -49,9 +50,23 @@ Report = dict[str, Any]
 class Learner:
     """One connection. `told(payload, at_ns)` hears every text that comes."""
 
-    __slots__ = ("_loop", "_mask", "_reader", "_told", "closed", "gone", "joined", "opened", "socket")
+    __slots__ = (
+        "_hello",
+        "_in",
+        "_loop",
+        "_mask",
+        "_out",
+        "_reader",
+        "_tls",
+        "_told",
+        "closed",
+        "gone",
+        "joined",
+        "opened",
+        "socket",
+    )  # fmt: skip
 
-    def __init__(self, told: Callable[[bytes, int], None]):
+    def __init__(self, told: Callable[[bytes, int], None], tls: ssl.SSLContext | None = None, host: str = ""):
         self._loop = asyncio.get_running_loop()
         self._told = told
         self._mask = random.randbytes(4)
@@ -61,6 +76,9 @@ class Learner:
         self.closed = 0
         self.gone: Callable[[Learner], None] = lambda learner: None
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._hello = b""  # what is said as soon as it is secret
+        self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = tls.wrap_bio(self._in, self._out, server_hostname=host) if tls is not None else None
 
     async def join(self, url: str, address: tuple[str, int], token: str) -> None:
         """Raises OSError, FrameError; TimeoutError when `joined` does not come."""
@@ -70,8 +88,14 @@ class Learner:
         await self._loop.sock_connect(self.socket, address)
         self.opened, self.joined = self._loop.create_future(), self._loop.create_future()
         self._loop.add_reader(self.socket.fileno(), self._readable)
-        self.socket.send(frames.request(url))
         async with asyncio.timeout(_ARRIVE_S):
+            if self._tls is None:
+                self._write(frames.request(url))
+            else:
+                self._hello = frames.request(url)
+                with contextlib.suppress(ssl.SSLWantReadError):
+                    self._tls.do_handshake()
+                self._flush()
             await self.opened
             self.say({"type": "join", "token": token})
             await self.joined
@@ -81,8 +105,34 @@ class Learner:
         self.send(frames.TEXT, json.dumps(message, ensure_ascii=False).encode())
 
     def send(self, opcode: int, payload: bytes) -> None:
+        self._write(frames.frame(payload, opcode, self._mask))
+
+    def _write(self, data: bytes) -> None:
+        if self._tls is not None:
+            self._tls.write(data)
+            self._flush()
+            return
         with contextlib.suppress(BlockingIOError):
-            self.socket.send(frames.frame(payload, opcode, self._mask))
+            self.socket.send(data)
+
+    def _flush(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            if data := self._out.read():
+                self.socket.send(data)
+
+    def _decrypted(self, tls: ssl.SSLObject, data: bytes) -> bytes:
+        """TLS by hand, so that the kernel's time of arrival is still to be had."""
+        self._in.write(data)
+        plain = b""
+        with contextlib.suppress(ssl.SSLWantReadError):
+            if self._hello:
+                tls.do_handshake()
+                hello, self._hello = self._hello, b""
+                tls.write(hello)
+            while True:
+                plain += tls.read(65536)
+        self._flush()
+        return plain
 
     def drop(self) -> None:
         """Gone without a word, as a phone that lost its network is."""
@@ -101,6 +151,8 @@ class Learner:
             self._end("the connection ended")
             return
         at_ns = _stamp(control)
+        if self._tls is not None:
+            data = self._decrypted(self._tls, data)
         try:
             for opcode, payload in self._reader.feed(data):
                 if opcode == frames.TEXT:
@@ -142,6 +194,7 @@ class Crowd:
         self._gate = asyncio.Semaphore(AT_ONCE)
         parts = urlsplit(classroom.socket_url)
         self._address = socket.gethostbyname(parts.hostname or ""), parts.port or 80
+        self._tls = ssl.create_default_context() if parts.scheme == "wss" else None
         self._marker: bytes | None = None
         self._arrived_ns: list[int] = []
         self._all_there = asyncio.Event()
@@ -156,7 +209,7 @@ class Crowd:
     async def _join(self, number: int, after_s: float = 0.0) -> None:
         await asyncio.sleep(after_s)
         async with self._gate:
-            learner = Learner(self._told)
+            learner = Learner(self._told, self._tls, self._address[0])
             try:
                 await learner.join(self._room.socket_url, self._address, self._tokens[number])
             except (OSError, frames.FrameError) as error:
@@ -175,12 +228,14 @@ class Crowd:
         await asyncio.gather(*(self._join(number, random.uniform(0.5, 8.0)) for number in numbers))
         return time.monotonic() - began_s
 
-    async def beat(self) -> None:
-        """Heartbeats of all, spread evenly over their interval."""
+    async def beat(self, every_s: float) -> None:
+        """Heartbeats of all, spread evenly over their interval; 0: none."""
+        if not every_s:
+            return
         sequence = 0
         while True:
             numbers = list(self.here)
-            steps = int(HEARTBEAT_S / _STEP_S)
+            steps = int(every_s / _STEP_S)
             for step in range(steps):
                 for number in numbers[step::steps]:
                     learner = self.here.get(number)
@@ -226,7 +281,7 @@ def quantiles(values_ns: Sequence[int]) -> Report:
         name: round(ordered[max(0, -int(-len(ordered) * share // 1) - 1)] / 1e6, 1)
         for name, share in found.items()
     }
-    return report | {"max_ms": round(ordered[-1] / 1e6, 1)}
+    return {"first_ms": round(ordered[0] / 1e6, 1)} | report | {"max_ms": round(ordered[-1] / 1e6, 1)}
 
 
 class _Meter:
@@ -274,7 +329,7 @@ async def run(given: argparse.Namespace, room: Classroom) -> Report:
     if not crowd.here:
         return report
     _tell(f"{len(crowd.here)} are there, idle for {given.seconds:g} s")
-    beating = asyncio.create_task(crowd.beat())
+    beating = asyncio.create_task(crowd.beat(given.heartbeat))
     try:
         await asyncio.sleep(2.0)
         report["kib_per_socket"] = round((meter.rss() - memory) / 1024 / given.sockets, 1)
@@ -287,7 +342,7 @@ async def run(given: argparse.Namespace, room: Classroom) -> Report:
             _tell("one challenge to all")
             whip = f"{room.host}/whip/{room.lesson}"
             async with publishing(whip, room.tokens["instructor"], equal=False):
-                await asyncio.sleep(2.0)
+                await asyncio.sleep(5.0)  # each learner's own checks are planned in the first seconds
                 report["challenge"] = await crowd.hear(
                     b'"type":"challenge"', lambda: asyncio.to_thread(room.challenge)
                 )
@@ -331,6 +386,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--sockets", type=int, default=1000, metavar="N")
     parser.add_argument("--seconds", type=float, default=10.0, metavar="S", help="idle")
+    parser.add_argument("--heartbeat", type=float, default=HEARTBEAT_S, metavar="S", help="0: none")
+    parser.add_argument("--tls", action="store_true", help="the server of its own has an ECDSA certificate")
     parser.add_argument("--lines", type=int, default=3, help="of chat")
     parser.add_argument("--storm", type=int, default=0, metavar="M", help="lose their connections at once")
     parser.add_argument("--host", help="a server that runs: its base URL")
@@ -353,7 +410,7 @@ def main() -> int:
         return 2
     with contextlib.ExitStack() as stack:
         if given.host is None:
-            room = stack.enter_context(own_classroom())
+            room = stack.enter_context(own_classroom(tls=given.tls))
         else:
             room = Classroom(given.host.rstrip("/"), given.lesson, given.admin, given.server_pid)
         report = uvloop.run(run(given, room))

@@ -9,6 +9,8 @@ BURST = 40
 class MessageRate:
     """A bucket of `BURST` messages that fills by `PER_SECOND` a second. Time is an argument, in ns."""
 
+    __slots__ = ("_at_ns", "_left")
+
     def __init__(self, now_ns: int):
         self._left = float(BURST)
         self._at_ns = now_ns

@@ -24,17 +24,19 @@ _SILENT_MS = 1000  # media that ended so long before its connection is said to
 class Connection:
     """One person's control channel, on either carrier. `id` names the connection in facts and messages."""
 
+    __slots__ = ("_claims", "_clock", "_photo", "_room", "id")
+
     def __init__(self, room: Room, claims: Claims, clock: Clock):
         self.id = secrets.token_urlsafe(9)
         self._room = room
         self._claims = claims
         self._clock = clock
-        self._photo = Assembly()
+        self._photo: Assembly | None = None  # of who sends one
 
     @property
     def takes_pieces(self) -> bool:
         """Whether a photo was announced whose pieces are to come: they are bounded by its size."""
-        return self._photo.expects
+        return self._photo is not None and self._photo.expects
 
     def member(self, transport: str) -> events.Member:
         return events.Member(
@@ -81,10 +83,11 @@ class Connection:
         if room.photos is None:
             raise PeerError("not_available", "this server takes no photos")
         room.state.checks.may_send(room.state.require(self.id, Permission.ATTEND).person, head.challenge)
+        self._photo = Assembly()
         self._photo.begin(head)
 
     async def _photo_piece(self, piece: bytes) -> None:
-        whole = self._photo.add(piece)
+        whole = (self._photo or Assembly()).add(piece)
         if whole is None or self._room.photos is None:
             return
         head, jpeg = whole

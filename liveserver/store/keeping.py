@@ -57,12 +57,15 @@ class Keeping:
         """Whether what comes has to wait."""
         return self.journal.busy
 
-    async def keep(self, record: Record) -> list[Entry] | None:
-        """Its entries, or None if it waits in the journal. Raises StoreError if neither took it."""
+    async def keep(self, record: Record, append: Callable[[], Awaitable[list[Entry]]]) -> list[Entry] | None:
+        """Its entries, or None if it waits in the journal. Raises StoreError if neither took it.
+
+        `append` puts this very record into the ledger.
+        """
         if not self.journal.busy:
             try:
                 async with asyncio.timeout(WITHIN_S):
-                    return await self._append([record])
+                    return await append()
             except (StoreError, TimeoutError):
                 pass
         await self.journal.add(record)

@@ -281,10 +281,10 @@ class Store:
         added once (what comes back is empty). Raises StoreError if neither database nor journal took them.
         """
         record = Record(once, facts, chat)
-        self._addition(record)  # what cannot be stored has to be said now
+        addition = self._addition(record)  # what cannot be stored has to be said now
         if self._keeping is None:
-            return await self._append_records([record])
-        return await self._keeping.keep(record)
+            return await self._append_additions([addition])
+        return await self._keeping.keep(record, lambda: self._append_additions([addition]))
 
     async def keep_in(self, journal: Journal) -> None:
         """Use this journal; what waits in it goes into the ledger first. Raises StoreError."""
@@ -327,8 +327,11 @@ class Store:
         }
 
     async def _append_records(self, records: Sequence[Record]) -> list[Entry]:
+        return await self._append_additions([self._addition(record) for record in records])
+
+    async def _append_additions(self, additions: Sequence[Addition]) -> list[Entry]:
         with database.failures_named():
-            return await self._writer.append_once([self._addition(record) for record in records])
+            return await self._writer.append_once(additions)
 
     @staticmethod
     def _addition(record: Record) -> Addition:
