@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from liveserver.checks.photos import Photos
+from liveserver.checks.photos import Judged, Photos
 from liveserver.clock import Clock
 from liveserver.core.errors import PeerError
+from liveserver.core.photo import Alive, Liveness, Turn, not_measured
 from liveserver.store import Store, open_store
 from liveserver.store.verify import verify_ledger
 from liveserver.vault import SealedError, Vault
@@ -55,6 +56,11 @@ def photo(name: str) -> bytes:
     return path.read_bytes()
 
 
+async def said(photos: Photos, name: str) -> tuple[bool | None, str]:
+    judged = await photos.judge(name)
+    return judged.passed, judged.detail
+
+
 def written(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
@@ -62,29 +68,69 @@ def written(folder: Path) -> bytes:
 class TestJudging:
     async def test_the_first_good_photo_enrols_and_the_next_is_matched(self, photos: Photos) -> None:
         first = await photos.keep("l", "p", "c1", photo("president_a_1.jpg"))
-        assert await photos.judge(first) == (True, "not_enrolled")
+        assert await said(photos, first) == (True, "not_enrolled")
         second = await photos.keep("l", "p", "c2", photo("president_a_2.jpg"))
-        assert await photos.judge(second) == (True, "")
+        assert await said(photos, second) == (True, "")
 
     async def test_somebody_else_is_for_a_person_to_look_at(self, photos: Photos) -> None:
         await photos.judge(await photos.keep("l", "p", "c1", photo("president_a_1.jpg")))
         other = await photos.keep("l", "p", "c2", photo("liveness_real_1.jpg"))
-        assert await photos.judge(other) == (None, "not_alike")
+        assert await said(photos, other) == (None, "not_alike")
 
     async def test_the_same_picture_again_is_noticed_even_encoded_anew_and_from_another_learner(
         self, photos: Photos
     ) -> None:
         data = photo("liveness_real_1.jpg")
         await photos.judge(await photos.keep("l", "p", "c1", data))
-        assert await photos.judge(await photos.keep("l", "p", "c2", data)) == (None, "repeated")
+        assert await said(photos, await photos.keep("l", "p", "c2", data)) == (None, "repeated")
         anew = jpeg.encode(jpeg.decode(data, PHOTO))
-        assert await photos.judge(await photos.keep("l", "q", "c3", anew)) == (None, "repeated")
+        assert await said(photos, await photos.keep("l", "q", "c3", anew)) == (None, "repeated")
 
     async def test_what_is_no_photo_may_be_taken_again(self, photos: Photos) -> None:
-        assert await photos.judge(await photos.keep("l", "p", "c1", b"\xff\xd8 no jpeg")) == (
+        assert await said(photos, await photos.keep("l", "p", "c1", b"\xff\xd8 no jpeg")) == (
             False,
             "no_photo",
         )
+
+
+class TestLiveness:
+    """Advice from a second photo, by the real models; nothing else depends on it."""
+
+    async def judged(self, photos: Photos, straight: str, turned: str, asked: Turn) -> Judged:
+        one = await photos.keep("l", "p", "c1", photo(straight))
+        return await photos.judge(one, await photos.keep("l", "p", "c1", photo(turned)), asked)
+
+    @pytest.mark.parametrize(
+        ("asked", "alive", "why"), [(Turn.RIGHT, Alive.YES, ""), (Turn.LEFT, Alive.NO, "other_way")]
+    )
+    async def test_a_head_that_turns_is_known_by_which_way_it_was_asked(
+        self, photos: Photos, asked: Turn, alive: Alive, why: str
+    ) -> None:
+        judged = await self.judged(photos, "president_a_1.jpg", "president_a_2.jpg", asked)
+        assert (judged.passed, judged.detail) == (True, "not_enrolled")
+        told = judged.liveness
+        assert told is not None and (told.alive, told.why) == (alive, why)
+        assert told.yaw is not None and told.yaw[0] - told.yaw[1] > 20
+        assert told.distance is not None and told.distance < 60
+
+    async def test_the_same_picture_twice_has_not_turned_and_passes_all_the_same(
+        self, photos: Photos
+    ) -> None:
+        judged = await self.judged(photos, "president_a_1.jpg", "president_a_1.jpg", Turn.LEFT)
+        assert (judged.passed, judged.detail) == (True, "not_enrolled")
+        assert judged.liveness == Liveness(Alive.NO, "not_turned", Turn.LEFT, (4, 4), 0)
+
+    async def test_another_face_in_the_second_one_is_said_and_decides_nothing(self, photos: Photos) -> None:
+        judged = await self.judged(photos, "president_a_1.jpg", "liveness_real_1.jpg", Turn.LEFT)
+        assert judged.passed and judged.liveness is not None
+        assert (judged.liveness.alive, judged.liveness.why) == (Alive.NO, "another_face")
+
+    async def test_what_cannot_be_measured_is_unknown(self, photos: Photos) -> None:
+        alone = await photos.judge(await photos.keep("l", "p", "c1", photo("president_a_1.jpg")))
+        assert alone.passed and alone.liveness == not_measured(Turn.LEFT)
+        one = await photos.keep("l", "q", "c3", photo("president_a_2.jpg"))
+        broken = await photos.judge(one, await photos.keep("l", "q", "c3", b"\xff\xd8 no jpeg"), Turn.LEFT)
+        assert broken.passed and broken.liveness == not_measured(Turn.LEFT, "not_judged")
 
 
 class TestKeeping:

@@ -187,7 +187,9 @@ def _note(found: dict[tuple[str, str], dict[str, Any]], kind: str, data: Any) ->
                 "result": None,
                 "detail": "",
                 "photo": None,
+                "turned": None,
                 "excuse": None,
+                "liveness": None,
             }
         return
     row = found.get((data["id"], data["person"]))
@@ -197,6 +199,7 @@ def _note(found: dict[tuple[str, str], dict[str, Any]], kind: str, data: Any) ->
         row.update(kind=CheckKind.QUIZ, deadline_at=time(data["deadline_ms"]))
     elif kind == "challenge_review":
         row.update(result="review", detail=data["detail"], photo=data["photo"])
+        row.update(liveness=data.get("liveness"), turned=data.get("turned"))
     elif kind == "challenge_revised":
         row.update(result=data["after"], excuse=None)
         if data["after"] == CheckState.EXCUSED:
@@ -204,3 +207,4 @@ def _note(found: dict[tuple[str, str], dict[str, Any]], kind: str, data: Any) ->
     elif kind == "challenge_resolved":
         answered = time(data["answered_at_ms"])
         row.update(result=data["result"], kind=data["kind"], detail=data["detail"], answered_at=answered)
+        row["liveness"] = data.get("liveness", row["liveness"])

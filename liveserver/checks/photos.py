@@ -13,12 +13,13 @@ import hashlib
 import os
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from liveserver.clock import Clock
 from liveserver.core.errors import PeerError
 from liveserver.core.ledger import JSON, Fact
-from liveserver.core.photo import Looked, judge
+from liveserver.core.photo import Liveness, Looked, Turn, judge, liveness, not_measured
 from liveserver.log import Event, get_logger
 from liveserver.screening.looker import Looker, LookerError
 from liveserver.stills.wire import Faces
@@ -33,9 +34,17 @@ ERASE_EVERY_S = 3_600.0
 _ERASED_AT_ONCE = 200
 _ID_BYTES = 12
 _SALT_BYTES = 16
+_AWAY = (LookerError, SealedError, StoreError, OSError)
 _log = get_logger()
 
-Judged = tuple[bool | None, str]
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the models say of a check's photo (`core.photo.judge`), and their advice beside it."""
+
+    passed: bool | None
+    detail: str
+    liveness: Liveness | None = None
 
 
 class Photos:
@@ -83,38 +92,54 @@ class Photos:
         await self._store.append([Fact("photo", lesson, now_ms, fact)])
         return photo_id
 
-    async def judge(self, photo_id: str) -> Judged:
-        """What the models say (`core.photo.judge`); what cannot be judged a person looks at."""
-        try:
-            return await self._judge(photo_id)
-        except PictureError:
-            return False, "no_photo"
-        except (LookerError, SealedError, StoreError, OSError) as error:
-            _log.warning(Event.PHOTO_NOT_JUDGED, photo=photo_id, error=type(error).__name__)
-            return None, "not_judged"
+    async def judge(self, photo_id: str, turned: str = "", asked: Turn = Turn.LEFT) -> Judged:
+        """What the models say; what cannot be judged a person looks at.
 
-    async def _judge(self, photo_id: str) -> Judged:
+        `turned`: the photo of the head turned as `asked`, if there is one; it changes nothing but the advice.
+        """
+        try:
+            seen, verdict = await self._judge(photo_id, turned)
+        except PictureError:
+            return Judged(False, "no_photo")
+        except _AWAY as error:
+            _log.warning(Event.PHOTO_NOT_JUDGED, photo=photo_id, error=type(error).__name__)
+            return Judged(None, "not_judged")
+        return Judged(*verdict, await self._liveness(seen, turned, asked))
+
+    async def _liveness(self, straight: Faces, turned: str, asked: Turn) -> Liveness:
+        if not turned:
+            return not_measured(asked)
+        try:
+            seen = await self._look(await self._found(turned))
+        except (PictureError, *_AWAY) as error:
+            _log.warning(Event.PHOTO_NOT_JUDGED, photo=turned, error=type(error).__name__)
+            return not_measured(asked, "not_judged")
+        apart = 0.0
+        if straight.descriptor and seen.descriptor:
+            one, other = face_match.from_bytes(straight.descriptor), face_match.from_bytes(seen.descriptor)
+            apart = face_match.distance(one, other)
+        return liveness(_looked(straight), _looked(seen), apart, face_match.thresholds().same, asked)
+
+    async def _found(self, photo_id: str) -> Photo:
         photo = await self._photos.photo(photo_id)
         if photo is None:
             raise SealedError(photo_id)
-        seen = await self._looker.faces(await self._open(photo))
+        return photo
+
+    async def _look(self, photo: Photo) -> Faces:
+        return await self._looker.faces(await self._open(photo))
+
+    async def _judge(self, photo_id: str, turned: str) -> tuple[Faces, tuple[bool | None, str]]:
+        photo = await self._found(photo_id)
+        seen = await self._look(photo)
         distance = await self._distance(photo.person, seen)
-        repeats = await self._repeats(photo, seen)
-        first = seen.faces[0] if seen.faces else None
-        looked = Looked(
-            len(seen.faces),
-            first.blur if first else 0.0,
-            first.yaw if first else 0.0,
-            first.pitch if first else 0.0,
-            distance,
-            repeats,
-        )
-        verdict = judge(looked, face_match.thresholds().same)
+        repeats = await self._repeats(photo, seen, turned)
+        verdict = judge(_looked(seen, distance, repeats), face_match.thresholds().same)
         await self._photos.look(photo_id, seen.look, verdict[1])
         if verdict == (True, "not_enrolled"):
             sealed = await self._vault.seal(photo.person, "face", seen.descriptor)
             await self._photos.enrol(photo.person, sealed, photo_id, self._clock.wall_ms())
-        return verdict
+        return seen, verdict
 
     async def show(self, lesson: str, photo_id: str, by: str, reason: str) -> bytes:
         """The JPEG, for a person who has to decide; that it was looked at stands in the ledger first.
@@ -169,11 +194,12 @@ class Photos:
         known = face_match.from_bytes(await self._vault.unseal(person, "face", sealed))
         return face_match.distance(known, face_match.from_bytes(seen.descriptor))
 
-    async def _repeats(self, photo: Photo, seen: Faces) -> bool:
-        """Whether this person, or anybody in this lesson, sent the same picture before."""
+    async def _repeats(self, photo: Photo, seen: Faces, turned: str) -> bool:
+        """Whether this person, or anybody in this lesson, sent the same picture before; the `turned` one that
+        came with it does not count."""
         new = Fingerprint(photo.sha256, int.from_bytes(seen.look, "big"))
         for other in await self._photos.comparable(photo.lesson, photo.person):
-            if other.id != photo.id:
+            if other.id not in (photo.id, turned):
                 old = Fingerprint(other.sha256, int.from_bytes(other.look, "big"))
                 if compare(new, old) is not Likeness.NONE:
                     return True
@@ -185,6 +211,13 @@ class Photos:
 
     def _path(self, photo: str) -> Path:
         return self._folder / photo[:2] / f"{photo}.sealed"
+
+
+def _looked(seen: Faces, distance: float | None = None, repeats: bool = False) -> Looked:
+    first = seen.faces[0] if seen.faces else None
+    if first is None:
+        return Looked(0, distance=distance, repeats=repeats)
+    return Looked(len(seen.faces), first.blur, first.yaw, first.pitch, distance, repeats)
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Any
 
 from liveserver.core.errors import PeerError
+from liveserver.core.photo import Liveness, Turn
 from liveserver.core.quiz import Question
 
 ANSWER_MS = 60_000
@@ -85,6 +86,9 @@ class Check:
     attempts: int = 0
     answered_at_ms: int | None = None
     detail: str = ""
+    turn: Turn | None = None
+    """How a second photo is to be taken; of a face check."""
+    liveness: Liveness | None = None
     missed_as: CheckState | None = None
     """What it was before a person excused it."""
 
@@ -105,6 +109,7 @@ class Check:
             "id": self.id,
             "kind": self.kind,
             "question": self.question.shown() if self.question is not None else None,
+            "turn": self.turn,
             "issued_at_ms": self.issued_at_ms,
             "deadline_at_ms": self.deadline_ms,
             "attempts_left": self.attempts_left,
@@ -193,7 +198,7 @@ class Challenges:
         check = self._in_time(person, check_id, now_ms)
         if check.kind is not CheckKind.FACE:
             raise PeerError("bad_message", "this check is a question already")
-        check.kind, check.question = CheckKind.QUIZ, question
+        check.kind, check.question, check.turn = CheckKind.QUIZ, question, None
         check.attempts, check.deadline_ms = 0, now_ms + self.answer_ms
         return check
 

@@ -4,9 +4,10 @@
 
     checks_committed    commitment, policy            before the lesson's `start`
     challenge_issued    id, kind, cause, by, issued_at_ms, deadline_ms, question (its hash),
-                        checks: [{person, number}], at most 300 a fact
-    challenge_resolved  id, person, number, kind, cause, issued_at_ms, answered_at_ms, result, detail
-    challenge_review    id, person, number, photo, detail      a person has to look
+                        checks: [{person, number}], at most 300 a fact; turn (of a face check)
+    challenge_resolved  id, person, number, kind, cause, issued_at_ms, answered_at_ms, result, detail,
+                        liveness (of a photo: advice, `core.photo.Liveness`)
+    challenge_review    id, person, number, photo, turned, detail, liveness     a person has to look
     challenge_revised   id, person, before, after, reason, by, asked_by     excused, or no longer
     checks_revealed     seed                          after the lesson: every moment can be computed again
 """
@@ -40,6 +41,7 @@ from liveserver.core.events import (
     Tell,
 )
 from liveserver.core.permissions import Permission
+from liveserver.core.photo import Turn
 
 if TYPE_CHECKING:
     from liveserver.core.room import RoomState
@@ -167,6 +169,10 @@ class Checks:
         """A check's id: nobody who lacks the seed can know it before it is sent."""
         return self._digest("id", person, now_ms).hex()[:20]
 
+    def turn(self, check_id: str) -> Turn:
+        """Which way to turn for a second photo: nobody who lacks the seed knows before he is asked."""
+        return Turn.LEFT if self._digest("turn", check_id)[0] % 2 else Turn.RIGHT
+
     def _digest(self, what: str, *parts: object) -> bytes:
         return hmac.digest(self.seed, "\0".join([what, *map(str, parts)]).encode(), "sha256")
 
@@ -236,16 +242,19 @@ def photo_taken(state: RoomState, event: PhotoTaken, now_ms: int) -> list[Effect
     person = state.require(event.connection, Permission.ATTEND).person
     state.checks.may_send(person, event.challenge)
     check = state.checks.book.photo(person, event.challenge, now_ms)
-    return [Judge(person, check.id, event.photo), Send(event.connection, check.result())]
+    judge = Judge(person, check.id, event.photo, event.turned, check.turn or Turn.LEFT)
+    return [judge, Send(event.connection, check.result())]
 
 
 def photo_judged(state: RoomState, event: PhotoJudged, now_ms: int) -> list[Effect]:
     check = state.checks.book.judged(event.person, event.challenge, event.passed, event.detail, now_ms)
+    check.liveness = event.liveness
     if check.state is not CheckState.REVIEW:
         return _told(state, check)
     fact = {"id": check.id, "person": check.person, "number": check.number, "photo": event.photo,
             "detail": check.detail}  # fmt: skip
-    return [Append("challenge_review", fact), *_say(state, check)]
+    second = {"turned": event.turned} if event.turned else {}
+    return [Append("challenge_review", fact | second | _measured(check)), *_say(state, check)]
 
 
 def photo_reviewed(state: RoomState, event: PhotoReviewed, now_ms: int) -> list[Effect]:
@@ -328,7 +337,11 @@ def _issued(state: RoomState, new: Sequence[Check], by: str) -> list[Effect]:
     if not new:
         return []
     first = new[0]
+    if first.kind is CheckKind.FACE:
+        for check in new:
+            check.turn = state.checks.turn(check.id)
     question = "" if first.question is None else _hash(first.question)
+    asked_to = {} if first.turn is None else {"turn": first.turn}
     effects: list[Effect] = []
     for start in range(0, len(new), ISSUED_A_FACT):
         part = new[start : start + ISSUED_A_FACT]
@@ -336,7 +349,7 @@ def _issued(state: RoomState, new: Sequence[Check], by: str) -> list[Effect]:
         effects.append(Append("challenge_issued", {
             "id": first.id, "kind": first.kind, "cause": first.cause, "by": by, "question": question,
             "issued_at_ms": first.issued_at_ms, "deadline_ms": first.deadline_ms, "checks": people,
-        }))  # fmt: skip
+        } | asked_to))  # fmt: skip
     for check in new:
         state.checks.asked(check.person, first.issued_at_ms)
     connections = [c for check in new for c in state.learners.get(check.person, ())]
@@ -353,7 +366,11 @@ def _resolved(check: Check, by: str = "") -> Append:
     fact = {"id": check.id, "person": check.person, "number": check.number, "kind": check.kind,
             "cause": check.cause, "issued_at_ms": check.issued_at_ms, "result": check.state,
             "answered_at_ms": check.answered_at_ms, "detail": check.detail}  # fmt: skip
-    return Append("challenge_resolved", fact | ({"by": by} if by else {}))
+    return Append("challenge_resolved", fact | ({"by": by} if by else {}) | _measured(check))
+
+
+def _measured(check: Check) -> dict[str, Any]:
+    return {} if check.liveness is None else {"liveness": check.liveness.as_json()}
 
 
 def _say(state: RoomState, check: Check) -> list[Effect]:

@@ -15,6 +15,7 @@ from liveserver.core.challenge import CheckKind
 from liveserver.core.measured import Measured
 from liveserver.core.messages import Json, Sources
 from liveserver.core.permissions import Permission, Role
+from liveserver.core.photo import Liveness, Turn
 from liveserver.core.presets import Frozen
 from liveserver.core.quiz import Question
 from liveserver.core.screening import Action, Verdict
@@ -325,11 +326,12 @@ class QuestionWanted:
 
 @dataclass(frozen=True, slots=True)
 class PhotoTaken:
-    """A whole photo came; `photo` is the name under which the shell keeps it."""
+    """A whole photo came; `photo` is the name under which the shell keeps it, `turned` a second one's."""
 
     connection: str
     challenge: str
     photo: str
+    turned: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,6 +343,8 @@ class PhotoJudged:
     photo: str
     passed: bool | None
     detail: str
+    liveness: Liveness | None = None
+    turned: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -513,11 +517,13 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Have a learner's photo looked at; `PhotoJudged` follows."""
+    """Have a learner's photo looked at; `PhotoJudged` follows. `asked`: how `turned` was asked to be."""
 
     person: str
     challenge: str
     photo: str
+    turned: str = ""
+    asked: Turn = Turn.LEFT
 
 
 @dataclass(frozen=True, slots=True)

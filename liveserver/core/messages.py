@@ -99,12 +99,27 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Blob:
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class PhotoHead:
-    """A JPEG of `size` bytes follows in binary messages; `sha256` is the whole photo's, hex."""
+    """A JPEG of `size` bytes follows in binary messages; `sha256` is the whole photo's, hex.
+
+    `turned`: of a second one right behind it, of the head turned as the check asked.
+    """
 
     challenge: str
     size: int
     sha256: str
+    turned: Blob | None = None
+
+    @property
+    def total(self) -> int:
+        """Bytes of all that follows."""
+        return self.size + (self.turned.size if self.turned is not None else 0)
 
 
 Message = Join | Heartbeat | Visibility | Chat | Sources | Pause | CallOn | Answer | PhotoHead
@@ -277,6 +292,14 @@ def _read_answer(message: Json) -> Answer:
 
 
 def _read_photo(message: Json) -> PhotoHead:
+    turned = message.get("turned")
+    if turned is not None and not isinstance(turned, dict):
+        raise PeerError("bad_message", "turned has size and sha256 of a second photo")
+    one, other = _read_blob(message), None if turned is None else _read_blob(turned)
+    return PhotoHead(_challenge(message), one.size, one.sha256, other)
+
+
+def _read_blob(message: Json) -> Blob:
     size, digest = message.get("size"), message.get("sha256")
     if not isinstance(size, int) or isinstance(size, bool) or size < 1:
         raise PeerError("bad_message", "size is the photo's length in bytes")
@@ -284,7 +307,7 @@ def _read_photo(message: Json) -> PhotoHead:
         raise PeerError("too_large", f"a photo has at most {MAX_PHOTO_BYTES} bytes", status=413)
     if not isinstance(digest, str) or len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
         raise PeerError("bad_message", "sha256 is the photo's, in 64 hexadecimal digits")
-    return PhotoHead(_challenge(message), size, digest)
+    return Blob(size, digest)
 
 
 def _challenge(message: Json) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from liveserver.core.events import LessonState, Level
 from liveserver.core.people import Status
+from liveserver.core.photo import Alive, Turn
 from liveserver.core.quiz import QuestionKind
 from liveserver.core.retention import Programme
 from liveserver.http.schema import COUNT as _COUNT
@@ -44,9 +45,23 @@ SCHEMAS: dict[str, Schema] = {
             "result": _or_null(_TEXT),
             "detail": _TEXT,
             "photo": _or_null(_TEXT),
+            "turned": _or_null(_TEXT),
             "excuse": _or_null(_ref("Excuse")),
+            "liveness": _or_null(_ref("Liveness")),
         }
     ),
+    "Liveness": {
+        **_object(
+            {
+                "alive": {"type": "string", "enum": [str(alive) for alive in Alive]},
+                "why": _TEXT,
+                "asked": {"type": "string", "enum": [str(turn) for turn in Turn]},
+                "yaw": _or_null({"type": "array", "items": {"type": "integer"}}),
+                "distance": _or_null(_COUNT),
+            }
+        ),
+        "description": "Advice about two photos; it decides nothing",
+    },
     "Excuse": _object({"before": _TEXT, "reason": _TEXT, "asked_by": _TEXT, "by": _TEXT}),
     "BankQuestion": _object(
         {

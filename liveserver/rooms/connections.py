@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from functools import partial
 
 from liveserver.clock import Clock
 from liveserver.core import events, messages
@@ -90,10 +91,11 @@ class Connection:
         whole = (self._photo or Assembly()).add(piece)
         if whole is None or self._room.photos is None:
             return
-        head, jpeg = whole
-        person, lesson = self._claims.person, self._room.state.lesson
-        photo = await self._room.photos.keep(lesson, person, head.challenge, jpeg)
-        await self._room.ask(events.PhotoTaken(self.id, head.challenge, photo))
+        head, jpeg, turned = whole
+        keep = partial(self._room.photos.keep, self._room.state.lesson, self._claims.person, head.challenge)
+        photo = await keep(jpeg)
+        second = await keep(turned) if turned else ""
+        await self._room.ask(events.PhotoTaken(self.id, head.challenge, photo, second))
 
     async def _say(self, chat: messages.Chat) -> None:
         line_id, salt = secrets.token_urlsafe(9), secrets.token_bytes(_SALT_BYTES)

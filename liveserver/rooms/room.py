@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from liveserver.checks.photos import Photos
+from liveserver.checks.photos import Judged, Photos
 from liveserver.clock import Clock
 from liveserver.core import events
 from liveserver.core.errors import PeerError
@@ -467,8 +467,16 @@ class Room:
         task.add_done_callback(self._judging.discard)
 
     async def _judged(self, effect: events.Judge) -> None:
-        passed, detail = await self.photos.judge(effect.photo) if self.photos else (None, "no_models")
-        self.post(events.PhotoJudged(effect.person, effect.challenge, effect.photo, passed, detail))
+        if self.photos is None:
+            judged = Judged(None, "no_models")
+        else:
+            judged = await self.photos.judge(effect.photo, effect.turned, effect.asked)
+        self.post(
+            events.PhotoJudged(
+                effect.person, effect.challenge, effect.photo, judged.passed, judged.detail,
+                judged.liveness, effect.turned,
+            )
+        )  # fmt: skip
 
     async def _close_one(self, effect: events.Close) -> None:
         self._close(effect.connection, effect.code, effect.reason)

@@ -108,6 +108,12 @@ def outcome(room: Classroom, challenge: str) -> tuple[str, str | None]:
     return next((item["kind"], item["result"]) for item in items if item["id"] == challenge)
 
 
+def advice(room: Classroom, challenge: str) -> tuple[str, str]:
+    items = room.server.api("GET", f"/lessons/{room.lesson.id}/challenges", role="inspector").json["items"]
+    found = next(item["liveness"] for item in items if item["id"] == challenge)
+    return found["alive"], found["why"]
+
+
 def explained(learner: ChromiumTab, reason: str) -> bool:
     """Whether what is credited names the reason; it is told every few seconds, the dialog has the newest."""
     learner.click(CREDITED)
@@ -174,10 +180,16 @@ class TestALearner:
         learner.wait_text(SUBMIT, "Take the photo")
         learner.screenshot(SHOTS / "check-face-en-1440x900.png")
         learner.click(SUBMIT)
+        learner.wait_text(by_testid("challenge-turn"), "turn your head a little to your")
+        assert learner.sees(by_testid("challenge-alone")), "one photo alone is as good"
+        look_at_both_sizes(learner, "check-face-turn-en")
+        learner.click(SUBMIT)
         learner.wait_sees(PASSED, timeout_s=60)
         closed = "() => window.lastCamera.getTracks().every((track) => track.readyState === 'ended')"
         assert learner.evaluate(closed)
         assert outcome(room, asked) == ("face", "passed")
+        # A picture cannot turn its head: that is said, and changes nothing.
+        assert advice(room, asked) == ("no", "not_turned")
 
         asked = ask(room, kind="face")
         learner.wait_text(SHEET, "A photo of your face")

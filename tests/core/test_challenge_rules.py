@@ -33,6 +33,7 @@ from liveserver.core.events import (
     Tick,
 )
 from liveserver.core.permissions import Role
+from liveserver.core.photo import Alive, Liveness, Turn
 from liveserver.core.quiz import Question, QuestionKind
 from liveserver.core.room import RoomState
 
@@ -286,10 +287,41 @@ class TestPhoto:
         lesson.apply(ask(kind=CheckKind.FACE))
         return lesson
 
+    def test_which_way_to_turn_is_said_with_the_check_and_stands_in_its_fact(self) -> None:
+        lesson = self.lesson()
+        (fact,) = lesson.facts("challenge_issued")
+        (shown,) = [
+            e.message for e in lesson.done if isinstance(e, Tell) and e.message["type"] == "challenge"
+        ]
+        assert shown["turn"] == fact["turn"] in ("left", "right")
+        lesson.apply(QuestionWanted("cp", "asked-1"))
+        (instead,) = [
+            e.message for e in lesson.done if isinstance(e, Send) and e.message["type"] == "challenge"
+        ]
+        assert instead["turn"] is None
+
+    def test_which_way_follows_from_a_secret_and_is_either_as_often(self) -> None:
+        ways = [Checks(SEED).turn(f"check-{number}") for number in range(1_000)]
+        assert 400 < ways.count(Turn.LEFT) < 600
+        assert ways != [Checks(b"t" * 32).turn(f"check-{number}") for number in range(1_000)]
+
+    def test_advice_stands_in_the_fact_and_changes_no_result(self) -> None:
+        advice = Liveness(Alive.NO, "other_way", Turn.LEFT, (0, -20), 31)
+        for passed, kind in ((True, "challenge_resolved"), (None, "challenge_review")):
+            lesson = self.lesson()
+            lesson.apply(PhotoTaken("cp", "asked-1", "photo-1", "photo-2"))
+            lesson.apply(PhotoJudged("p", "asked-1", "photo-1", passed, "", advice, "photo-2"))
+            (fact,) = lesson.facts(kind)
+            assert fact["liveness"] == {
+                "alive": "no", "why": "other_way", "asked": "left", "yaw": [0, -20], "distance": 31,
+            }  # fmt: skip
+            assert kind == "challenge_review" or fact["result"] == "passed"
+
     def test_is_looked_at_and_passes(self) -> None:
         lesson = self.lesson()
         judge, told = lesson.apply(PhotoTaken("cp", "asked-1", "photo-1"))
-        assert judge == Judge("p", "asked-1", "photo-1")
+        assert isinstance(judge, Judge)
+        assert (judge.person, judge.challenge, judge.photo, judge.turned) == ("p", "asked-1", "photo-1", "")
         assert isinstance(told, Send) and told.message["result"] == "judging"
         fact, _ = lesson.apply(PhotoJudged("p", "asked-1", "photo-1", True, ""))
         assert isinstance(fact, Append) and fact.data["result"] == "passed"

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from liveserver.core import messages
 from liveserver.core.errors import PeerError
 
+PHOTO = '{"type":"photo","challenge":"c","size":5,"sha256":"' + "a" * 64 + '",'
 CORPUS = Path(__file__).parents[2] / "../shared/data/fuzz/json"
 
 
@@ -72,6 +73,11 @@ class TestWhatIsRefused:
             ('{"type":"photo","challenge":"c","size":0,"sha256":"' + "a" * 64 + '"}', "bad_message"),
             ('{"type":"photo","challenge":"c","size":1000001,"sha256":"' + "a" * 64 + '"}', "too_large"),
             ('{"type":"photo","challenge":"c","size":5,"sha256":"' + "A" * 64 + '"}', "bad_message"),
+            (
+                '{"type":"photo","challenge":"c","size":5,"sha256":"' + "a" * 64 + '","turned":1}',
+                "bad_message",
+            ),
+            (PHOTO + '"turned":{"size":1000001}}', "too_large"),
         ],
     )
     def test_by_name(self, text: str, code: str):

@@ -119,11 +119,21 @@ def photo(name: str) -> bytes:
     return path.read_bytes()
 
 
-def send(learner, challenge: str, jpeg: bytes) -> None:
-    digest = hashlib.sha256(jpeg).hexdigest()
-    learner.session.send({"type": "photo", "challenge": challenge, "size": len(jpeg), "sha256": digest})
-    for start in range(0, len(jpeg), 16_384):
-        learner.session.send_bytes(jpeg[start : start + 16_384])
+def send(learner, challenge: str, jpeg: bytes, turned: bytes = b"") -> None:
+    head = {"type": "photo", "challenge": challenge} | blob(jpeg)
+    learner.session.send(head | ({"turned": blob(turned)} if turned else {}))
+    data = jpeg + turned
+    for start in range(0, len(data), 16_384):
+        learner.session.send_bytes(data[start : start + 16_384])
+
+
+def blob(data: bytes) -> dict:
+    return {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def liveness(server: Server, lesson: Lesson, challenge: str) -> dict:
+    items = server.api("GET", f"/lessons/{lesson.id}/challenges").json["items"]
+    return next(item["liveness"] for item in items if item["id"] == challenge)
 
 
 async def test_photos_are_taken_with_consent_matched_and_doubt_goes_to_a_person(server, lesson, on_air):
@@ -146,9 +156,14 @@ async def test_photos_are_taken_with_consent_matched_and_doubt_goes_to_a_person(
         agreed = server.api("PUT", "/me/consents/face", {"text_sha256": words["sha256"]}, token=me)
         assert agreed.json == {"face": True}
         asked = ask(server, lesson, kind="face", question=None)["id"]
-        assert (await message(learner, "challenge", id=asked))["kind"] == "face"
-        send(learner, asked, photo("president_a_1.jpg"))
+        shown = await message(learner, "challenge", id=asked)
+        assert shown["kind"] == "face"
+        send(learner, asked, photo("president_a_1.jpg"), photo("president_a_2.jpg"))
         await message(learner, "result", challenge=asked, result="passed", timeout_s=60)
+        advice = liveness(server, lesson, asked)
+        assert (advice["asked"], advice["alive"]) == (
+            shown["turn"], "yes" if shown["turn"] == "right" else "no",
+        )  # fmt: skip
 
         asked = ask(server, lesson, kind="face", question=None)["id"]
         await message(learner, "challenge", id=asked)
@@ -157,6 +172,7 @@ async def test_photos_are_taken_with_consent_matched_and_doubt_goes_to_a_person(
         assert doubted["detail"] == "not_alike"
 
     admin = f"/lessons/{lesson.id}"
+    assert liveness(server, lesson, asked)["why"] == "not_measured", "one photo alone is as good"
     row = next(i for i in server.api("GET", f"{admin}/challenges").json["items"] if i["id"] == asked)
     seen = server.api("GET", f"{admin}/photos/{row['photo']}?reason=review")
     assert (seen.status, seen.body) == (200, photo("liveness_real_1.jpg"))

@@ -60,8 +60,8 @@ export function challengeSheet(checks, { hours }) {
     tick();
   }
 
-  function ask({ question }) {
-    if (!question) return faceForm(checks);
+  function ask({ question, turn }) {
+    if (!question) return faceForm(checks, turn);
     return questionForm(question, { send: (choice) => checks.answer(choice), missing: (key) => checks.say(key) });
   }
 

@@ -9,6 +9,7 @@ import { badge } from './badge.js';
 import { button } from './button.js';
 import { ask } from './dialog.js';
 import { field, textInput } from './field.js';
+import { livenessWords } from './liveness.js';
 import { reviewPhoto } from './photo-review.js';
 import { toast } from './toast.js';
 
@@ -52,8 +53,10 @@ export function checksList(lesson, { person = null, name = String, excuses = fal
     const kind = t(check.kind === 'face' ? 'checked.face' : 'checked.quiz');
     const words = t('checked.line', { kind, at: format.clockExact(check.issued_at) });
     const { excuse } = check;
+    const advice = livenessWords(check.liveness);
     const why = excuse && t('checked.why', { reason: excuse.reason, by: excuse.by });
     return el('li', {}, person ? null : `${name(check.person)}: `, words, ' ', badge(t(key), tone), why && el('span', { class: 'hint' }, why),
+      advice && el('span', { class: 'hint' }, advice),
       el('div', { class: 'row' },
         excuses && MISSED.has(check.result) && act(check, 'excuse', 'checked.excuse'),
         excuses && excuse && act(check, 'excuse/withdrawal', 'checked.withdraw'),

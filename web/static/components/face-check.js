@@ -6,18 +6,26 @@ import { closeCamera, openCamera, takePhoto } from '../lib/snapshot.js';
 import { button, relabel } from './button.js';
 import { agreedToPhotos } from './photo-consent.js';
 
+/** The preview is a mirror: one's own left is on the left. */
+const WAYS = { left: ['← ', 'check.turn_left'], right: ['→ ', 'check.turn_right'] };
 const CAMERA = { refused: 'check.camera_refused', missing: 'check.camera_missing', busy: 'check.camera_busy' };
 
-/** The camera opens by a tap only and closes with the photo, with the form, and with `stop()`. */
-export function faceForm(checks) {
+/**
+ * The camera opens by a tap only and closes with the last photo, with the form, and with `stop()`. `turn`: which way the
+ * head is turned for a second photo, 'left' or 'right'; it helps who has to decide, and may be left out.
+ */
+export function faceForm(checks, turn = null) {
   const preview = el('video', { class: 'face-preview', muted: true, autoplay: true, playsinline: true, hidden: true, 'aria-label': t('check.preview') });
   const problem = el('p', { class: 'problem', role: 'alert' });
   const go = button(t('check.open_camera'), { kind: 'primary', symbol: 'camera', testid: 'challenge-submit', press: () => (stream ? take() : open()) });
+  const alone = button(t('check.alone'), { testid: 'challenge-alone', press: () => send() });
   const instead = button(t('check.instead'), { testid: 'challenge-instead', press: () => checks.instead() });
   go.classList.add('large');
   const about = el('p', {}, t('check.face_text'));
-  const node = el('div', { class: 'face' }, el('h3', {}, t('check.face')), about, preview, problem, go, instead);
+  const way = el('p', { class: 'face-turn', role: 'status', testid: 'challenge-turn' });
+  const node = el('div', { class: 'face' }, el('h3', {}, t('check.face')), about, way, preview, problem, go, alone, instead);
   let stream = null;
+  let straight = null;
   let stopped = false;
 
   async function open() {
@@ -44,13 +52,31 @@ export function faceForm(checks) {
   async function take() {
     if (!preview.videoWidth || !checks.open) return;
     const photo = await takePhoto(preview);
+    if (!photo || straight || !(turn in WAYS)) {
+      await send(photo);
+      return;
+    }
+    straight = photo;
+    const [arrow, words] = WAYS[turn];
+    way.replaceChildren(el('span', { 'aria-hidden': 'true' }, arrow), t(words));
+    relabel(go, t('check.take_second'));
+    alone.hidden = false;
+    go.scrollIntoView({ block: 'end' });
+  }
+
+  /** `photo`: the only one, or the second. */
+  async function send(photo = null) {
+    const [one, other] = straight ? [straight, photo] : [photo, null];
     close();
-    if (photo) await checks.photo(photo);
+    if (one) await checks.photo(one, other);
   }
 
   function close() {
     closeCamera(stream);
     stream = null;
+    straight = null;
+    alone.hidden = true;
+    way.replaceChildren();
     preview.srcObject = null;
     preview.hidden = true;
     about.hidden = false;
@@ -65,8 +91,10 @@ export function faceForm(checks) {
   function enable(on) {
     go.disabled = !on;
     instead.disabled = !on;
+    alone.disabled = !on;
     if (!on) close();
   }
 
+  alone.hidden = true;
   return { node, enable, stop };
 }

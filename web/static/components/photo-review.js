@@ -6,6 +6,7 @@ import { t } from '../lib/i18n.js';
 import { explain } from '../lib/problems.js';
 import { ask } from './dialog.js';
 import { field, select, textInput } from './field.js';
+import { livenessWords } from './liveness.js';
 
 const REASON_MOST = 200;
 
@@ -18,16 +19,19 @@ export async function reviewPhoto(lesson, check, { name, explain: say }) {
     body: [el('p', {}, t('checked.look_text')), field(t('checked.reason'), words).node],
   });
   if (!reason) return null;
+  const shown = (id, key) => photo(`/api/v1${path}/photos/${encodeURIComponent(id)}?reason=${encodeURIComponent(reason)}`, t(key, { name }));
+  const advice = livenessWords(check.liveness);
   const verdict = select([['yes', t('checked.is_he')], ['no', t('checked.is_not')]]);
   return ask({
     title: t('checked.decide'), label: t('checked.confirm'), testid: 'decide-photo', explain: say, focus: verdict, wide: true,
-    body: [photo(`/api/v1${path}/photos/${encodeURIComponent(check.photo)}?reason=${encodeURIComponent(reason)}`, name), field(t('checked.verdict'), verdict).node],
+    body: [el('div', { class: 'photo-pair' }, shown(check.photo, 'checked.photo_of'), check.turned && shown(check.turned, 'checked.second_of')),
+      advice && el('p', { class: 'hint' }, advice), field(t('checked.verdict'), verdict).node],
     confirm: () => post(`${path}/challenges/${encodeURIComponent(check.id)}/review`, { person: check.person, passed: verdict.value === 'yes' }),
   });
 }
 
-function photo(address, name) {
-  const picture = el('img', { class: 'evidence-picture', alt: t('checked.photo_of', { name }), testid: 'reviewed-photo', hidden: true });
+function photo(address, alt) {
+  const picture = el('img', { alt, testid: 'reviewed-photo', hidden: true });
   const words = el('p', { class: 'hint', role: 'status' }, t('checked.loading'));
   load();
 

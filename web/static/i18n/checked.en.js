@@ -1,7 +1,11 @@
 /** Texts of checks one by one in English. */
 export default {
   "checked.about": "In class one person excuses. Once the class is over another person has to agree.",
+  "checked.alive_no": "Advice of the models: the head did not turn as asked ({figures}). It decides nothing.",
+  "checked.alive_unknown": "Advice of the models: whether the head turned as asked cannot be said.",
+  "checked.alive_yes": "Advice of the models: the head turned as asked ({figures}). It decides nothing.",
   "checked.already_asked": "This waits for another person already.",
+  "checked.another_face": "Advice of the models: the two photos show different faces (distance {figures}). It decides nothing.",
   "checked.asked": "Asked for; another person decides.",
   "checked.broken": "The photo cannot be shown.",
   "checked.confirm": "Confirm",
@@ -14,6 +18,7 @@ export default {
   "checked.failed": "Not passed",
   "checked.is_he": "Yes, the check is passed",
   "checked.is_not": "No, the check is not passed",
+  "checked.left": "left",
   "checked.line": "{kind}, {at}",
   "checked.loading": "Fetching the photo …",
   "checked.look": "Look at the photo",
@@ -30,9 +35,12 @@ export default {
   "checked.reason": "Reason",
   "checked.reason_hint": "It stands in the record, and the learner sees it.",
   "checked.review": "A person has to look",
+  "checked.right": "right",
+  "checked.second_of": "Second photo of {name}, head turned",
   "checked.show": "Show it",
   "checked.timeout": "Not answered",
   "checked.title": "Checks one by one",
+  "checked.turned": "asked: {asked}; {before}° then {after}°, faces {distance} apart",
   "checked.verdict": "Your decision",
   "checked.why": "Excused by {by}: “{reason}”",
   "checked.withdraw": "Take the excuse back"

@@ -1,7 +1,11 @@
 /** Texts of checks one by one in Chinese. */
 export default {
   "checked.about": "课堂进行中由一人即可豁免；课堂结束后须由另一人同意。",
+  "checked.alive_no": "模型建议：头部没有按要求转动（{figures}）。仅供参考。",
+  "checked.alive_unknown": "模型建议：无法判断头部是否按要求转动。",
+  "checked.alive_yes": "模型建议：头部按要求转动（{figures}）。仅供参考。",
   "checked.already_asked": "已有申请，正等待另一人决定。",
+  "checked.another_face": "模型建议：两张照片不像同一人（距离 {figures}）。仅供参考。",
   "checked.asked": "已提出申请，由另一人决定。",
   "checked.broken": "照片无法显示。",
   "checked.confirm": "确认",
@@ -14,6 +18,7 @@ export default {
   "checked.failed": "未通过",
   "checked.is_he": "是，核验通过",
   "checked.is_not": "不是，核验不通过",
+  "checked.left": "左",
   "checked.line": "{kind}，{at}",
   "checked.loading": "正在取照片……",
   "checked.look": "查看照片",
@@ -30,9 +35,12 @@ export default {
   "checked.reason": "理由",
   "checked.reason_hint": "理由会写入记录，学员可以看到。",
   "checked.review": "须由人查看",
+  "checked.right": "右",
+  "checked.second_of": "{name} 的第二张照片，头部转动",
   "checked.show": "显示照片",
   "checked.timeout": "未作答",
   "checked.title": "逐次核验",
+  "checked.turned": "要求向{asked}；先 {before}°，后 {after}°，两脸距离 {distance}",
   "checked.verdict": "您的决定",
   "checked.why": "由 {by} 豁免：“{reason}”",
   "checked.withdraw": "撤回豁免"

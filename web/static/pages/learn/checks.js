@@ -60,13 +60,14 @@ export class Checks extends Emitter {
     this.#send(() => this.#messages.send({ type: 'answer', challenge: this.check.id, instead: 'quiz' }));
   }
 
-  /** A JPEG (a Blob), announced and sent in pieces. */
-  async photo(jpeg) {
+  /** A JPEG (a Blob), announced and sent in pieces; behind it the one of the turned head, if there is one. */
+  async photo(jpeg, turned = null) {
     if (!this.open || this.phase === 'sending') return;
     const { id } = this.check;
     this.#to('sending');
-    const head = { type: 'photo', challenge: id, size: jpeg.size, sha256: await sha256Hex(jpeg, () => null) };
-    const sent = await this.#messages.sendWith(head, new Uint8Array(await jpeg.arrayBuffer()));
+    const head = { type: 'photo', challenge: id, ...(await announced(jpeg)), ...(turned && { turned: await announced(turned) }) };
+    const both = new Blob(turned ? [jpeg, turned] : [jpeg]);
+    const sent = await this.#messages.sendWith(head, new Uint8Array(await both.arrayBuffer()));
     if (this.phase !== 'sending' || this.check.id !== id) return;
     if (sent) this.#expect(PHOTO_MS);
     else this.#to('asked', ['check.offline', {}]);
@@ -134,3 +135,5 @@ export class Checks extends Emitter {
     this.emit('change');
   }
 }
+
+const announced = async (blob) => ({ size: blob.size, sha256: await sha256Hex(blob, () => null) });
