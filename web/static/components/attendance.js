@@ -82,7 +82,7 @@ function openedLesson(lesson, { changes, close }) {
       { text: t('hours.credited'), value: (row) => row.credited_s, cell: (row) => length(row.credited_s), numeric: true },
       { text: t('hours.lesson_hours'), value: (row) => Number(row.lesson_hours), cell: (row) => row.lesson_hours, numeric: true },
       { text: t('hours.checks'), value: (row) => row.checks.missed, cell: (row) => t('hours.checks_of', row.checks), tight: true },
-      { text: t('table.actions'), value: () => '', plain: true, cell: (row) => button(t('hours.why'), { kind: 'quiet', symbol: 'list', testid: 'why',
+      { text: t('table.actions'), value: () => '', plain: true, tight: true, cell: (row) => button(t('hours.why'), { kind: 'quiet', symbol: 'list', testid: 'why',
         'aria-label': t('hours.why_button', { name: row.name || row.person }), press: () => explainRow(row) }) },
     ],
   });

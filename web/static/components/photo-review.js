@@ -21,7 +21,7 @@ export async function reviewPhoto(lesson, check, { name, explain: say }) {
   if (!reason) return null;
   const shown = (id, key) => photo(`/api/v1${path}/photos/${encodeURIComponent(id)}?reason=${encodeURIComponent(reason)}`, t(key, { name }));
   const advice = livenessWords(check.liveness);
-  const verdict = select([['yes', t('checked.is_he')], ['no', t('checked.is_not')]]);
+  const verdict = select([['', t('checked.choose')], ['yes', t('checked.is_he')], ['no', t('checked.is_not')]], { required: true, testid: 'photo-verdict' });
   return ask({
     title: t('checked.decide'), label: t('checked.confirm'), testid: 'decide-photo', explain: say, focus: verdict, wide: true,
     body: [el('div', { class: 'photo-pair' }, shown(check.photo, 'checked.photo_of'), check.turned && shown(check.turned, 'checked.second_of')),

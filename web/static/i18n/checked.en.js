@@ -8,6 +8,7 @@ export default {
   "checked.another_face": "Advice of the models: the two photos show different faces (distance {figures}). It decides nothing.",
   "checked.asked": "Asked for; another person decides.",
   "checked.broken": "The photo cannot be shown.",
+  "checked.choose": "Choose …",
   "checked.confirm": "Confirm",
   "checked.decide": "Is it this learner?",
   "checked.decided": "This was decided already.",

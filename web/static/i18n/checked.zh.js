@@ -8,6 +8,7 @@ export default {
   "checked.another_face": "模型建议：两张照片不像同一人（距离 {figures}）。仅供参考。",
   "checked.asked": "已提出申请，由另一人决定。",
   "checked.broken": "照片无法显示。",
+  "checked.choose": "请选择……",
   "checked.confirm": "确认",
   "checked.decide": "是这位学员吗？",
   "checked.decided": "已有人作出决定。",
