@@ -16,18 +16,26 @@ def reach(role: Role, lesson: str) -> str:
     return ALL_LESSONS if role in _EVERYWHERE else lesson
 
 
+def addresses(base_url: str, lesson: str, role: Role) -> dict[str, str]:
+    """Each page that is for `role`, without a token: whoever opens one has it, or is asked to sign in."""
+    return {page: base_url + path for page, (of, path) in _pages(lesson).items() if of is role}
+
+
 def pages(base_url: str, lesson: str, tokens: Mapping[Role, str]) -> dict[str, str]:
     """Each page's address with its role's token, for the roles that `tokens` holds."""
-    addresses = {
+    return {
+        page: f"{base_url}{path}#token={tokens[role]}"
+        for page, (role, path) in _pages(lesson).items()
+        if role in tokens
+    }
+
+
+def _pages(lesson: str) -> dict[str, tuple[Role, str]]:
+    return {
         "teach": (Role.INSTRUCTOR, f"/teach/{lesson}"),
         "learn": (Role.LEARNER, f"/learn/{lesson}"),
         "learn_h5": (Role.LEARNER, f"/learn/{lesson}?transport=hls"),
         "moderate": (Role.MODERATOR, "/moderate"),
         "admin": (Role.ADMIN, "/admin"),
         "inspect": (Role.INSPECTOR, "/inspect"),
-    }
-    return {
-        page: f"{base_url}{path}#token={tokens[role]}"
-        for page, (role, path) in addresses.items()
-        if role in tokens
     }

@@ -11,7 +11,6 @@ from liveserver.http import links
 from liveserver.http.answers import json_answer, rfc3339
 from liveserver.http.api import PREFIX
 from liveserver.http.api.classes import PATH, class_of
-from liveserver.http.api.lessons import lesson_token
 from liveserver.http.api.registry import file_answer, people
 from liveserver.http.context import AnyCall, Call, base_url
 from liveserver.http.fields import text, whole
@@ -44,11 +43,10 @@ async def class_calendar(call: AnyCall) -> web.Response:
 
 
 async def mine(call: Call[None, PageQuery]) -> web.Response:
-    """Each with the pages that are the person's, with tokens of that lesson, until it has ended."""
+    """Each with the pages that are the person's, until it has ended; a token for one gives `entry`."""
     found, following = await people(call).lessons.mine(call.bearer.person, call.query.after, call.query.limit)
-    name = await people(call).lessons.name(call.bearer.person) or call.bearer.name
     shown = call.services.rooms.describe([own.lesson for own in found])
-    items = [_own(call, own, lesson, name) for own, lesson in zip(found, shown, strict=True)]
+    items = [_own(call, own, lesson) for own, lesson in zip(found, shown, strict=True)]
     return json_answer({"items": items, "next": following})
 
 
@@ -60,12 +58,9 @@ async def my_calendar(call: AnyCall) -> web.Response:
     return file_answer(body, MEDIA_TYPE, "timetable.ics")
 
 
-def _own(call: AnyCall, own: Own, lesson: Object, name: str) -> Object:
-    pages: dict[str, str] = {}
-    if lesson["state"] != "ended":
-        person = call.bearer.person
-        token = lesson_token(call.services, own.role, name, person=person, lesson=own.lesson.id)
-        pages = links.pages(base_url(call.request), own.lesson.id, {own.role: token})
+def _own(call: AnyCall, own: Own, lesson: Object) -> Object:
+    is_over = lesson["state"] == "ended"
+    pages = {} if is_over else links.addresses(base_url(call.request), own.lesson.id, own.role)
     return {
         "id": own.lesson.id,
         "title": own.lesson.title,
