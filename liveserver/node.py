@@ -265,7 +265,7 @@ def _hours(
     stack.push_async_callback(attendance.stop)
     metrics.watch("hours", attendance.numbers)
     objects = opener(config.objects_dir, keeper)
-    return Hours(store, attendance, clock, people, rooms.revise_check), Bundles(
+    return Hours(store, attendance, clock, people, rooms), Bundles(
         store, attendance, notary, clock, config.bundles_dir, objects
     )
 

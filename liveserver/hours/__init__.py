@@ -14,7 +14,7 @@ from liveserver.core.errors import PeerError
 from liveserver.core.ledger import JSON, Fact
 from liveserver.core.messages import Json
 from liveserver.hours import sheet
-from liveserver.hours.adjustments import Adjustments, ReviseCheck, over
+from liveserver.hours.adjustments import Adjustments, OpenRooms
 from liveserver.hours.attendance import Attendance
 from liveserver.hours.export import Made, to_csv
 from liveserver.hours.export_xlsx import to_xlsx
@@ -35,13 +35,13 @@ class Hours:
         attendance: Attendance,
         clock: Clock,
         people: SheetPeople | None = None,
-        revise_check: ReviseCheck = over,
+        rooms: OpenRooms | None = None,
     ):
         self._people = people
         self._store = store
         self._attendance = attendance
         self._sheets = Sheets(store, attendance)
-        self._adjustments = Adjustments(store, attendance, clock, revise_check)
+        self._adjustments = Adjustments(store, attendance, clock, rooms)
         self.statistics = Statistics(store, clock)
         self.grants = Grants(store, clock)
         self._clock = clock

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Protocol
 
 from liveserver.clock import Clock
 from liveserver.core.challenge_rules import revision
@@ -24,23 +24,36 @@ from liveserver.store import Adjustment, Lesson, Store
 
 MOST_S = 86_400
 _EXCUSED, _MISSED = "excused", "missed"
-ReviseCheck = Callable[[str, CheckRevised], Awaitable[None]]
 
 
-async def over(lesson: str, revised: CheckRevised) -> None:
+class OpenRooms(Protocol):
+    """Lessons that are open on this node."""
+
+    async def revise_check(self, lesson_id: str, revised: CheckRevised) -> None: ...
+
+    def noted(self, fact: Fact) -> None: ...
+
+
+class NoRooms:
     """Where no lesson is held."""
-    raise PeerError("not_live", "the lesson is not open here", status=409)
+
+    async def revise_check(self, lesson_id: str, revised: CheckRevised) -> None:
+        """Raises PeerError `not_live` (409)."""
+        raise PeerError("not_live", "the lesson is not open here", status=409)
+
+    def noted(self, fact: Fact) -> None:
+        """Nobody has to know."""
 
 
 class Adjustments:
     """What is asked for and decided, for all lessons."""
 
-    def __init__(self, store: Store, attendance: Attendance, clock: Clock, revise_check: ReviseCheck = over):
+    def __init__(self, store: Store, attendance: Attendance, clock: Clock, rooms: OpenRooms | None = None):
         self._store = store
         self._book = store.attendance
         self._attendance = attendance
         self._clock = clock
-        self._revise_check = revise_check
+        self._rooms = rooms or NoRooms()
         self._deciding = asyncio.Lock()
 
     async def request(self, lesson: Lesson, person: str, delta_s: int, reason: str, by: str) -> Adjustment:
@@ -79,7 +92,9 @@ class Adjustments:
             asked = Adjustment(name, lesson.id, person, 0, reason, "requested", by, now_ms,
                                challenge=challenge, after=after)  # fmt: skip
             if lesson.state != "ended":
-                await self._revise_check(lesson.id, CheckRevised(by, person, challenge, reason, excused))
+                await self._rooms.revise_check(
+                    lesson.id, CheckRevised(by, person, challenge, reason, excused)
+                )
                 asked = replace(asked, state="approved", decided_by=by, decided_at_ms=now_ms)
             else:
                 await self._revision(asked)
@@ -114,6 +129,8 @@ class Adjustments:
                                    asked.requested_by, by)  # fmt: skip
                 facts.append(Fact("challenge_revised", asked.lesson, now_ms, revised))
             await self._store.append(facts)
+            for fact in facts:
+                self._rooms.noted(fact)
             await self._book.decide(adjustment, state, by, now_ms, words)
         lesson = await self._store.lesson(asked.lesson)
         if approve and lesson is not None:

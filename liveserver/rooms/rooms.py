@@ -429,6 +429,12 @@ class Rooms:
         room = await self._room(lesson_id)
         await room.ask(revised)
 
+    def noted(self, fact: Fact) -> None:
+        """A fact that was kept without its lesson's room, which may be open still: hours count it at once."""
+        room = self._rooms.get(fact.lesson or "")
+        if room is not None:
+            room.attending.take(fact)
+
     @property
     def _checks(self) -> Challenges:
         if self._challenges is None:

@@ -7,11 +7,13 @@ import { faceForm } from './face-check.js';
 import { icon } from './icon.js';
 import { questionForm } from './question.js';
 import { ring } from './ring.js';
+import { toast } from './toast.js';
 
 const TICK_MS = 250;
 const PASSED_MS = 2500;
 const SOON_S = 10;
 const BUZZ_MS = 300;
+const LATER = { passed: 'check.later_passed', excused: 'check.later_excused', failed: 'check.later_failed', timeout: 'check.later_failed' };
 const LOST = { failed: 'check.failed', timeout: 'check.missed', late: 'check.late' };
 
 /**
@@ -129,5 +131,6 @@ export function challengeSheet(checks, { hours }) {
   }
 
   checks.on('change', render);
+  checks.on('later', (result) => toast(t(LATER[result]), result === 'failed' || result === 'timeout' ? 'warn' : undefined));
   render();
 }

@@ -16,7 +16,7 @@ const RETAKES = {
 const ERRORS = new Set(['no_consent', 'bad_message', 'not_available', 'too_large', 'rate_limited', 'challenge_over', 'challenge_late', 'unknown_challenge', 'busy']);
 
 /**
- * Emits `change`. `phase`: 'none' | 'asked' | 'sending' | 'judging' | 'review' | 'passed' | 'failed' | 'timeout' |
+ * Emits `change`, and `later` with the result of a check that is not the one in the sheet. `phase`: 'none' | 'asked' | 'sending' | 'judging' | 'review' | 'passed' | 'failed' | 'timeout' |
  * 'late' | 'excused' | 'unheard'; `said`: [key, values] of what came of the last try, or null.
  */
 export class Checks extends Emitter {
@@ -113,7 +113,10 @@ export class Checks extends Emitter {
   }
 
   #resulted({ challenge, result, attempts_left: left, detail }) {
-    if (challenge !== this.check?.id) return;
+    if (challenge !== this.check?.id) {
+      if (OVER.has(result)) this.emit('later', result);
+      return;
+    }
     this.check = { ...this.check, attempts_left: left };
     if (result === 'issued') this.#to('asked', [RETAKES[detail] ?? 'check.wrong', { n: left }]);
     else this.#to(result);
