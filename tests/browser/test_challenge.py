@@ -216,6 +216,12 @@ class TestALearner:
         learner.wait_text(SHEET, "You lose nothing")
         learner.click(CLOSE)
         learner.until(lambda: not explained(learner, "a check was missed"), "the hours anew", timeout_s=30)
+        learner.reload()
+        learner.wait_sees(CREDITED, timeout_s=20)
+        teacher.click(by_testid("withdraw-excuse"))
+        teacher.fill("dialog:last-of-type input", "It was another learner's page")
+        teacher.click(by_testid("confirm-excuse"))
+        learner.wait_text(".toasts", "An earlier check counts as missed")
 
         learner.evaluate(OVER_SOCKET)
         doubted = ask(room, kind="face")
