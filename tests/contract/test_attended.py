@@ -109,3 +109,8 @@ class TestAdjustments:
         assert await book.adjustment("a1") == decided
         assert await book.adjustments("l1") == [decided]
         assert await book.adjustment("none") is None
+        await book.request(replace(ASKED, id="a2", delta_s=-100, state="approved"))
+        await book.request(
+            replace(ASKED, id="a3", delta_s=0, state="approved", challenge="c", after="excused")
+        )
+        assert await book.adjusted("l1") == {"wang": 200}

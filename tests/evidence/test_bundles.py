@@ -20,10 +20,11 @@ from liveserver.core.bundle.command import words
 from liveserver.core.errors import PeerError
 from liveserver.core.heads import Head, Witnessed, key_id
 from liveserver.core.ledger import Fact, commitment
+from liveserver.hours.adjustments import Adjustments
 from liveserver.ledger.signing import Key
 from liveserver.ledger.witness import Watch
 from liveserver.store import ChatLine, Store, erasing
-from tests.evidence.conftest import NAMES, STAFF, START, WORDS, Taken, World, checked, teach
+from tests.evidence.conftest import MIN, NAMES, STAFF, START, WORDS, Taken, World, checked, teach
 
 
 class TestALessonsBundle:
@@ -137,6 +138,29 @@ class TestALessonThatIsNotSettled:
             report = checked(await world.bundle(person))
             assert report.misfit is None
             assert (report.provisional, report.learners) == (True, 1 if person else 3)
+
+
+class TestAnExcusedCheck:
+    """DOM section 9.4."""
+
+    async def test_is_in_the_hours_of_either_bundle_and_both_prove_them(self, world: World) -> None:
+        lesson = await teach(world)
+        missed = {"id": "late-check", "person": "wang-6141", "number": 2, "kind": "quiz", "cause": "random",
+                  "issued_at_ms": START + 30 * MIN, "answered_at_ms": None, "result": "timeout",
+                  "detail": ""}  # fmt: skip
+        await world.store.append([Fact("challenge_resolved", "L1", START + 31 * MIN, missed)])
+        await world.attendance.revise(lesson, "a check was judged")
+        before = await world.store.attendance.row("L1", "wang-6141")
+        assert checked(await world.bundle("wang-6141")).misfit is None
+        changes = Adjustments(world.store, world.attendance, world.clock)  # type: ignore[arg-type]
+        asked = await changes.excuse(lesson, "late-check", "wang-6141", "power cut", "admin-1", excused=True)
+        await changes.decide(asked.id, approve=True, words="seen", by="admin-2")
+        for person in (None, "wang-6141"):
+            report = checked(await world.bundle(person))
+            assert report.misfit is None
+        after = await world.store.attendance.row("L1", "wang-6141")
+        assert before is not None and after is not None and after.credited_s > before.credited_s
+        assert report.types.get("challenge_revised", 0) == 0, "who excused him is not his to have"
 
 
 class TestAfterTheBundlesHead:
