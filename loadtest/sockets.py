@@ -39,6 +39,8 @@ AT_ONCE = 40
 HEARTBEAT_S = 15.0
 _STEP_S = 0.05
 _ARRIVE_S = 15.0
+_RECEIVED_BYTES = 16_384  # in the kernel; a learner who does not read is to be noticed
+_TALKERS, _LONG_LINES, _LONG, _STALL_S = 20, 160, "请大家看第三页的图" * 50, 7.0
 _SO_TIMESTAMPNS = 35  # <asm-generic/socket.h>, which the socket module does not name
 _STAMP = struct.calcsize("=qq")
 _CONTROL = socket.CMSG_SPACE(_STAMP)
@@ -85,6 +87,7 @@ class Learner:
         self.socket.setblocking(False)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVED_BYTES)
         await self._loop.sock_connect(self.socket, address)
         self.opened, self.joined = self._loop.create_future(), self._loop.create_future()
         self._loop.add_reader(self.socket.fileno(), self._readable)
@@ -133,6 +136,13 @@ class Learner:
                 plain += tls.read(65536)
         self._flush()
         return plain
+
+    def read(self, on: bool) -> None:
+        """Whether it takes what comes."""
+        if on:
+            self._loop.add_reader(self.socket.fileno(), self._readable)
+        else:
+            self._loop.remove_reader(self.socket.fileno())
 
     def drop(self) -> None:
         """Gone without a word, as a phone that lost its network is."""
@@ -346,6 +356,9 @@ async def run(given: argparse.Namespace, room: Classroom) -> Report:
                 report["challenge"] = await crowd.hear(
                     b'"type":"challenge"', lambda: asyncio.to_thread(room.challenge)
                 )
+        if given.slow:
+            _tell(f"{given.slow} read no more while the others talk")
+            report["slow_readers"] = await _slow(crowd, meter, given.slow)
         if given.storm:
             _tell(f"{given.storm} lose their connections at once")
             report["storm"] = await _storm(crowd, meter, given.storm)
@@ -366,6 +379,37 @@ async def _chats(crowd: Crowd, meter: _Meter, lines: int) -> list[Report]:
         await asyncio.sleep(0.5)
         found.append(line | {"server_cpu_ms": round((meter.cpu_s() - before) * 1000)})
     return found
+
+
+async def _slow(crowd: Crowd, meter: _Meter, count: int) -> Report:
+    """REL-L4: the others lose nothing, and whoever read nothing for 5 s is closed with 4408."""
+    slow = list(crowd.here)[-count:]
+    readers = [crowd.here.pop(number) for number in slow]
+    for reader in readers:
+        reader.read(False)
+    memory, talkers = meter.rss(), list(crowd.here.values())[:_TALKERS]
+    told: list[Report] = []
+    for number in range(_LONG_LINES):
+        text, speaker = f"{number} {_LONG}", talkers[number % _TALKERS]
+        line = await crowd.hear(
+            text[:12].encode(), lambda s=speaker, text=text: s.say({"type": "chat", "text": text})
+        )
+        told.append(line)
+    grown = meter.rss() - memory
+    await asyncio.sleep(_STALL_S)
+    closed: Counter[str] = Counter()
+    for reader in readers:
+        reader.gone = lambda one: closed.update([str(one.closed or "without a word")])
+        reader.read(True)
+    await asyncio.sleep(3.0)
+    return {
+        "slow": count,
+        "closed": dict(closed),
+        "lines": _LONG_LINES,
+        "told_of_lines": sum(line["told"] for line in told),
+        "p99_ms_worst_line": max(line.get("p99_ms", 0.0) for line in told),
+        "kib_per_slow_socket": round(grown / 1024 / count, 1),
+    }
 
 
 async def _storm(crowd: Crowd, meter: _Meter, count: int) -> Report:
@@ -390,6 +434,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--tls", action="store_true", help="the server of its own has an ECDSA certificate")
     parser.add_argument("--lines", type=int, default=3, help="of chat")
     parser.add_argument("--storm", type=int, default=0, metavar="M", help="lose their connections at once")
+    parser.add_argument("--slow", type=int, default=0, metavar="K", help="stop reading while others talk")
     parser.add_argument("--host", help="a server that runs: its base URL")
     parser.add_argument("--lesson", metavar="ID")
     parser.add_argument("--admin", metavar="TOKEN")

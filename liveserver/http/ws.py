@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from socket import SO_SNDBUF, SOL_SOCKET
 from typing import Protocol
 
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -40,6 +41,9 @@ _CLOSE_CODES: Mapping[str, int] = {
 ENDS = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR)
 Abort = Callable[[], None]
 WRITER_BYTES = 16_384  # what aiohttp itself writes here: pongs and a goodbye
+KERNEL_BYTES = (
+    65_536  # for one socket, which the kernel doubles; by itself it would take 4 MB for a slow reader
+)
 
 
 class Closable(Protocol):
@@ -58,6 +62,7 @@ async def socket(call: AnyCall) -> web.StreamResponse:
     request, services = call.request, call.services
     now_s = asyncio.get_running_loop().time()
     ws, transport = await upgrade(call)
+    transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_SNDBUF, KERNEL_BYTES)
     rounds = request.app[ROUNDS]
     carrier = WebSocketCarrier(ws, transport, services.config.socket, rounds.framer, now_s)
     open_sockets = request.app[SOCKETS]

@@ -142,6 +142,7 @@ class Learner(FastHttpUser):
 
     def _join(self) -> bool:
         ground, began_s = self.ground, time.time()
+        came_in = "storm" if ground.stage == "storm" else "ramp"  # the last may come a moment after it
         try:
             self._line = Line(ground.classroom.socket_url, self.connection_timeout)
             self._line.say({"type": "join", "token": self.token})
@@ -150,9 +151,9 @@ class Learner(FastHttpUser):
                 raise ConnectionError(_refusal(opcode, payload))
         except OSError as error:
             if ground.open:
-                ground.note("join", time.time() - began_s, error)
+                ground.note("join", time.time() - began_s, error, stage=came_in)
             return False
-        ground.note("join", time.time() - began_s)
+        ground.note("join", time.time() - began_s, stage=came_in)
         self._line.patient()
         self._hearing = gevent.spawn(self._hear, self._line)
         return True
