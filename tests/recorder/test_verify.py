@@ -227,5 +227,5 @@ class TestCommand:
         assert main(["verify", str(sealed.file), "--manifest", str(tmp_path / "none")]) == 2
         assert main(["verify", str(sealed.file), "--manifest", str(sealed.file)]) == 2
 
-    def test_without_a_manifest_it_is_read_as_a_bundle_which_it_is_not(self, sealed: Sealed) -> None:
-        assert main(["verify", str(sealed.file)]) == 1
+    def test_without_a_manifest_a_recording_is_no_bundle(self, sealed: Sealed) -> None:
+        assert main(["verify", str(sealed.file)]) == 2
