@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import gevent
+from gevent.queue import Queue
 from locust.env import Environment
 
 from loadtest.classroom import Classroom
@@ -38,27 +39,34 @@ class Conductor:
         self._plan = plan
         self._pids = {"server": server_pid} if server_pid else {}
         self._pids["generator"] = os.getpid()
-        self._stage = ""
+        self._entered = 0
+        self._due: Queue[str] = Queue()
         self._began_s = time.time()
         self._began = time.strftime("%Y-%m-%d %H:%M")
         self._moments: list[Moment] = []
         self._notes: list[str] = []
         self._swarm: subprocess.Popen[str] | None = None
         self._watching: gevent.Greenlet | None = None
+        self._entering: gevent.Greenlet | None = None
 
     def begin(self) -> None:
         self._began_s = time.time()
         self._watching = gevent.spawn(self._watch)
+        self._entering = gevent.spawn(self._enter_in_turn)
 
     def lead(self, seconds: float) -> tuple[int, float] | None:
         """Called about once a second: how many learners there are to be, and how fast they come."""
-        stage = self._plan.at(seconds)
-        if stage is None:
+        if self._plan.at(seconds) is None:
             return None
-        if stage.name != self._stage:
-            self._stage = stage.name
-            gevent.spawn(self._enter, stage.name)
+        begun = [stage.name for stage in self._plan.stages if stage.begins_s <= seconds]
+        for stage in begun[self._entered :]:  # none is passed over, however late this is called
+            self._due.put(stage)
+        self._entered = len(begun)
         return self._plan.attending, self._plan.joins_a_second
+
+    def _enter_in_turn(self) -> None:
+        while True:
+            self._enter(self._due.get())
 
     def _enter(self, stage: str) -> None:
         """Tell everybody, and do what belongs to it: what follows is measured from the telling on."""
@@ -122,8 +130,9 @@ class Conductor:
 
     def finish(self, report: Path | None) -> bool:
         """Write the report; whether every level held."""
-        if self._watching is not None:
-            self._watching.kill()
+        for greenlet in (self._watching, self._entering):
+            if greenlet is not None:
+                greenlet.kill()
         figures = sorted(self._figures() + self._of_the_swarm(), key=self._place)
         verdicts = judge(levels(self._plan), {figure.name: figure for figure in figures})
         errors = [

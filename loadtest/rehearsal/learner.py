@@ -193,7 +193,7 @@ class Learner(FastHttpUser):
             if said_s:
                 ground.note("answer judged", now_s - said_s)
         elif kind == b"cut" and not ground.open and json.loads(payload)["active"]:
-            ground.note("told", now_s - ground.since_s)
+            ground.note("told", now_s - ground.since_s, stage="cut")
 
     def _asked(self, line: Line, challenge: dict[str, Any], now_s: float) -> None:
         ground = self.ground

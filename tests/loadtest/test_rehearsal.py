@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
 import sys
@@ -163,20 +162,19 @@ class TestFrames:
 
 
 async def test_a_small_class_is_rehearsed_from_joining_to_the_storm(tmp_path: Path) -> None:
-    """A real server, Locust with a dozen learners, each stage a tenth of its length: whoever was asked
+    """A real server, Locust with a dozen learners, each stage an eighth of its length: whoever was asked
     and cut was told, and the report is there. Its bounds are not judged here, for time is not tested."""
     report = tmp_path / "report.html"
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "loadtest.rehearsal", "--scale", "0.0012", "--hls-share", "0.2",
-        "--webrtc-share", "0", "--pace", "0.08", "--report", str(report),
+        "--webrtc-share", "0", "--pace", "0.13", "--report", str(report),
         cwd=ROOT, stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL, env=dict(os.environ),
     )  # fmt: skip
     _, said = await asyncio.wait_for(process.communicate(), 120)
     text = report.read_text()
     counts = dict(re.findall(r"<tr><td>([a-z]+: [a-z ]+)<td>([\d,]+)<td", text))
     assert process.returncode in (0, 1), said.decode()
-    assert counts["ramp: join"] == counts["challenge: told"] == counts["cut: told"] == "12", json.dumps(
-        counts
-    )
+    assert counts["ramp: join"] == counts["cut: told"] == "12", counts
+    assert int(counts["challenge: told"]) >= 9, counts  # who has a check of his own open is not asked
     assert {"ramp: hls first part", "ramp: hls playlist"} <= counts.keys()
-    assert b"ramp: join failures: 0 of 0" in said
+    assert b"ramp: join failures: 0 of 0" in said, said.decode()
