@@ -16,6 +16,7 @@ from liveserver.bench import hours as bench_hours
 from liveserver.bucket import bucket_of
 from liveserver.cli import drill as cli_drill
 from liveserver.cli import hours as cli_hours
+from liveserver.cli import inspection
 from liveserver.cli import ledger as cli_ledger
 from liveserver.cli import recordings as cli_recordings
 from liveserver.cli import retention as cli_retention
@@ -106,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_recordings.add_commands(commands)
     cli_retention.add_command(commands)
     cli_ledger.add_command(commands)
+    inspection.add_command(commands)
     cli_drill.add_command(commands, _count)
     cli_screen.add_commands(commands)
     return parser
