@@ -197,7 +197,7 @@ class TestTheFirstAdministrator:
 
         tab.click("role=tab[name='人员和项目']")
         tab.wait_text("main", "诸葛文静")
-        tab.click(f"role=button[name='{who['name']}：实名核验']")
+        tab.click(f"role=button[name='实名: {who['name']}']")
         tab.click(by_testid("enter-identity"))
         tab.fill(by_testid("identity-input"), "11010519491231002X")
         tab.click(by_testid("confirm-identity"))

@@ -10,10 +10,12 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
 from liveserver import node as composition
+from liveserver import parts
 from liveserver.config import load
 from liveserver.core.permissions import Role
 from liveserver.screening import Screening
@@ -107,7 +109,7 @@ class Inside(Server):
                     return tokens.issue(person=f"demo-{role}", name=NAMES[role], role=role,
                                         lesson=ALL_LESSONS, now_s=now_s, ttl_s=3600)  # fmt: skip
 
-                issued = {role.value: issue(role) for role in NAMES}
+                issued = {name: issue(Role(name)) for name in NAMES}
                 self.ready = {"base_url": found.base_url, "control_url": found.control_url, "tokens": issued}
                 self._started.set()
                 await self._stopping.wait()
@@ -126,7 +128,10 @@ class Inside(Server):
                 super().__init__(*parts, **more)
                 inside.screening = self
 
-        return _Replaced(composition, Wall=SeenWall, Screening=SeenScreening)
+        stack = ExitStack()
+        stack.enter_context(_Replaced(composition, Wall=SeenWall))
+        stack.enter_context(_Replaced(parts, Screening=SeenScreening))
+        return stack
 
 
 class _Replaced:
