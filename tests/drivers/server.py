@@ -247,14 +247,17 @@ class Server:
         return f"{self.base_url}/whep/{lesson.id}"
 
     def media_port(self, lesson: Lesson, offer: str) -> tuple[str, int]:
-        """Address and UDP port from the first candidate of an answer to `offer` (RFC 8839 section 5.1)."""
-        reply = request(
-            "POST",
-            self.whep_url(lesson),
-            token=lesson.tokens["learner"],
-            body=offer.encode(),
-            content_type="application/sdp",
-        )
+        """Address and UDP port from the first candidate of an answer to `offer` (RFC 8839 section 5.1).
+
+        A node that is behind, as one that starts on a busy machine is, is asked again, as clients do.
+        """
+
+        def asked() -> Reply | None:
+            url, token = self.whep_url(lesson), lesson.tokens["learner"]
+            reply = request("POST", url, token=token, body=offer.encode(), content_type="application/sdp")
+            return None if reply.status == 503 else reply
+
+        reply = until(asked, "an answer to the offer", timeout_s=20)
         assert reply.status == 201, reply
         line = next(line for line in reply.body.decode().splitlines() if line.startswith("a=candidate:"))
         fields = line.split()

@@ -194,9 +194,11 @@ class TestJitter:
 class TestLossOfOneLearner:
     """REL-N1 to N4."""
 
-    def test_leaves_him_the_pictures(self, measured, goal: Goal):
+    def test_leaves_him_the_pictures(self, measured, goal: Goal, long: bool):
+        """Of three seconds, one keyframe that comes in its second repair takes a third of a second away."""
         bad, good = measured(goal).bad, measured(goal).good
-        assert bad.frames + held(bad, good) >= goal.frames * good.frames - 3
+        spared = 3 if long else 3 + 25 * goal.loss
+        assert bad.frames + held(bad, good) >= goal.frames * good.frames - spared
         assert bad.longest_gap_s <= goal.longest_s + good.longest_gap_s
         minutes = max(1, bad.seconds / 60)
         assert bad.freezes_s <= goal.frozen_s_a_minute * minutes + good.freezes_s + 0.2
