@@ -81,7 +81,7 @@ class TestMisuse:
         listed = run("--help").stdout
         assert set(re.findall(r"^    ([a-z-]+)\b", listed, re.MULTILINE)) == {
             "serve", "demo", "check-config", "bench", "recording", "verify", "retention", "hours", "screen",
-            "drill", "ledger",
+            "drill", "ledger", "inspect",
         }  # fmt: skip
 
 

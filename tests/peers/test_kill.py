@@ -302,7 +302,12 @@ class TestWithRedisOrTheDatabaseAway:
             until, lambda: complete(server, lesson), "all of it recorded", timeout_s=30
         )
         assert [fact["type"] for fact in recorded] == ["cut", "restore"] * 3
-        rows = server.api("GET", f"/lessons/{lesson.id}/cuts").json["items"]
+
+        def listed() -> list[dict[str, Any]] | None:
+            rows = server.api("GET", f"/lessons/{lesson.id}/cuts").json["items"]
+            return rows if len(rows) == 3 and all(row["measured"] for row in rows) else None
+
+        rows = await asyncio.to_thread(until, listed, "all three in the list", timeout_s=30)
         assert [row["measured"]["viewers"] for row in rows] == [1, 1, 1]
 
     async def cut_and_restored(self, server: Server, lesson: Lesson, viewer: Viewer) -> None:
