@@ -9,8 +9,8 @@ import { Viewer } from './whep.js';
 /** How long WebRTC (by UDP, by TCP) is waited for before the other way is begun beside it: at first, and after a loss. */
 const FIRST_MS = 2300;
 const LATER_MS = 5000;
-/** How often WebRTC is tried again from the other way. */
-const AGAIN_MS = 60_000;
+/** When WebRTC is tried again from the other way: soon, for it may have been slow alone, then ever more rarely. */
+const AGAIN_MS = [5_000, 15_000, 60_000];
 /** The server has no room for WebRTC at the moment; it invites back. */
 const FULL = 'webrtc_full';
 
@@ -26,6 +26,7 @@ export class Watching extends Emitter {
   #hls = null;
   #timer = 0;
   #again = 0;
+  #tries = 0;
   #wasOpen = false;
   #over = false;
 
@@ -108,7 +109,13 @@ export class Watching extends Emitter {
       if (name !== 'connecting') this.#dropWebrtc();
       return;
     }
+    // The other way, begun beside this one, has arrived at the server, which knows one connection of each learner.
+    if (why === 'replaced' && this.#hls) {
+      this.#become('hls');
+      return;
+    }
     if (problem?.code === FULL || (name === 'stopped' && why === 'codec')) {
+      this.#tries = AGAIN_MS.length; // it invites, or would be as it is
       this.#openHls({ instead: true, state });
       return;
     }
@@ -164,6 +171,7 @@ export class Watching extends Emitter {
       this.#planAnother();
     } else {
       clearTimeout(this.#again);
+      this.#tries = 0;
       this.#dropHls();
     }
     if (changed) this.emit('transport', transport);
@@ -172,10 +180,12 @@ export class Watching extends Emitter {
   #planAnother() {
     clearTimeout(this.#again);
     if (this.#forced || !globalThis.RTCPeerConnection) return;
+    const wait = AGAIN_MS[Math.min(this.#tries, AGAIN_MS.length - 1)];
+    this.#tries += 1;
     this.#again = setTimeout(() => {
       if (document.visibilityState === 'visible') this.#tryWebrtc();
       this.#planAnother();
-    }, jittered(AGAIN_MS, 0.3));
+    }, jittered(wait, 0.3));
   }
 
   #tryWebrtc() {
