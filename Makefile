@@ -42,10 +42,8 @@ ifdef TESTS
 else
 	@echo "== Tests, three at a time: most of them wait"
 	@tests/run-in-namespace.sh $(RUN) -m pytest -n 3 --dist loadfile $(addprefix --ignore=tests/,$(LATER))
-	@echo "== Browsers, two at a time"
-	@tests/run-in-namespace.sh $(RUN) -m pytest -n 2 --dist loadfile tests/browser
-	@echo "== Tests that a neighbour would disturb: bad networks, processes that die"
-	@tests/run-in-namespace.sh $(RUN) -m pytest tests/faults
+	@echo "== Tests that a neighbour would disturb: browsers, bad networks"
+	@tests/run-in-namespace.sh $(RUN) -m pytest $(addprefix tests/,$(LATER))
 endif
 
 reliability: test-tools ## the fault tests in full length instead of seconds; a quiet machine, please
