@@ -51,7 +51,8 @@ def unharmed(classroom: Classroom) -> Iterator[Callable[[], None]]:
 
 def media_address(tab: Tab) -> tuple[str, int]:
     """Where the server receives media: the remote candidate in use."""
-    entry = tab.evaluate("() => watch.stats('remote-candidate')")[0]
+    found = tab.until(lambda: tab.evaluate("() => watch.stats('remote-candidate')"), "WebRTC", timeout_s=20)
+    entry = found[0]
     return entry["address"], entry["port"]
 
 
