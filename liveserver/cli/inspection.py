@@ -120,7 +120,8 @@ def _plain(name: str) -> str:
 
 
 def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
+    """Without what a title could do to a terminal."""
+    sys.stdout.write("".join(letter if letter.isprintable() else "?" for letter in text) + "\n")
 
 
 @dataclass(frozen=True, slots=True)
