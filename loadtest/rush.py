@@ -25,6 +25,7 @@ import uvloop
 from google_crc32c import value as crc32c
 from OpenSSL import SSL
 
+from loadtest.hearing import received, stamp_arrivals
 from loadtest.swarm import sdp, stun
 from loadtest.swarm.dtls import Dtls, Identity
 from loadtest.swarm.whep import Whep
@@ -32,13 +33,6 @@ from loadtest.swarm.whep import Whep
 _CONNECT_S = 30.0
 _AGAIN_S = 1.0
 _PORT = 5000
-_CONTROL = """\
-m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r
-c=IN IP4 0.0.0.0\r
-a=mid:2\r
-a=sctp-port:5000\r
-a=max-message-size:65536\r
-"""
 # Chunks of SCTP (RFC 9260 3.2) and payload protocols of data channels (RFC 8831 8).
 _DATA, _INIT, _INIT_ACK, _SACK, _COOKIE_ECHO, _COOKIE_ACK = 0, 1, 2, 3, 10, 11
 _COOKIE = 7
@@ -76,8 +70,10 @@ class Association:
         self._tag = secrets.randbits(32) | 1
         self._tsn = secrets.randbits(31)
         self._theirs = 0
+        self._said = 1  # stream sequence number; the opening of the channel was the first
         self._last: tuple[int, bytes] | None = None
         self.joined = asyncio.Event()
+        self.told: Callable[[bytes], None] = lambda text: None
 
     def begin(self) -> None:
         init = struct.pack("!LLHHL", self._tag, 131072, 16, 16, self._tsn)
@@ -99,8 +95,16 @@ class Association:
             elif kind == _DATA:
                 tsn, _, _, protocol = struct.unpack_from("!LHHL", value)
                 self._chunk(_SACK, struct.pack("!LLHH", tsn, 131072, 0, 0), tag=self._theirs)
-                if protocol == _TEXT and b'"joined"' in value:
-                    self.joined.set()
+                if protocol == _TEXT:
+                    if not self.joined.is_set() and b'"joined"' in value:
+                        self.joined.set()
+                    self.told(value[12:])
+
+    def write(self, text: bytes) -> None:
+        """Say a message of the control protocol."""
+        self._tsn += 1
+        self._ask(_DATA, struct.pack("!LHHL", self._tsn, 0, self._said, _TEXT) + text, tag=self._theirs)
+        self._said += 1
 
     def _ask(self, kind: int, value: bytes, *, tag: int) -> None:
         self._last = kind, value
@@ -134,19 +138,34 @@ def _parameter(parameters: bytes, wanted: int) -> bytes:
 
 
 class Viewer:
-    """One session from its offer to the message `joined`."""
+    """One session from its offer to the message `joined`, and on. `told(text, at_ns)` hears every message;
+    without `media` it wants the channel alone."""
 
-    def __init__(self, http: aiohttp.ClientSession, url: str, token: str, identity: Identity):
+    def __init__(
+        self,
+        http: aiohttp.ClientSession,
+        url: str,
+        token: str,
+        identity: Identity,
+        *,
+        media: bool = True,
+        told: Callable[[bytes, int], None] = lambda text, at_ns: None,
+    ):
+        self._media = media
+        self._told = told
+        self._at_ns = 0
+        self._association: Association | None = None
         self._whep = Whep(http, url, token)
         self._ours = sdp.Ours.new(identity.fingerprint)
         self._identity = identity
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        stamp_arrivals(self._socket)
         self._checked = asyncio.Event()
         self._password = ""
         self._lane: Lane | None = None
 
     async def join(self) -> None:
-        offer = sdp.viewer_offer(self._ours).replace("BUNDLE 0 1", "BUNDLE 0 1 2") + _CONTROL
+        offer = sdp.viewer_offer(self._ours, control=True) if self._media else sdp.channel_offer(self._ours)
         theirs = await self._whep.post(offer)
         loop = asyncio.get_running_loop()
         self._password = theirs.password
@@ -160,11 +179,19 @@ class Viewer:
         )
         await _until(self._checked, lambda: self._send(check))
         lane = self._lane = Lane(self._identity, self._send)
-        association = Association(lane.say)
+        association = self._association = Association(lane.say)
+        association.told = self._heard
         lane.heard = association.receive
         await lane.handshake(theirs.fingerprint, _CONNECT_S)
         association.begin()
         await _until(association.joined, association.again, said=True)
+
+    def say(self, text: str) -> None:
+        if self._association is not None:
+            self._association.write(text.encode())
+
+    def _heard(self, text: bytes) -> None:
+        self._told(text, self._at_ns)
 
     async def leave(self) -> None:
         if self._lane is not None:
@@ -179,7 +206,7 @@ class Viewer:
     def _readable(self) -> None:
         with contextlib.suppress(OSError):
             while True:
-                datagram = self._socket.recv(2048)
+                datagram, self._at_ns = received(self._socket, 2048)
                 if datagram[0] < 4:
                     if stun.read(datagram, self._password) is not None:
                         self._checked.set()

@@ -18,7 +18,6 @@ import json
 import random
 import socket
 import ssl
-import struct
 import sys
 import time
 from collections import Counter
@@ -30,23 +29,17 @@ import uvloop
 
 from loadtest import frames
 from loadtest.classroom import Classroom, own_classroom
+from loadtest.hearing import ARRIVE_S, Hearing, Report, quantiles, received, stamp_arrivals
+from loadtest.meter import Meter
 from loadtest.swarm.__main__ import room_for
-from loadtest.swarm.processes import Usage, usage
 from loadtest.swarm.publishing import publishing
 
 AT_ONCE = 40
 """Connections that have not said what they want; one address may have 50 (`http.unfinished_per_address`)."""
 HEARTBEAT_S = 15.0
 _STEP_S = 0.05
-_ARRIVE_S = 15.0
 _RECEIVED_BYTES = 16_384  # in the kernel; a learner who does not read is to be noticed
 _TALKERS, _LONG_LINES, _LONG, _STALL_S = 20, 160, "请大家看第三页的图" * 50, 7.0
-_SO_TIMESTAMPNS = 35  # <asm-generic/socket.h>, which the socket module does not name
-_STAMP = struct.calcsize("=qq")
-_CONTROL = socket.CMSG_SPACE(_STAMP)
-_NODE = "liveserver.node"
-
-Report = dict[str, Any]
 
 
 class Learner:
@@ -86,12 +79,12 @@ class Learner:
         """Raises OSError, FrameError; TimeoutError when `joined` does not come."""
         self.socket.setblocking(False)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        stamp_arrivals(self.socket)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVED_BYTES)
         await self._loop.sock_connect(self.socket, address)
         self.opened, self.joined = self._loop.create_future(), self._loop.create_future()
         self._loop.add_reader(self.socket.fileno(), self._readable)
-        async with asyncio.timeout(_ARRIVE_S):
+        async with asyncio.timeout(ARRIVE_S):
             if self._tls is None:
                 self._write(frames.request(url))
             else:
@@ -152,15 +145,14 @@ class Learner:
 
     def _readable(self) -> None:
         try:
-            data, control, _, _ = self.socket.recvmsg(65536, _CONTROL)
+            data, at_ns = received(self.socket, 65536)
         except BlockingIOError:
             return
         except OSError:
-            data, control = b"", []
+            data, at_ns = b"", 0
         if not data:
             self._end("the connection ended")
             return
-        at_ns = _stamp(control)
         if self._tls is not None:
             data = self._decrypted(self._tls, data)
         try:
@@ -186,15 +178,6 @@ class Learner:
         self.gone(self)
 
 
-def _stamp(control: Sequence[tuple[int, int, bytes]]) -> int:
-    """When the kernel had it, in nanoseconds of CLOCK_REALTIME; now, where it does not say."""
-    for level, kind, data in control:
-        if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS and len(data) >= _STAMP:
-            seconds, nanoseconds = struct.unpack_from("=qq", data)
-            return int(seconds * 1_000_000_000 + nanoseconds)
-    return time.time_ns()
-
-
 class Crowd:
     """All learners of one lesson, with one task for all heartbeats."""
 
@@ -205,9 +188,7 @@ class Crowd:
         parts = urlsplit(classroom.socket_url)
         self._address = socket.gethostbyname(parts.hostname or ""), parts.port or 80
         self._tls = ssl.create_default_context() if parts.scheme == "wss" else None
-        self._marker: bytes | None = None
-        self._arrived_ns: list[int] = []
-        self._all_there = asyncio.Event()
+        self._hearing = Hearing()
         self.heartbeats_ns: list[int] = []
         self.gone: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
@@ -257,62 +238,14 @@ class Crowd:
 
     async def hear(self, marker: bytes, cause: Callable[[], Any]) -> Report:
         """Who is told a text with `marker` in it after `cause`, and how long after."""
-        self._arrived_ns.clear()
-        self._all_there.clear()
-        self._marker = marker
-        began_ns = time.time_ns()
-        done = cause()
-        if asyncio.iscoroutine(done):
-            await done
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._all_there.wait(), _ARRIVE_S)
-        self._marker = None
-        return {"told": len(self._arrived_ns)} | quantiles([at - began_ns for at in self._arrived_ns])
+        return await self._hearing.hear(marker, len(self.here), cause)
 
     def _told(self, payload: bytes, at_ns: int) -> None:
-        if self._marker is not None and self._marker in payload:
-            self._arrived_ns.append(at_ns)
-            if len(self._arrived_ns) >= len(self.here):
-                self._all_there.set()
-        elif payload.startswith(b'{"type":"heartbeat"'):
+        if not self._hearing.told(payload, at_ns) and payload.startswith(b'{"type":"heartbeat"'):
             self.heartbeats_ns.append(at_ns - json.loads(payload)["seq"] * 1000)
 
     def _lost(self, learner: Learner) -> None:
         self.gone[str(learner.closed)] += 1
-
-
-def quantiles(values_ns: Sequence[int]) -> Report:
-    """p50, p99 and the longest, in milliseconds; nothing of nothing."""
-    if not values_ns:
-        return {}
-    ordered = sorted(values_ns)
-    found = {"p50_ms": 0.5, "p99_ms": 0.99}
-    report: Report = {
-        name: round(ordered[max(0, -int(-len(ordered) * share // 1) - 1)] / 1e6, 1)
-        for name, share in found.items()
-    }
-    return {"first_ms": round(ordered[0] / 1e6, 1)} | report | {"max_ms": round(ordered[-1] / 1e6, 1)}
-
-
-class _Meter:
-    """What the server's node has used; nothing where it is elsewhere."""
-
-    def __init__(self, pid: int | None):
-        self._pid = pid
-
-    def read(self) -> Usage:
-        return usage(self._pid) if self._pid is not None else Usage({}, {})
-
-    async def over(self, seconds: float) -> float:
-        before = self.cpu_s()
-        await asyncio.sleep(seconds)
-        return (self.cpu_s() - before) / seconds
-
-    def cpu_s(self) -> float:
-        return self.read().cpu_s.get(_NODE, 0.0)
-
-    def rss(self) -> int:
-        return self.read().resident.get(_NODE, 0)
 
 
 def _tell(text: str) -> None:
@@ -320,7 +253,7 @@ def _tell(text: str) -> None:
 
 
 async def run(given: argparse.Namespace, room: Classroom) -> Report:
-    meter = _Meter(room.server_pid)
+    meter = Meter(room.server_pid)
     _tell(f"{given.sockets} learners join {room.lesson} at {room.host}")
     tokens = await asyncio.to_thread(room.learners, given.sockets)
     crowd = Crowd(room, tokens)
@@ -369,7 +302,7 @@ async def run(given: argparse.Namespace, room: Classroom) -> Report:
     return report
 
 
-async def _chats(crowd: Crowd, meter: _Meter, lines: int) -> list[Report]:
+async def _chats(crowd: Crowd, meter: Meter, lines: int) -> list[Report]:
     speaker = next(iter(crowd.here.values()))
     found = []
     for number in range(lines):
@@ -381,7 +314,7 @@ async def _chats(crowd: Crowd, meter: _Meter, lines: int) -> list[Report]:
     return found
 
 
-async def _slow(crowd: Crowd, meter: _Meter, count: int) -> Report:
+async def _slow(crowd: Crowd, meter: Meter, count: int) -> Report:
     """REL-L4: the others lose nothing, and whoever read nothing for 5 s is closed with 4408."""
     slow = list(crowd.here)[-count:]
     readers = [crowd.here.pop(number) for number in slow]
@@ -412,7 +345,7 @@ async def _slow(crowd: Crowd, meter: _Meter, count: int) -> Report:
     }
 
 
-async def _storm(crowd: Crowd, meter: _Meter, count: int) -> Report:
+async def _storm(crowd: Crowd, meter: Meter, count: int) -> Report:
     before, failed = meter.cpu_s(), sum(crowd.failed.values())
     seconds = await crowd.come_back(count)
     return {

@@ -74,11 +74,19 @@ class Theirs:
         return found
 
 
-def viewer_offer(ours: Ours) -> str:
-    """Sound and one picture to receive, with the codecs and the feedback that browsers offer."""
+def viewer_offer(ours: Ours, *, control: bool = False) -> str:
+    """Sound and one picture to receive, with the codecs and the feedback that browsers offer; with `control`
+    the data channel too."""
     audio = _rtp_section(ours, "audio", "0", "recvonly", ("opus", "red"))
     video = _rtp_section(ours, "video", "1", "recvonly", ("h264", "vp8"))
-    return _session(audio, video)
+    if not control:
+        return _session(audio, video)
+    return _session(audio, video, _control_section(ours, "2"), mids="0 1 2")
+
+
+def channel_offer(ours: Ours) -> str:
+    """The data channel alone."""
+    return _session(_control_section(ours, "0"), mids="0")
 
 
 def publisher_offer(ours: Ours, ssrcs: tuple[int, int, int]) -> str:
@@ -130,6 +138,16 @@ def _transport(ours: Ours, setup: str) -> list[str]:
         "a=ice-options:trickle",
         f"a=fingerprint:sha-256 {ours.fingerprint}",
         f"a=setup:{setup}",
+    ]
+
+
+def _control_section(ours: Ours, mid: str) -> list[str]:
+    return [
+        "m=application 9 UDP/DTLS/SCTP webrtc-datachannel",
+        *_transport(ours, "actpass"),
+        f"a=mid:{mid}",
+        "a=sctp-port:5000",
+        "a=max-message-size:65536",
     ]
 
 
