@@ -100,5 +100,7 @@ class TestMisuse:
         assert (code, lines) == (2, []) and "usage:" in said
 
     def test_a_folder_that_is_none_is_named(self, tmp_path):
-        code, lines, said = screen("frame", "--models", tmp_path / "none", FACES / "noface_cat.png")
+        picture = tmp_path / "any.jpg"
+        picture.write_bytes(jpeg.encode(np.zeros((64, 64, 3), dtype=np.uint8)))
+        code, lines, said = screen("frame", "--models", tmp_path / "none", picture)
         assert (code, lines) == (1, []) and "none" in said

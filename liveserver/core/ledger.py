@@ -11,11 +11,11 @@ part of RFC 8785, how to print a fraction, never arises.
 
 from __future__ import annotations
 
-import contextlib
 import hmac
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 from liveserver.core.errors import PeerError
@@ -28,6 +28,7 @@ WHOLE_MAX = 2**53 - 1
 DATA_MAX_BYTES = 65_536
 """One fact's data. A presence tick of 1,000 people who changed in one second has some 40 kB."""
 _NESTING_MAX = 16
+_NAMES_MAX = 16  # whose order is remembered
 
 # Made once: json.dumps with these arguments builds an encoder for every call.
 _ENCODE = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
@@ -112,28 +113,28 @@ def _ordered(value: JSON, depth: int) -> JSON:
     """`value` with every object's keys in the order of their UTF-16 code units, checked on the way."""
     if depth == 0:
         raise ValueError(f"nested deeper than {_NESTING_MAX}")
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, int):
-        if abs(value) > WHOLE_MAX:
-            raise ValueError(f"{value} is not kept exactly by every JSON reader")
-        return value
     if isinstance(value, str):
         return storable(value)
     if isinstance(value, (dict, Mapping)):  # dict first: far cheaper to ask
-        return {key: _ordered(value[key], depth - 1) for key in _sorted_keys(value)}
+        sort = _sorted_names if len(value) <= _NAMES_MAX else _sorted_keys
+        return {key: _ordered(value[key], depth - 1) for key in sort(tuple(value))}
     if isinstance(value, (list, tuple)):
         return [_ordered(item, depth - 1) for item in value]
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        if not -WHOLE_MAX <= value <= WHOLE_MAX:
+            raise ValueError(f"{value} is not kept exactly by every JSON reader")
+        return value
     raise ValueError(f"a {type(value).__name__} has no canonical form")
 
 
-def _sorted_keys(value: Mapping[str, JSON]) -> list[str]:
-    """Ours are ASCII, whose order is that of any encoding: a challenge to a class has 10,000 objects."""
-    with contextlib.suppress(TypeError):
-        text = "".join(value)
-        if text.isascii() and "\0" not in text:
-            return sorted(value)
-    return sorted(map(_key, value), key=lambda key: key.encode("utf-16-be"))
+def _sorted_keys(keys: tuple[object, ...]) -> list[str]:
+    return sorted(map(_key, keys), key=lambda key: key.encode("utf-16-be"))
+
+
+_sorted_names = lru_cache(maxsize=256)(_sorted_keys)
+"""Objects of a kind have the same names: a challenge to a class has 10,000 of one kind."""
 
 
 def _key(key: object) -> str:

@@ -67,12 +67,14 @@ class Process:
         return self._heard.pop(0)
 
     def look(self, *frames: Frame) -> list[Message]:
-        """One after the other, as in real time; all that came of them, without Done."""
+        """One after the other, as in real time; all that came of them, without Done, nor what is still said of an
+        earlier test's lane."""
         said: list[Message] = []
         for frame in frames:
             self.ask(frame)
             while not isinstance(message := self.next(), Done):
-                said.append(message)
+                if getattr(message, "lane", frame.lane) == frame.lane:
+                    said.append(message)
             assert (message.lane, message.number) == (frame.lane, frame.number)
         return said
 
