@@ -19,10 +19,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from liveserver import weights
 from liveserver.bucket import bucket_of
 from liveserver.config import ENV_PREFIX, ENV_TESTS, Config, to_env
 from liveserver.log import Event, get_logger
-from liveserver.screening import weights
 from liveserver.start import ExplainedError, Ready, StartError, check_data_dir
 from recorder import options
 

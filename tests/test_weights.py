@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from liveserver import weights
 from liveserver.config import Config
 from liveserver.config.checks import ConfigError
 from liveserver.config.sections import ScreeningConfig
-from liveserver.screening import weights
 from models import cards
 from tests.models.conftest import fetched
 from tests.models.pictures import brightness_model

@@ -7,10 +7,11 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from liveserver.cli.arguments import count
 from liveserver.core.events import Level
 from liveserver.cut import kill_drill
 from liveserver.cut.kill_drill import DrillError, Options
@@ -19,7 +20,8 @@ TOKEN_ENV = "LIVESERVER_ADMIN_TOKEN"  # noqa: S105 - where it is, not what it is
 _LEVELS = (Level.PICTURE, Level.PAUSE, Level.LESSON)
 
 
-def add_command(commands: Any, count: Callable[[str], int]) -> None:
+def add_commands(commands: Any) -> None:
+    """Put it under `commands`, argparse's subparsers."""
     drills = commands.add_parser("drill", help="try out what must work in an emergency, and keep the proof")
     kinds = drills.add_subparsers(title="drills", metavar="DRILL", required=True)
     kill = kinds.add_parser("kill", help="cut a lesson with synthetic viewers", description=_kill.__doc__)

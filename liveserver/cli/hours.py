@@ -20,7 +20,7 @@ MISUSE = 2
 _STDIN = "-"
 
 
-def add_command(commands: Any) -> None:
+def add_commands(commands: Any) -> None:
     """Put it under `commands`, argparse's subparsers."""
     parser = commands.add_parser(
         "hours",

@@ -37,7 +37,7 @@ class RefusedError(Exception):
     """The server cannot be asked, or said no; the message is one sentence."""
 
 
-def add_command(commands: Any) -> None:
+def add_commands(commands: Any) -> None:
     """Put it under `commands`, argparse's subparsers."""
     parser = commands.add_parser(
         "inspect",

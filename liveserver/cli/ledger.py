@@ -18,7 +18,7 @@ from recorder.objects import ObjectError
 SHOWN = 20
 
 
-def add_command(commands: Any) -> None:
+def add_commands(commands: Any) -> None:
     ledger = commands.add_parser("ledger", help="check the ledger, hand it to a new key, guard its database")
     kinds = ledger.add_subparsers(title="commands", metavar="COMMAND", required=True)
     verified = kinds.add_parser("verify", help="check every entry and head", description=_verify.__doc__)

@@ -36,7 +36,7 @@ class RefusedError(Exception):
     """The server cannot be asked, or said no; the message is one sentence."""
 
 
-def add_command(commands: Any) -> None:
+def add_commands(commands: Any) -> None:
     """Put it under `commands`, argparse's subparsers."""
     parser = commands.add_parser(
         "retention",
@@ -65,10 +65,10 @@ def _retention(given: argparse.Namespace) -> int:
     are deleted from the archive for good, each with a certificate in the ledger. Nothing is deleted before
     its date: the server, and the bucket's lock, refuse it."""
     if given.delete and not given.yes:
-        print("liveserver: --delete cannot be undone; add --yes to confirm", file=sys.stderr)  # noqa: T201
+        print("liveserver: --delete cannot be undone; add --yes to confirm", file=sys.stderr)
         return MISUSE
     if given.yes and not given.delete:
-        print("liveserver: --yes confirms --delete, which is not given", file=sys.stderr)  # noqa: T201
+        print("liveserver: --yes confirms --delete, which is not given", file=sys.stderr)
         return MISUSE
     loaded = config.load(given.config, os.environ)
     try:
@@ -78,7 +78,7 @@ def _retention(given: argparse.Namespace) -> int:
             due = [item for item in due if item["id"] in given.recording]
         done = {"due": due, **(_delete(server, given.recording or [i["id"] for i in due], given) or {})}
     except RefusedError as error:
-        print(f"liveserver: {error}", file=sys.stderr)  # noqa: T201
+        print(f"liveserver: {error}", file=sys.stderr)
         return 1
     _print(done, as_json=given.json)
     return 1 if done.get("refused") else 0
@@ -109,7 +109,7 @@ def _print(done: dict[str, Any], *, as_json: bool) -> None:
         lines += [f"refused {item['id']}: {item['code']}" for item in done.get("refused", ())]
         if "deleted" not in done:
             lines.append(f"{len(done['due'])} may be deleted: liveserver retention --delete --yes")
-    print("\n".join(lines))  # noqa: T201 - it is what the command is for
+    print("\n".join(lines))
 
 
 class _Server:

@@ -45,7 +45,7 @@ def _chat(given: argparse.Namespace) -> int:
     try:
         screen = ChatScreen.load()
     except ModelError as error:
-        print(f"liveserver: {error}", file=sys.stderr)  # noqa: T201
+        print(f"liveserver: {error}", file=sys.stderr)
         return 1
     for line in _lines(sys.stdin.buffer):
         _print(judged(screen, line))

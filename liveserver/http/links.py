@@ -1,11 +1,15 @@
-"""The links of a lesson: an address and the token behind `#`, which browsers never send to a server."""
+"""Links that people are given: an address and the token behind `#`, which browsers never send to a server."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from liveserver.core.permissions import Role
-from liveserver.tokens import ALL_LESSONS
+from liveserver.tokens import ALL_LESSONS, Tokens
+
+SETUP = "setup"
+"""The kind of the link that makes the first administrator."""
+_FIRST = "first-administrator"
 
 # Roles whose work spans lessons are given tokens that do, and pages without a lesson in the address.
 _EVERYWHERE = frozenset({Role.MODERATOR, Role.ADMIN, Role.INSPECTOR})
@@ -28,6 +32,11 @@ def pages(base_url: str, lesson: str, tokens: Mapping[Role, str]) -> dict[str, s
         for page, (role, path) in _pages(lesson).items()
         if role in tokens
     }
+
+
+def setup(base_url: str, tokens: Tokens, now_s: int, ttl_s: int) -> str:
+    """The page on which the first administrator is made, once, within `ttl_s`."""
+    return f"{base_url}/admin#setup={tokens.sign_link(SETUP, _FIRST, now_s, ttl_s)}"
 
 
 def _pages(lesson: str) -> dict[str, tuple[Role, str]]:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from liveserver.http.api import setup
+from liveserver.http import links
 from liveserver.tokens import Tokens
 from tests.browser.classroom import by_testid
 from tests.browser.test_pages import AXE, look_at
@@ -152,7 +152,7 @@ class TestTheFirstAdministrator:
     ) -> None:
         who = person(server, "诸葛文静")
         tokens = Tokens.load_or_create(server.data / "keys" / "tokens.key")
-        link = tokens.sign_link(setup.LINK_KIND, setup.SUBJECT, int(time.time()), 600)
+        link = tokens.sign_link(links.SETUP, "first-administrator", int(time.time()), 600)
         tab = tabs()
         tab.goto(f"{server.base_url}/admin?lang=zh#setup={link}")
         for field, text in (

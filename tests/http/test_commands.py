@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from liveserver import cli
 from tests.drivers.process import end, spawn, until
 from tests.drivers.server import REPOSITORY, Server, request
 
@@ -46,6 +47,28 @@ def children(pid: int) -> dict[str, int]:
         if int(fields[1]) == pid and fields[0] != "Z" and "-m" in command:
             found[command[command.index("-m") + 1]] = int(path.parent.name)
     return found
+
+
+class TestTheCommandLine:
+    def test_each_command_is_in_the_module_it_is_looked_for_in(self, capsys):
+        with pytest.raises(SystemExit):
+            cli.main(["--help"])
+        listed = re.findall(r"^    ([a-z][a-z-]*)\b", capsys.readouterr().out, re.MULTILINE)
+        assert listed == list(cli.COMMANDS)
+        for name in cli.COMMANDS:
+            with pytest.raises(SystemExit):
+                cli.main([name, "--help"])
+            assert f"usage: liveserver {name}" in capsys.readouterr().out
+
+    @pytest.mark.parametrize("words", [("--version",), ("hours", "--help"), ("screen", "--help")])
+    def test_what_needs_no_server_loads_none(self, words):
+        loads = (
+            "import sys; from liveserver.cli import main\n"
+            f"try: main({list(words)})\n"
+            "except SystemExit: print([name for name in ('sqlalchemy', 'aiohttp') if name in sys.modules])"
+        )
+        out = subprocess.check_output([sys.executable, "-c", loads], text=True, cwd=REPOSITORY)
+        assert out.endswith("[]\n")
 
 
 def supervisor(server: Server) -> int:

@@ -10,7 +10,7 @@ import pytest
 from liveserver.config.sections import AccountsConfig
 from liveserver.core.log_in import StaffFactor
 from liveserver.core.permissions import GRANTED_BY_SECURITY, Role
-from liveserver.http.api import setup
+from liveserver.http import links
 from liveserver.store.people_model import Person
 from tests.log_in.door import NAME, PASSWORD, Browser, Door
 from tests.log_in.door import door as opened
@@ -194,7 +194,7 @@ class TestThreeAdministrators:
 class TestTheFirstAdministrator:
     @staticmethod
     def link(door: Door) -> str:
-        return door.tokens.sign_link(setup.LINK_KIND, setup.SUBJECT, door.clock.wall_s(), 600)
+        return door.tokens.sign_link(links.SETUP, "first-administrator", door.clock.wall_s(), 600)
 
     async def test_makes_his_account_by_the_link_of_the_first_start(
         self, door: Door, browser: Browser

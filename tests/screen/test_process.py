@@ -67,8 +67,8 @@ class Process:
         return self._heard.pop(0)
 
     def look(self, *frames: Frame) -> list[Message]:
-        """One after the other, as in real time; all that came of them, without Done, nor what is still said of an
-        earlier test's lane."""
+        """One after the other, as in real time; all that came of them, without Done, nor what is still said
+        of an earlier test's lane."""
         said: list[Message] = []
         for frame in frames:
             self.ask(frame)

@@ -12,6 +12,7 @@ from liveserver.core.ledger import Fact
 from liveserver.core.log_in import Method
 from liveserver.core.permissions import Role
 from liveserver.core.sign_in import NAME_MOST, PASSWORD_MOST
+from liveserver.http import links
 from liveserver.http.answers import json_answer
 from liveserver.http.api import PREFIX
 from liveserver.http.api.session import opened, parts
@@ -23,9 +24,6 @@ from liveserver.http.routes import Route, Scope
 from liveserver.log import Event, get_logger
 from liveserver.log_in.accounts import folded, strong
 from liveserver.tokens import ALL_LESSONS, SKEW_S, TOKEN_MAX_CHARS
-
-LINK_KIND = "setup"
-SUBJECT = "first-administrator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,7 @@ async def setup(call: Call[Setup, None]) -> web.Response:
     if (call.body.sign_in_name is None) != (call.body.password is None):
         raise PeerError("bad_request", "sign_in_name and password belong together")
     now_s = services.clock.wall_s()
-    link = services.tokens.verify_link(LINK_KIND, call.body.token, now_s)
+    link = services.tokens.verify_link(links.SETUP, call.body.token, now_s)
     if call.body.sign_in_name and call.body.password:
         strong(call.body.password, folded(call.body.sign_in_name))  # refused before the link is used up
     if not await services.store.use_once(link.token_id, (link.expires_at_s + SKEW_S) * 1000):
