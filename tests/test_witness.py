@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
-import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,7 @@ from liveserver.ledger.witness_http import HttpWitness
 from liveserver.ledger.witness_stamp import StampWitness
 from liveserver.ledger.witnesses import witnesses_of
 from liveserver.store import Store, open_store
+from tests.authority import Authority
 from tests.contract.test_ledger import fill
 
 
@@ -146,55 +145,10 @@ class TestAServerThatRemembers:
         await liar.stop()
 
 
-class Authority:
-    """openssl's time stamp authority, behind HTTP."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        folder.mkdir()
-        (folder / "serial").write_text("01\n")
-        (folder / "tsa.cnf").write_text(
-            "[tsa]\ndefault_tsa=t\n[t]\nserial=serial\nsigner_cert=tsa.pem\nsigner_key=tsa.key\n"
-            "signer_digest=sha256\ndefault_policy=1.2.3.4.1\ndigests=sha256\naccuracy=secs:1\n"
-            "ess_cert_id_alg=sha256\ness_cert_id_chain=no\n"
-            "[e]\nextendedKeyUsage=critical,timeStamping\nkeyUsage=critical,digitalSignature\n"
-        )
-        self._openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.pem",
-                      "-days", "30", "-subj", "/CN=Test CA")  # fmt: skip
-        self._openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", "tsa.key", "-out", "tsa.csr",
-                      "-subj", "/CN=Test TSA")  # fmt: skip
-        self._openssl("x509", "-req", "-in", "tsa.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
-                      "-out", "tsa.pem", "-days", "9", "-extfile", "tsa.cnf", "-extensions", "e")  # fmt: skip
-
-    async def post(self, request: web.Request) -> web.Response:
-        (self.folder / "query").write_bytes(await request.read())
-        await asyncio.to_thread(
-            self._openssl, "ts", "-reply", "-config", "tsa.cnf", "-queryfile", "query", "-out", "reply"
-        )
-        body = (self.folder / "reply").read_bytes()
-        return web.Response(body=body, content_type="application/timestamp-reply")
-
-    def verify(self, digest: str, token: bytes) -> str:
-        (self.folder / "kept").write_bytes(token)
-        return self._openssl("ts", "-verify", "-digest", digest, "-in", "kept", "-CAfile", "ca.pem")
-
-    def _openssl(self, *arguments: str) -> str:
-        done = subprocess.run(
-            ["openssl", *arguments], cwd=self.folder, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout + done.stderr
-
-
 class TestATimeStampAuthority:
     async def test_stamps_a_head_in_a_way_others_can_check(self, store: Store, tmp_path: Path) -> None:
         authority = Authority(tmp_path / "tsa")
-        app = web.Application()
-        app.router.add_post("/", authority.post)
-        runner = web.AppRunner(app)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
+        url = await authority.start()
         witness = StampWitness(url, authority.folder / "ca.pem")
         notary = await notary_of(store, tmp_path, witness)
         await fill(store, 3)
@@ -207,7 +161,7 @@ class TestATimeStampAuthority:
         with pytest.raises(WitnessAwayError, match="does not hold"):
             await stranger.see(head, 0, store)
         await notary.stop()
-        await runner.cleanup()
+        await authority.stop()
 
 
 class TestTheConfiguration:

@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from liveserver.cli import stamps
 from liveserver.core.bundle import command
 from recorder import profile, verify
 
@@ -45,6 +46,10 @@ def add_commands(commands: Any) -> None:
     verified.add_argument("file", type=Path, metavar="FILE", help="a bundle (.zip), or a recording")
     verified.add_argument("--manifest", type=Path, metavar="M", help="of a recording: its .jsonl file")
     command.add_options(verified)
+    verified.add_argument(
+        "--tsa-roots", type=Path, metavar="FILE",
+        help="certificates (PEM) of those who vouch for time stamp authorities: each stamp must lead to one",
+    )  # fmt: skip
     verified.add_argument(
         "--chain", type=_chain, metavar="HEX", help="a chain value that is known, from the ledger"
     )
@@ -89,7 +94,11 @@ def _verify(given: argparse.Namespace) -> int:
     if given.manifest is None:
         if given.file.suffix.lower() in _VIDEOS:
             return _misuse("a recording is proven by its manifest: give it with --manifest")
-        return command.run(given.file, given.log, given.witness, given.against, as_json=given.json)
+        try:
+            further = None if given.tsa_roots is None else stamps.further(given.tsa_roots)
+        except (OSError, ValueError):
+            return _misuse(f"there is no certificate in {given.tsa_roots}")
+        return command.run(given, further)
     try:
         verdict = verify.verify(given.file, given.manifest, given.chain or "", given.previous)
     except OSError as error:

@@ -242,13 +242,15 @@ class _Making:
             if found is None:
                 continue
             size, answer = found
-            public = self._publics.get(name)
-            if public is None or answer.get("key") != key_id(public):
-                places.append({"name": name, "size": size, "kept": answer})
-                continue
             path = await self._store.consistency(*sorted((size, self._head.size)))
-            told = {"name": name, "public": public.hex(), "answer": answer}
-            witnessed.append(told | {"consistency": [node.hex() for node in path]})
+            told = {"name": name, "consistency": [node.hex() for node in path]}
+            public = self._publics.get(name)
+            if public is not None and answer.get("key") == key_id(public):
+                witnessed.append(told | {"public": public.hex(), "answer": answer})
+                continue
+            seen = await heads.since(size - 1, 1)
+            if seen and seen[0].size == size:
+                places.append(told | {"head": seen[0].document(), "kept": answer})
         self._add(form.HEAD, {"head": self._head.document(), "keys": keys, "witnessed": witnessed,
                               "places": places})  # fmt: skip
 

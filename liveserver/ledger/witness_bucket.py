@@ -15,12 +15,13 @@ import asyncio
 import json
 import tempfile
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from liveserver.clock import Clock
+from liveserver.core.bundle.outside import object_bytes, object_key
 from liveserver.core.heads import Head
-from liveserver.core.ledger import canonical_json
 from liveserver.core.merkle import HASH_BYTES
 from liveserver.ledger.witness import WitnessAwayError, WitnessRefusesError
 from liveserver.store import Store
@@ -39,10 +40,6 @@ def tile_path(number: int, width: int = TILE) -> str:
     groups = [digits[at : at + 3] for at in range(0, len(digits), 3)]
     path = "/".join(["tile/0", *(f"x{group}" for group in groups[:-1]), groups[-1]])
     return path if width == TILE else f"{path}.p/{width}"
-
-
-def head_path(size: int) -> str:
-    return f"heads/{size:012d}.json"
 
 
 class BucketWitness:
@@ -66,17 +63,19 @@ class BucketWitness:
         for number in range(first, -(-head.size // TILE)):
             start, end = number * TILE, min((number + 1) * TILE, head.size)
             leaves = b"".join(await store.leaves(start, end))
-            await self._put(bucket, head.log, tile_path(number, end - start), leaves, until_ms)
+            await self._put(bucket, log_folder(head.log) + tile_path(number, end - start), leaves, until_ms)
             self._tiles = number + (end - start == TILE)
         keys = [key.document() for key in await store.heads.keys()]
-        content = canonical_json({"head": head.document(), "keys": keys}).encode()
-        stat = await self._put(bucket, head.log, head_path(head.size), content, until_ms)
+        content = object_bytes(head.document(), keys)
+        stat = await self._put(bucket, object_key(head.log, head.size), content, until_ms)
         return {
             "bucket": self._settings.bucket,
             "key": self._settings.prefix + stat.key,
             "version": stat.version,
             "retain_until_ms": stat.retain_until_ms,
             "locked": stat.locked,
+            # The store's own, or of what was read back (recorder.s3): what an evidence bundle can compare.
+            "sha256": sha256(content).hexdigest(),
         }
 
     async def close(self) -> None:
@@ -102,8 +101,7 @@ class BucketWitness:
             return ""
         return f"the bucket's locks do not hold: {bucket.proof_detail or 'they were not tried'}"
 
-    async def _put(self, bucket: S3Store, log: str, name: str, content: bytes, until_ms: int) -> ObjectStat:
-        key = f"{log_folder(log)}{name}"
+    async def _put(self, bucket: S3Store, key: str, content: bytes, until_ms: int) -> ObjectStat:
 
         def put() -> ObjectStat:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -120,7 +118,7 @@ class BucketWitness:
             return await asyncio.to_thread(put)
         except ObjectError as error:
             if error.code == "exists":
-                raise WitnessRefusesError(f"the bucket holds something else at {name}") from error
+                raise WitnessRefusesError(f"the bucket holds something else at {key}") from error
             raise WitnessAwayError(error.code) from error
         except OSError as error:
             raise WitnessAwayError(str(error)) from error

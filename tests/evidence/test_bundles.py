@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from liveserver.core.bundle import files
 from liveserver.core.bundle.command import words
+from liveserver.core.bundle.outside import Trusted
 from liveserver.core.errors import PeerError
 from liveserver.core.heads import Head, Witnessed, key_id
 from liveserver.core.ledger import Fact, commitment
@@ -125,7 +126,7 @@ class TestAWitnessedLedger:
         assert await watch.show()
         seen = await world.store.ledger_size()
         await world.store.append([Fact("presence", "another", START, {"changes": []})] * 37)
-        report = checked(await world.bundle(), witnesses=[key_id(watch.public or b"")])
+        report = checked(await world.bundle(), trusted=Trusted([key_id(watch.public or b"")]))
         assert report.misfit is None
         assert report.head is not None and report.head.size == seen + 37
         assert report.witnesses == [("http", seen, START)]

@@ -21,6 +21,7 @@ from liveserver.core.bundle.archive import MAX_BYTES, ArchiveError, Reader
 from liveserver.core.bundle.check import Report, unit_of
 from liveserver.core.bundle.command import main
 from liveserver.core.bundle.cover import Root
+from liveserver.core.bundle.outside import Trusted
 from liveserver.core.heads import Head, Sealed, Witnessed
 from liveserver.core.merkle import leaf_hash
 from liveserver.ledger.signing import Key, verify
@@ -149,7 +150,7 @@ class TestAWitness:
 
     def test_that_saw_this_ledger_is_told(self, taken: Taken, seal: Seal) -> None:
         data = self.answered(taken, seal, head_of(taken.lesson).root, [])
-        report = checked(data, witnesses=[self.KEY.id])
+        report = checked(data, trusted=Trusted([self.KEY.id]))
         assert report.misfit is None
         assert report.witnesses == [("authority", taken.size, head_of(taken.lesson).at_ms)]
         assert not any("witness" in note for note in report.notes)
@@ -159,7 +160,7 @@ class TestAWitness:
         assert misfit is not None and "written anew" in misfit.words
 
     def test_that_is_trusted_must_have_answered(self, taken: Taken) -> None:
-        assert place(taken.lesson, witnesses=[self.KEY.id]) == (form.HEAD, "witnessed")
+        assert place(taken.lesson, trusted=Trusted([self.KEY.id])) == (form.HEAD, "witnessed")
         assert heads.key_id(self.KEY.public) == self.KEY.id
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import AsyncIterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,14 @@ import pytest
 
 from liveserver.clock import Clock
 from liveserver.core import heads
+from liveserver.core.bundle.check import Report
+from liveserver.core.bundle.outside import NOBODY, Outside, object_key
 from liveserver.core.heads import Head, LogKey
 from liveserver.core.ledger import entry_leaf
 from liveserver.ledger import signing
 from liveserver.ledger.check import check_ledger
 from liveserver.ledger.notary import Notary
-from liveserver.ledger.witness_bucket import BucketMemory, BucketWitness, head_path, log_folder, tile_path
+from liveserver.ledger.witness_bucket import BucketMemory, BucketWitness, log_folder, tile_path
 from liveserver.store import Store, open_store
 from recorder.lock import Proof
 from recorder.s3 import S3Settings, S3Store
@@ -94,6 +97,23 @@ class TestTheBucket:
             s3.delete_object(Bucket=bucket.bucket, Key=answer["key"], VersionId=answer["version"])
         assert notary.watches[0].state()["alarm"] is False
 
+    async def test_answers_with_what_a_bundle_can_compare(
+        self, store: Store, tmp_path: Path, bucket: S3Settings
+    ) -> None:
+        head = await shown(store, await notary_of(store, tmp_path, bucket), 7)
+        known = await store.heads.witnessed("bucket")
+        assert known is not None
+        log_keys = await store.heads.keys()
+        row = {"name": "bucket", "head": head.document(), "consistency": [], "kept": known[1]}
+        report = Report()
+        documents = [key.document() for key in log_keys]
+        outside = Outside(head, heads.follow(head.log, log_keys), documents, report, signing.verify)
+        outside.check({"witnessed": [], "places": [row]}, NOBODY)
+        (kept,) = report.kept
+        assert kept.key == bucket.prefix + object_key(head.log, 7)
+        with S3Store(bucket).open_range(object_key(head.log, 7), 0, kept.version) as body:
+            assert sha256(body.read()).hexdigest() == kept.sha256
+
     async def test_refuses_a_ledger_that_was_rewritten_by_who_has_database_and_key(
         self, store: Store, tmp_path: Path, bucket: S3Settings
     ) -> None:
@@ -104,7 +124,9 @@ class TestTheBucket:
             await fill(forged, 301)
             await notary.seal()
             assert not await notary.watches[0].show()
-            assert notary.watches[0].state()["refused"] == "the bucket holds something else at tile/0/000"
+            refused = notary.watches[0].state()["refused"]
+            assert refused.startswith("the bucket holds something else at ledger/")
+            assert refused.endswith("/tile/0/000")
             assert notary.numbers()["alarms"] == 1
             assert notary.numbers()["bucket_refused"] == 1
         finally:
@@ -132,10 +154,8 @@ class TestTheBucket:
         self, store: Store, tmp_path: Path, bucket: S3Settings, s3: Any
     ) -> None:
         head = await shown(store, await notary_of(store, tmp_path, bucket), 3)
-        for name in (head_path(3), tile_path(0, 3)):
-            s3.put_object(
-                Bucket=bucket.bucket, Key=f"{bucket.prefix}{log_folder(head.log)}{name}", Body=b"forged"
-            )
+        for key in (object_key(head.log, 3), log_folder(head.log) + tile_path(0, 3)):
+            s3.put_object(Bucket=bucket.bucket, Key=f"{bucket.prefix}{key}", Body=b"forged")
         memory = BucketMemory(S3Store(bucket), head.log)
         assert memory.heads()[0]["head"] == head.document()
         assert memory.leaves(0, 3) == await store.leaves(0, 3)

@@ -19,11 +19,11 @@ from liveserver.core.bundle import form
 from liveserver.core.bundle.beside import Beside
 from liveserver.core.bundle.cover import Root, Unit
 from liveserver.core.bundle.hours import HoursCheck
+from liveserver.core.bundle.outside import NOBODY, Kept, Outside, Stamped, Trusted, a_list, an_object
 from liveserver.core.bundle.reading import Bundle, Misfit, parsed
-from liveserver.core.heads import Head, HeadError, LogKey, Sealed, Witnessed
-from liveserver.core.merkle import leaf_hash, verify_consistency
+from liveserver.core.heads import Head, HeadError, LogKey, Sealed, Verify
+from liveserver.core.merkle import leaf_hash
 
-Verify = Callable[[bytes, bytes, bytes], bool]
 _NODE, _WHOLE = rb'"hash":"([0-9a-f]{64})"', rb"(0|[1-9][0-9]{0,15})"
 _TOLD = re.compile(rb"\{" + _NODE + rb',"index":' + _WHOLE + rb"\}")
 _HIDDEN = re.compile(rb'\{"end":' + _WHOLE + b"," + _NODE + rb',"start":' + _WHOLE + rb"\}")
@@ -47,6 +47,8 @@ class Report:
     provisional: bool = False
     witnesses: list[tuple[str, int, int]] = field(default_factory=list)
     """Name, size of the ledger it saw, and when by its own clock."""
+    stamps: list[Stamped] = field(default_factory=list)
+    kept: list[Kept] = field(default_factory=list)
     recordings: list[tuple[str, str]] = field(default_factory=list)
     """Id and the SHA-256 of the video."""
     notes: list[str] = field(default_factory=list)
@@ -58,13 +60,13 @@ class Report:
 
 
 def check(
-    file: BinaryIO, log: str | None = None, witnesses: Sequence[str] = (), verify: Verify = ed25519.verify
+    file: BinaryIO, log: str | None = None, trusted: Trusted = NOBODY, verify: Verify = ed25519.verify
 ) -> Report:
-    """Check a bundle. `log`: the log's id that is known from elsewhere; `witnesses`: ids of keys of witnesses
-    that are trusted, each of which must have answered. Never raises for what is in the file."""
+    """Check a bundle. `log`: the log's id that is known from elsewhere; `trusted`: who is known outside, each
+    of whom must have answered. Never raises for what is in the file."""
     report = Report()
     try:
-        _Check(file, report, verify).run(log, witnesses)
+        _Check(file, report, verify).run(log, trusted)
     except Misfit as misfit:
         report.misfit = misfit
     return report
@@ -87,7 +89,7 @@ class _Check:
         self._bundle = bundle = Bundle(file)
         report.kind, report.lesson, report.person = str(bundle.kind), bundle.lesson, bundle.person
 
-    def run(self, log: str | None, witnesses: Sequence[str]) -> None:
+    def run(self, log: str | None, trusted: Trusted) -> None:
         bundle = self._bundle
         altered = list(bundle.altered())
         about = bundle.object(form.LESSON)
@@ -100,7 +102,8 @@ class _Check:
         beside.finish()
         if altered:
             raise altered[0]
-        self._witnessed(head, witnesses)
+        given = bundle.object(form.HEAD)
+        Outside(head, keys, a_list(given["keys"]), self._report, self._verify).check(given, trusted)
 
     def ledger(self) -> None:
         head, _ = self._head(None)
@@ -112,8 +115,8 @@ class _Check:
         """The signed head, and the log's keys by their ids."""
         given, name = self._bundle.object(form.HEAD), form.HEAD
         try:
-            head = Head.read(_object(given.get("head")))
-            keys = heads.follow(head.log, [LogKey.read(_object(one)) for one in _list(given.get("keys"))],
+            head = Head.read(an_object(given.get("head")))
+            keys = heads.follow(head.log, [LogKey.read(an_object(one)) for one in a_list(given.get("keys"))],
                                 self._verify)  # fmt: skip
             heads.check(head, keys, verify=self._verify)
         except HeadError as error:
@@ -136,33 +139,6 @@ class _Check:
             heads.check(seal, keys, head.log, self._verify)
         except HeadError as error:
             raise Misfit(form.SEAL, "", f"the bundle is not sealed by its log ({error})") from error
-
-    def _witnessed(self, head: Head, trusted: Sequence[str]) -> None:
-        """Each answer is signed by its witness, and one of both ledgers begins with the other."""
-        answered = set()
-        for number, one in enumerate(_list(self._bundle.object(form.HEAD).get("witnessed"))):
-            place = f"witnessed {number + 1}"
-            try:
-                row = _object(one)
-                answer, public = Witnessed.read(_object(row.get("answer"))), _hex(row.get("public"))
-                heads.check(answer, {heads.key_id(public): public}, head.log, self._verify)
-                path = [_hex(node) for node in _list(row.get("consistency"))]
-            except HeadError as error:
-                raise Misfit(form.HEAD, place, f"the witness did not sign this ({error})") from error
-            seen, here = (answer.size, bytes.fromhex(answer.root)), (head.size, bytes.fromhex(head.root))
-            first, second = sorted((seen, here), key=lambda tree: tree[0])
-            if not verify_consistency(first[0], second[0], first[1], second[1], path):
-                words = "the ledger is not the one that the witness saw: it was written anew"
-                raise Misfit(form.HEAD, place, words)
-            answered.add(answer.key)
-            self._report.witnesses.append((str(row.get("name", "")), answer.size, answer.at_ms))
-        for key in trusted:
-            if key not in answered:
-                raise Misfit(form.HEAD, "witnessed", f"the witness {key} has not answered")
-        if not answered:
-            self._report.notes.append(
-                "No witness outside has seen this head: who holds the log's key could have written it anew."
-            )
 
     # --- the ledger ---
 
@@ -221,24 +197,3 @@ def unit_of(line: bytes, number: int) -> Unit:
     if hidden is None:
         raise Misfit(form.TREE, f"line {number}", "it is no place in the tree")
     return Unit(int(hidden[3]), int(hidden[1]), bytes.fromhex(hidden[2].decode()))
-
-
-def _hex(value: object) -> bytes:
-    if not isinstance(value, str) or len(value) != 64 or value != value.lower():
-        raise HeadError("64 hexadecimal digits are expected")
-    try:
-        return bytes.fromhex(value)
-    except ValueError:
-        raise HeadError("64 hexadecimal digits are expected") from None
-
-
-def _object(value: object) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise HeadError("an object is expected")
-    return value
-
-
-def _list(value: object) -> list[Any]:
-    if not isinstance(value, list):
-        raise HeadError("a list is expected")
-    return value

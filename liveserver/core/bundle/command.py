@@ -9,12 +9,14 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from liveserver.core.bundle.check import Report, check
 from liveserver.core.bundle.faces import two_faces
+from liveserver.core.bundle.outside import Kept, Stamped, Trusted
 from liveserver.core.bundle.reading import Misfit
 from liveserver.core.times import china_time
 
@@ -32,6 +34,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="the id of a trusted witness's key, which must have answered; may be given again",
     )  # fmt: skip
     parser.add_argument(
+        "--tsa-fingerprint", type=_fingerprint, action="append", default=[], metavar="SHA256",
+        help="SHA-256 of the certificate of a time stamp authority you trust, which must have stamped; "
+        "may be given again",
+    )  # fmt: skip
+    parser.add_argument(
         "--against", type=Path, metavar="FILE", help="another bundle: does it show the same ledger?"
     )
 
@@ -43,24 +50,33 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     add_options(parser)
     given = parser.parse_args(arguments)
-    return run(given.file, given.log, given.witness, given.against, as_json=given.json)
+    return run(given)
 
 
-def run(
-    path: Path, log: str | None, witnesses: Sequence[str], against: Path | None = None, *, as_json: bool
-) -> int:
-    """Check and say what was found."""
+Further = Callable[[Report], list[str]]
+
+
+def run(given: argparse.Namespace, further: Further | None = None) -> int:
+    """Check and say what was found. `given`: what `add_options` reads, with `file` and `json`; `further` is
+    asked about a bundle that fits, and what it says is said too. It raises Misfit for what does not fit."""
+    path, against = given.file, given.against
+    said: list[str] = []
     try:
         with path.open("rb") as file:
-            report = check(file, log, witnesses)
+            report = check(file, given.log, Trusted(given.witness, given.tsa_fingerprint))
             contradiction = _against(file, against, report) if against is not None else ""
     except OSError as error:
         sys.stderr.write(f"cannot read {error.filename}: {error.strerror}\n")
         return MISUSE
-    if as_json:
+    if report.fits and further is not None:
+        try:
+            said = further(report)
+        except Misfit as misfit:
+            report.misfit = misfit
+    if given.json:
         text = json.dumps(as_dict(report) | {"contradiction": contradiction}, ensure_ascii=False)
     else:
-        text = "\n".join(words(path.name, report) + _faces(path, against, contradiction))
+        text = "\n".join([*words(path.name, report), *said, *_faces(path, against, contradiction)])
     sys.stdout.write(text + "\n")
     return 0 if report.fits and not contradiction else 1
 
@@ -114,6 +130,8 @@ def words(name: str, report: Report) -> list[str]:
         lines.append(
             f"The witness {witness} saw this ledger with {size} entries on {when}: it only grew since."
         )
+    lines += map(_stamped, report.stamps)
+    lines += map(_kept, report.kept)
     lines.append(f"The ledger's id is {report.log}.")
     return [*lines, *(f"Note: {note}" for note in report.notes)]
 
@@ -133,15 +151,58 @@ def as_dict(report: Report) -> dict[str, Any]:
         "learners": report.learners,
         "provisional": report.provisional,
         "witnesses": [{"name": name, "size": size, "at_ms": at} for name, size, at in report.witnesses],
+        "stamps": [
+            {
+                "size": one.size,
+                "at_ms": one.stamp.at_ms,
+                "serial": str(one.stamp.serial),
+                "authority": one.stamp.authority,
+                "certificate": one.stamp.certificate,
+                "is_known": one.is_known,
+            }
+            for one in report.stamps
+        ],
+        "kept": [asdict(one) for one in report.kept],
         "recordings": [{"id": name, "sha256": digest} for name, digest in report.recordings],
         "notes": report.notes,
     }
+
+
+def _stamped(one: Stamped) -> str:
+    late_s = round((one.stamp.at_ms - one.head_ms) / 1000)
+    known = (
+        "It is one of those that you named."
+        if one.is_known
+        else "Its signature fits that certificate; who issued the certificate was not checked. Whether you "
+        "trust this authority is for you to decide: compare the SHA-256 with the one it publishes."
+    )
+    return (
+        f"The time stamp authority {one.stamp.authority!r} signed that the ledger's head over {one.size} "
+        f"entries was there on {china_time(one.stamp.at_ms)}; by the server's clock it was signed {late_s} s "
+        f"before. The authority's certificate has the SHA-256 {one.stamp.certificate}. {known}"
+    )
+
+
+def _kept(one: Kept) -> str:
+    until_ms = one.locked_until_ms
+    locked = "without a lock" if until_ms is None else f"locked until {china_time(until_ms)}"
+    version = f", version {one.version!r}" if one.version else ""
+    return (
+        f"The server's record says that the bucket {one.bucket!r} holds the head over {one.size} entries, "
+        f"{locked}. The record fits this ledger; that the bucket really holds it, only the bucket can say: "
+        f"ask its owner for the object {one.key!r}{version}, which must have the SHA-256 {one.sha256}."
+    )
 
 
 def _where(misfit: Misfit) -> str:
     part = f"in {misfit.member}, " if misfit.member else ""
     place = f"{misfit.place}: " if misfit.place else ""
     return f"{part}{place}{misfit.words}."
+
+
+def _fingerprint(text: str) -> str:
+    """As openssl prints it, too: `AB:CD:…`."""
+    return _id(text.replace(":", "").lower())
 
 
 def _id(text: str) -> str:

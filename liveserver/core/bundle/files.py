@@ -22,9 +22,12 @@ MODULES = (
     "liveserver/core/bundle/faces.py",
     "liveserver/core/bundle/form.py",
     "liveserver/core/bundle/hours.py",
+    "liveserver/core/bundle/outside.py",
     "liveserver/core/bundle/reading.py",
+    "liveserver/core/certificate.py",
     "liveserver/core/checks.py",
     "liveserver/core/completion.py",
+    "liveserver/core/der.py",
     "liveserver/core/earning.py",
     "liveserver/core/ed25519.py",
     "liveserver/core/errors.py",
@@ -38,7 +41,9 @@ MODULES = (
     "liveserver/core/presets.py",
     "liveserver/core/register.py",
     "liveserver/core/share.py",
+    "liveserver/core/signatures.py",
     "liveserver/core/spans.py",
+    "liveserver/core/stamp.py",
     "liveserver/core/times.py",
 )
 
@@ -69,8 +74,9 @@ enough; no network, and no trust in the server it came from:
     python3 BUNDLE.zip
 
 Compare the ledger's id that is printed with the one you know from elsewhere (--log ID), and name the keys
-of witnesses you trust (--witness ID). Whoever trusts nobody takes the checker from another source:
-`liveserver verify BUNDLE.zip`, the inspector's page, or a program of his own after docs/EVIDENCE.md.
+of witnesses (--witness ID) and the certificates of time stamp authorities (--tsa-fingerprint SHA256) that you
+trust. Whoever trusts nobody takes the checker from another source: `liveserver verify BUNDLE.zip`, the
+inspector's page, or a program of his own after docs/EVIDENCE.md.
 
     lesson.json        the lesson, and the settlement of its hours
     entries.jsonl      every told entry of the ledger, as it was hashed

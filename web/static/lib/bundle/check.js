@@ -1,12 +1,14 @@
 /**
  * Does an evidence bundle prove what it says (docs/EVIDENCE.md)? Every byte is looked at here, nothing leaves this
  * machine. What this does not do is to reckon hours again from the facts: it proves that they are those which the
- * ledger settled. `liveserver verify`, or the checker in the bundle, does that too.
+ * ledger settled; nor does it check the signature of a time stamp. `liveserver verify`, or the checker in the bundle,
+ * does both.
  */
 import { canonical, encode, hex, same, sha256, unhex, written } from './bytes.js';
 import { videos, words } from './beside.js';
-import { fits, followed, keyId, signedBy } from './heads.js';
-import { grew, includes, leafHash, Root } from './merkle.js';
+import { fits, followed, signedBy } from './heads.js';
+import { includes, leafHash, Root } from './merkle.js';
+import { outside } from './outside.js';
 import { ENTRIES, HEAD, HOURS, LESSON, MANIFEST, SEAL, TREE, lines, Misfit, object, objects, opened } from './parts.js';
 import { crc32 } from './zip.js';
 
@@ -20,7 +22,7 @@ export async function checkBundle(file, progress = () => {}) {
   const manifest = object(parts, MANIFEST);
   if (manifest.format !== 'liveserver/bundle/1') throw new Misfit('format', MANIFEST, 'format');
   listed(parts, manifest);
-  const head = await signedHead(parts, manifest);
+  const { head, known } = await signedHead(parts, manifest);
   progress(0.05);
   const facts = await ledger(parts, manifest, head, (share) => progress(0.05 + 0.75 * share));
   const learners = await hours(parts, manifest, facts);
@@ -28,11 +30,11 @@ export async function checkBundle(file, progress = () => {}) {
   const recordings = await videos(parts, facts);
   progress(0.9);
   await altered(parts, manifest);
-  const witnesses = await witnessed(parts, head);
+  const others = await outside(parts, head, known);
   progress(1);
   const { lesson, settlement } = object(parts, LESSON);
   return { lesson: lesson.id, title: lesson.title, person: manifest.person, entries: facts.count, head, learners, recordings,
-    witnesses, provisional: !settlement };
+    ...others, provisional: !settlement };
 }
 
 /** The manifest lists exactly what is there, in its order. */
@@ -55,25 +57,7 @@ async function signedHead(parts, manifest) {
   const sealed = seal.type === 'liveserver/bundle/1' && seal.log === head.log && seal.size === head.size && seal.at_ms === head.at_ms
     && await fits(known.get(seal.key) ?? null, seal);
   if (!sealed) throw new Misfit('seal', SEAL);
-  return head;
-}
-
-async function witnessed(parts, head) {
-  const found = [];
-  for (const [number, row] of (object(parts, HEAD).witnessed ?? []).entries()) {
-    const place = `witnessed ${number + 1}`;
-    const [key, { answer }] = [unhex(row.public), row];
-    const signed = key && answer?.type === 'liveserver/witnessed/1' && answer.log === head.log && answer.key === await keyId(key)
-      && await fits(key, answer);
-    if (!signed) throw new Misfit('witness', HEAD, place);
-    const [small, large] = answer.size <= head.size ? [answer, head] : [head, answer];
-    const path = row.consistency.map((node) => unhex(node));
-    if (path.includes(null) || !await grew(small.size, large.size, unhex(small.root), unhex(large.root), path)) {
-      throw new Misfit('rewritten', HEAD, place);
-    }
-    found.push({ name: row.name, size: answer.size, at_ms: answer.at_ms });
-  }
-  return found;
+  return { head, known };
 }
 
 // --- the ledger ---

@@ -4,11 +4,17 @@ import { verify } from './ed25519.js';
 
 export const keyId = async (key) => hex(await sha256(key));
 
+/** What is signed of a document: all but its signatures. */
+function body(document) {
+  return encode(written(Object.fromEntries(Object.entries(document).filter(([name]) => name !== 'signature' && name !== 'accepted'))));
+}
+
+export const headHash = async (head) => hex(await sha256(body(head)));
+
 /** Whether the signature of a document is that of a key (32 bytes, or null for one that is not known). */
 export async function fits(key, document, signature = document.signature) {
   const bytes = unhex(signature, 64);
-  const body = Object.fromEntries(Object.entries(document).filter(([name]) => name !== 'signature' && name !== 'accepted'));
-  return Boolean(key && bytes) && verify(key, encode(written(body)), bytes);
+  return Boolean(key && bytes) && verify(key, body(document), bytes);
 }
 
 /** The log's keys by id, each handed the log by the one before, the first by itself; null if they do not follow. */

@@ -49,9 +49,16 @@ export function bundleCard() {
       [t('inspect.witnesses'), report.witnesses.length
         ? report.witnesses.map((one) => t('inspect.witness', { name: one.name, n: format.count(one.size), time: format.dateTime(one.at_ms) })).join(' ')
         : t('inspect.no_witness')],
+      ...report.places.map((one) => [t('inspect.kept_outside'), place(one)]),
       [t('inspect.log'), report.head.log],
     ];
     found.say('good', text, rows, [el('p', {}, t('inspect.not_reckoned'))]);
+  }
+
+  function place({ stamped_ms: stampedMs, key, sha256, size }) {
+    const n = format.count(size);
+    if (stampedMs !== undefined) return t('inspect.stamped', { n, time: format.dateTime(stampedMs) });
+    return key === undefined ? t('inspect.kept_somehow', { n }) : t('inspect.kept', { n, key, sha256 });
   }
 
   function refused(name, problem) {

@@ -12,6 +12,7 @@ const WORDS = {
   not_sealed: 'inspect.misfit_not_sealed',
   seal: 'inspect.misfit_seal',
   witness: 'inspect.misfit_witness',
+  place: 'inspect.misfit_place',
   rewritten: 'inspect.misfit_rewritten',
   entry: 'inspect.misfit_entry',
   entry_lesson: 'inspect.misfit_entry_lesson',
