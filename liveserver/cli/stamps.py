@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cryptography import x509
-
 from liveserver.core.bundle import form
 from liveserver.core.bundle.check import Report
 from liveserver.core.bundle.command import Further
@@ -18,7 +16,10 @@ def further(roots: Path) -> Further:
 
     Raises OSError, ValueError for a file that holds none. What is returned raises Misfit.
     """
-    from liveserver.ledger.witness_stamp import lead_to  # its library is loaded by nobody else here
+    # Loaded where somebody asks for it alone.
+    from cryptography import x509
+
+    from liveserver.ledger.witness_stamp import lead_to
 
     trusted = x509.load_pem_x509_certificates(roots.read_bytes())
 

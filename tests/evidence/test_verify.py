@@ -27,6 +27,12 @@ from liveserver.core.merkle import leaf_hash
 from liveserver.ledger.signing import Key, verify
 from tests.evidence.conftest import Taken, checked
 from tests.evidence.forging import Seal, made, parts, with_line, with_member
+from tests.evidence.sweep import (
+    a_bit_of_each,
+    accepted,
+    accepted_side_by_side,
+    every_bit_but_the_checkers_own,
+)
 
 FULL = os.environ.get("RELIABILITY") == "full"
 
@@ -66,10 +72,20 @@ class TestAnyChangedByte:
             m.content + m.size - 1 for m in members if m.size
         }
         places |= set(range(len(data) - 200, len(data))) | set(random.Random(5).sample(range(len(data)), 120))
-        for at in range(len(data)) if FULL else sorted(places):
-            changed = bytearray(data)
-            changed[at] ^= 1 << at % 8
-            assert not checked(bytes(changed), verify=verify).fits, at
+        assert accepted(data, ((at, 1 << at % 8) for at in sorted(places))) == []
+
+    @pytest.mark.skipif(not FULL, reason="twelve minutes of CPU: RELIABILITY=full")
+    def test_of_all_of_them_is_refused(self, taken: Taken) -> None:
+        """A bit of every byte of a lesson's bundle, every bit of a learner's but the checker's own text."""
+        for data, changes in (
+            (taken.lesson, a_bit_of_each(taken.lesson)),
+            (taken.person, every_bit_but_the_checkers_own(taken.person)),
+        ):
+            assert accepted_side_by_side(data, changes) == []
+
+    def test_would_be_told_if_it_were_taken(self, taken: Taken) -> None:
+        """The sweep itself: a change that is none."""
+        assert accepted(taken.person, [(7, 0), (7, 1), (90, 0)]) == [(7, 0), (90, 0)]
 
     def test_byte_or_end_taken_or_added_is_refused(self, taken: Taken) -> None:
         data = taken.person
