@@ -8,33 +8,25 @@ Exit codes: 0 all of it fits; 1 something does not, or was refused; 2 misuse.
 from __future__ import annotations
 
 import argparse
-import hashlib
-import http.client
 import json
 import os
 import re
-import ssl
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from liveserver.cli.rest import Bounds, RefusedError, Server
+from liveserver.config.sections import Size
+from liveserver.core.bundle.archive import MAX_BYTES
 from liveserver.core.bundle.check import Report, check
-from liveserver.http.api import PREFIX
 
 MISUSE = 2
+FILES_MAX = 1_000_000
 TOKEN = "LIVESERVER_TOKEN"  # noqa: S105 - the variable's name
-_TIMEOUT_S = 60.0
-_PIECE = 1024 * 1024
+_FOR_ALL = ("no_answer", "too_much", "too_many_files", "token_expired")
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-
-
-class RefusedError(Exception):
-    """The server cannot be asked, or said no; the message is one sentence."""
 
 
 def add_commands(commands: Any) -> None:
@@ -52,6 +44,16 @@ def add_commands(commands: Any) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where everything is kept")
     parser.add_argument("--videos", action="store_true", help="fetch the sealed recordings too")
     parser.add_argument(
+        "--most-file", type=_size, default=Size.parse("20GiB"), metavar="SIZE",
+        help="of one file (20GiB); a bundle is never larger than 2GiB",
+    )  # fmt: skip
+    parser.add_argument(
+        "--most", type=_size, default=Size.parse("500GiB"), metavar="SIZE", help="of all files (500GiB)"
+    )
+    parser.add_argument(
+        "--most-files", type=_files, default=20_000, metavar="N", help="how many files (20000)"
+    )
+    parser.add_argument(
         "--ca", type=Path, metavar="FILE", help="certificates to trust instead of the system's"
     )
     parser.set_defaults(command=_inspect)
@@ -61,6 +63,19 @@ def _day(text: str) -> str:
     if _DAY.fullmatch(text) is None:
         raise argparse.ArgumentTypeError("a day such as 2026-03-01 is expected")
     return text
+
+
+def _size(text: str) -> Size:
+    try:
+        return Size.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _files(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= FILES_MAX:
+        raise argparse.ArgumentTypeError(f"a number from 1 to {FILES_MAX} is expected")
+    return int(text)
 
 
 def _inspect(given: argparse.Namespace) -> int:
@@ -73,40 +88,63 @@ def _inspect(given: argparse.Namespace) -> int:
         return MISUSE
     try:
         given.out.mkdir(parents=True, exist_ok=True)
-        trust = ssl.create_default_context(cafile=given.ca) if given.ca else None
-        server = _Server(given.url.rstrip("/"), token, trust)
+        bounds = Bounds(given.most_file.bytes, given.most.bytes, given.most_files)
+        server = Server(given.url, token, ca=given.ca, bounds=bounds)
         order = {"since": given.since, "until": given.until, "percent": given.percent}
         sample = server.json("POST", "/inspections/samples", order)
         (given.out / "sample.json").write_text(json.dumps(sample, ensure_ascii=False, indent=1))
-        _say(f"drawn {len(sample['lessons'])} of {sample['population']} lessons by the seed {sample['seed']}")
-        return max((_lesson(server, one, given) for one in sample["lessons"]), default=0)
+        lessons = _drawn(sample)
+        _say(f"drawn {len(lessons)} of {sample.get('population')} lessons by the seed {sample.get('seed')}")
+        return max([_lesson(server, one, given) for one in lessons], default=0)
     except (RefusedError, OSError) as error:
         sys.stderr.write(f"liveserver: {error}\n")
         return 1
 
 
-def _lesson(server: _Server, lesson: dict[str, Any], given: argparse.Namespace) -> int:
-    """Fetch and check one; 0 if it fits."""
-    path = given.out / f"{_plain(lesson['id'])}.zip"
-    server.fetch(f"/lessons/{lesson['id']}/evidence", path)
-    with path.open("rb") as file:
-        report = check(file)
-    wrong = [] if report.fits else [str(report.misfit)]
-    if report.fits and report.lesson != lesson["id"]:
-        wrong.append("it is the bundle of another lesson")
-    if given.videos and not wrong:
-        wrong += list(_videos(server, lesson["id"], report, given.out))
-    title = f"{lesson['id']}  {lesson['title']}"
-    _say(f"{title}: {'; '.join(wrong)}" if wrong else f"{title}: fits, {report.entries} entries")
+def _drawn(sample: dict[str, Any]) -> list[dict[str, Any]]:
+    """The lessons of a sample. Raises RefusedError."""
+    lessons = sample.get("lessons")
+    rows: list[Any] = lessons if isinstance(lessons, list) else [None]
+    if not all(isinstance(one, dict) and _ID.fullmatch(str(one.get("id"))) for one in rows):
+        raise RefusedError("bad_answer", "the server's sample names no lessons")
+    return rows
+
+
+def _lesson(server: Server, lesson: dict[str, Any], given: argparse.Namespace) -> int:
+    """Fetch and check one; 0 if it fits. Raises RefusedError where the others cannot be asked for either."""
+    wrong: list[str] = []
+    entries = 0
+    try:
+        report = _bundle(server, lesson["id"], given.out)
+        entries = report.entries
+        if not report.fits:
+            wrong.append(str(report.misfit))
+        elif report.lesson != lesson["id"]:
+            wrong.append("it is the bundle of another lesson")
+        elif given.videos:
+            wrong += _videos(server, lesson["id"], report, given.out)
+    except RefusedError as error:
+        if error.code in _FOR_ALL:
+            raise
+        wrong.append(str(error))
+    title = f"{lesson['id']}  {lesson.get('title')}"
+    _say(f"{title}: {'; '.join(wrong)}" if wrong else f"{title}: fits, {entries} entries")
     return 1 if wrong else 0
 
 
-def _videos(server: _Server, lesson: str, report: Report, folder: Path) -> Iterator[str]:
+def _bundle(server: Server, lesson: str, folder: Path) -> Report:
+    path = folder / f"{lesson}.zip"
+    server.fetch(f"/lessons/{lesson}/evidence", path, MAX_BYTES)
+    with path.open("rb") as file:
+        return check(file)
+
+
+def _videos(server: Server, lesson: str, report: Report, folder: Path) -> Iterator[str]:
     """What is wrong with the recordings that the bundle names."""
-    told = {one["id"]: one for one in server.json("GET", f"/lessons/{lesson}/recordings")["items"]}
+    told = {one.get("id"): one for one in server.items(f"/lessons/{lesson}/recordings")}
     for name, digest in report.recordings:
         url = told.get(name, {}).get("url")
-        if not url:
+        if not isinstance(url, str):
             yield f"recording {name} is not there"
             continue
         path = folder / f"{_plain(name)}.mp4"
@@ -122,44 +160,3 @@ def _plain(name: str) -> str:
 def _say(text: str) -> None:
     """Without what a title could do to a terminal."""
     sys.stdout.write("".join(letter if letter.isprintable() else "?" for letter in text) + "\n")
-
-
-@dataclass(frozen=True, slots=True)
-class _Server:
-    base: str
-    token: str
-    trust: ssl.SSLContext | None
-
-    def json(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
-        """One request. Raises RefusedError."""
-        with self._asked(method, f"{self.base}{PREFIX}{path}", body) as answer:
-            found: dict[str, Any] = json.loads(answer.read())
-            return found
-
-    def fetch(self, where: str, path: Path) -> str:
-        """Write what is at a path of the API, or an address, to `path`; its SHA-256. Raises RefusedError."""
-        url = where if where.startswith("http") else f"{self.base}{PREFIX}{where}"
-        digest = hashlib.sha256()
-        with self._asked("GET", url) as answer, path.open("wb") as file:
-            while piece := answer.read(_PIECE):
-                digest.update(piece)
-                file.write(piece)
-        return digest.hexdigest()
-
-    @contextmanager
-    def _asked(self, method: str, url: str, body: Any = None) -> Iterator[Any]:
-        if not url.startswith(("http://", "https://")):
-            raise RefusedError("the server names an address that is none")
-        headers = {"Content-Type": "application/json"}
-        if url.startswith(f"{self.base}{PREFIX}/"):  # a recording's address may lead to a bucket elsewhere
-            headers["Authorization"] = f"Bearer {self.token}"
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(url, data, headers, method=method)  # noqa: S310 - checked above
-        try:
-            with urllib.request.urlopen(request, timeout=_TIMEOUT_S, context=self.trust) as answer:  # noqa: S310
-                yield answer
-        except urllib.error.HTTPError as refusal:
-            with refusal:
-                raise RefusedError(f"the server refused with {refusal.code}") from None
-        except (OSError, ValueError, http.client.HTTPException) as error:
-            raise RefusedError(f"no answer from the server: {getattr(error, 'reason', error)}") from None

@@ -9,31 +9,24 @@ from __future__ import annotations
 
 import argparse
 import getpass
-import http.client
 import json
 import os
 import sys
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 
 from liveserver import config
+from liveserver.cli.rest import RefusedError, Server
 from liveserver.clock import Clock
 from liveserver.config import Config
 from liveserver.config.checks import ConfigError
 from liveserver.core.permissions import Role
-from liveserver.http.api import PREFIX
 from liveserver.http.api.storage import MAX_DELETED
 from liveserver.tokens import ALL_LESSONS, Tokens
 
 MISUSE = 2
 _TOKEN_S = 600
 _TIMEOUT_S = 600.0  # a hundred objects in a slow bucket
-
-
-class RefusedError(Exception):
-    """The server cannot be asked, or said no; the message is one sentence."""
 
 
 def add_commands(commands: Any) -> None:
@@ -46,6 +39,9 @@ def add_commands(commands: Any) -> None:
     )
     parser.add_argument("--config", type=Path, metavar="FILE", help="TOML file; see liveserver.example.toml")
     parser.add_argument("--url", help="the running server (default: as configured in [http])")
+    parser.add_argument(
+        "--ca", type=Path, metavar="FILE", help="certificates to trust instead of the system's"
+    )
     parser.add_argument("--limit", type=_count, default=MAX_DELETED, metavar="N", help="at most so many")
     parser.add_argument("--recording", action="append", metavar="ID", help="only this one; may be repeated")
     parser.add_argument("--delete", action="store_true", help="delete what is listed; needs --yes as well")
@@ -72,26 +68,26 @@ def _retention(given: argparse.Namespace) -> int:
         return MISUSE
     loaded = config.load(given.config, os.environ)
     try:
-        server = _Server(loaded, given.url)
-        due = server.call("GET", f"/retention/due?limit={given.limit}")["items"]
+        server = _server(loaded, given)
+        due = server.json("GET", f"/retention/due?limit={given.limit}")["items"]
         if given.recording:
             due = [item for item in due if item["id"] in given.recording]
         done = {"due": due, **(_delete(server, given.recording or [i["id"] for i in due], given) or {})}
-    except RefusedError as error:
+    except (RefusedError, OSError) as error:
         print(f"liveserver: {error}", file=sys.stderr)
         return 1
     _print(done, as_json=given.json)
     return 1 if done.get("refused") else 0
 
 
-def _delete(server: _Server, wanted: list[str], given: argparse.Namespace) -> dict[str, Any] | None:
+def _delete(server: Server, wanted: list[str], given: argparse.Namespace) -> dict[str, Any] | None:
     if not given.delete:
         return None
     deleted: list[str] = []
     refused: list[dict[str, str]] = []
     for first in range(0, len(wanted), MAX_DELETED):
         body = {"recordings": wanted[first : first + MAX_DELETED]}
-        answer = server.call("POST", "/retention/deletions", body)
+        answer = server.json("POST", "/retention/deletions", body)
         deleted += answer["deleted"]
         refused += answer["refused"]
     return {"deleted": deleted, "refused": refused}
@@ -112,46 +108,24 @@ def _print(done: dict[str, Any], *, as_json: bool) -> None:
     print("\n".join(lines))
 
 
-class _Server:
-    """The running server's REST API, asked as an administrator."""
-
-    def __init__(self, loaded: Config, url: str | None):
-        scheme = "https" if loaded.tls else "http"
-        host = "127.0.0.1" if loaded.http.host in ("0.0.0.0", "::") else loaded.http.host  # noqa: S104
-        host = f"[{host}]" if ":" in host else host
-        self._base = (url or loaded.http.base_url or f"{scheme}://{host}:{loaded.http.port}").rstrip("/")
-        if not self._base.startswith(("http://", "https://")):
-            raise RefusedError("--url wants an address such as https://class.example")
-        if not loaded.key_file.is_file():
-            raise RefusedError(f"there is no server's key in {loaded.data_dir}")
-        try:
-            tokens = Tokens.load_or_create(loaded.key_file)
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"cannot use {loaded.key_file}: {type(error).__name__}") from error
-        self._token = tokens.issue(
-            person=f"command-{getpass.getuser()}"[:60],
-            name="liveserver retention",
-            role=Role.ADMIN,
-            lesson=ALL_LESSONS,
-            now_s=Clock().wall_s(),
-            ttl_s=_TOKEN_S,
-        )
-
-    def call(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
-        """One request. Raises RefusedError."""
-        asked = urllib.request.Request(  # noqa: S310 - http or https, as checked above
-            f"{self._base}{PREFIX}{path}",
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
-            method=method,
-        )
-        try:
-            with urllib.request.urlopen(asked, timeout=_TIMEOUT_S) as answer:  # noqa: S310 - as above
-                found: dict[str, Any] = json.loads(answer.read())
-                return found
-        except urllib.error.HTTPError as refusal:
-            with refusal:
-                raise RefusedError(f"the server at {self._base} refused with {refusal.code}") from None
-        except (OSError, ValueError, http.client.HTTPException) as error:
-            why = getattr(error, "reason", error)
-            raise RefusedError(f"no server answers at {self._base}: {why}") from None
+def _server(loaded: Config, given: argparse.Namespace) -> Server:
+    """The running server, asked as an administrator. Raises RefusedError, ConfigError, OSError."""
+    scheme = "https" if loaded.tls else "http"
+    host = "127.0.0.1" if loaded.http.host in ("0.0.0.0", "::") else loaded.http.host  # noqa: S104
+    host = f"[{host}]" if ":" in host else host
+    if not loaded.key_file.is_file():
+        raise RefusedError("no_key", f"there is no server's key in {loaded.data_dir}")
+    try:
+        tokens = Tokens.load_or_create(loaded.key_file)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot use {loaded.key_file}: {type(error).__name__}") from error
+    token = tokens.issue(
+        person=f"command-{getpass.getuser()}"[:60],
+        name="liveserver retention",
+        role=Role.ADMIN,
+        lesson=ALL_LESSONS,
+        now_s=Clock().wall_s(),
+        ttl_s=_TOKEN_S,
+    )
+    address = given.url or loaded.http.base_url or f"{scheme}://{host}:{loaded.http.port}"
+    return Server(address, token, ca=given.ca, timeout_s=_TIMEOUT_S)
