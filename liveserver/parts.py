@@ -17,7 +17,7 @@ from liveserver.config import Config, to_env
 from liveserver.config.sections import RetentionConfig
 from liveserver.core.challenge_rules import CheckPolicy
 from liveserver.core.chat import SCREENING
-from liveserver.core.events import Level
+from liveserver.core.events.cut import Level
 from liveserver.core.retention import Programme, Retention
 from liveserver.cut import neighbours
 from liveserver.cut.guard import Guard

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from liveserver.core.drill import in_ms
-from liveserver.core.events import Asked, Cut, LessonState, Level, Mute
+from liveserver.core.events.chat import Mute
+from liveserver.core.events.cut import Asked, Cut, Level
+from liveserver.core.events.lesson import LessonState
 from liveserver.core.measured import Measured
 from liveserver.core.messages import Json
 from liveserver.core.room import RoomState

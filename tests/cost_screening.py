@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from liveserver.core.events import Level
+from liveserver.core.events.cut import Level
 from tests.test_rooms import chat, claims
 from tests.test_screening import ADVERT, ScreenedNode, seen
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from liveserver.core import events
 from liveserver.core.errors import PeerError
+from liveserver.core.events.lesson import Tick
 from liveserver.core.ledger import Fact
 from liveserver.core.presets import frozen
 from liveserver.hours import Hours
@@ -122,8 +122,8 @@ class TestRooms:
         room = node.rooms._rooms[lesson]
         before_ms, real = room.now_ms(), node.clock.wall_ms
         node.clock.wall_ms = lambda: real() + 3_600_000  # type: ignore[method-assign]
-        await room.ask(events.Tick())
-        await room.ask(events.Tick())
+        await room.ask(Tick())
+        await room.ask(Tick())
         assert 0 <= room.now_ms() - before_ms < 60_000
         steps = [e for e in await node.store.entries(lesson=lesson) if e.type == "clock_step"]
         assert [round(entry.data["ms"] / 1000) for entry in steps] == [3600]

@@ -18,7 +18,7 @@ from liveserver.bus import Bus, MemoryBus
 from liveserver.clock import Clock
 from liveserver.config import Config
 from liveserver.core.errors import PeerError
-from liveserver.core.events import Level
+from liveserver.core.events.cut import Level
 from liveserver.core.permissions import Role
 from liveserver.cut.guard import ACT_TOPIC, Guard
 from liveserver.cut.kills import KillFiles, dark_kinds

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from liveserver.core.events import Cut, Level
+from liveserver.core.events.cut import Cut, Level
 from liveserver.core.kill import Kill
 from liveserver.core.measured import Measured
 from liveserver.cut.kills import MAX_ACTS, Act, KillFiles, Record, cut_act, dark_kinds

@@ -14,7 +14,7 @@ import pytest
 from liveserver.bus import MemoryBus
 from liveserver.clock import Clock
 from liveserver.core.errors import PeerError
-from liveserver.core.events import Cut, Level
+from liveserver.core.events.cut import Cut, Level
 from liveserver.core.kill import Kill
 from liveserver.core.permissions import Role
 from liveserver.core.retention import Retention

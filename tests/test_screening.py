@@ -16,7 +16,7 @@ from liveserver.config import Config
 from liveserver.core.challenge import CheckKind
 from liveserver.core.chat import SCREENING
 from liveserver.core.errors import PeerError
-from liveserver.core.events import Level
+from liveserver.core.events.cut import Level
 from liveserver.core.permissions import Role
 from liveserver.core.policies import PRESETS
 from liveserver.core.quiz import Question, QuestionKind

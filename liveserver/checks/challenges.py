@@ -20,10 +20,11 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from liveserver.checks.photos import Photos
 from liveserver.clock import Clock
-from liveserver.core import consent, events, quiz
+from liveserver.core import consent, quiz
 from liveserver.core.challenge import CheckKind, CheckState
 from liveserver.core.challenge_rules import CheckPolicy, Checks
 from liveserver.core.errors import PeerError
+from liveserver.core.events.checks import ChallengeAsked
 from liveserver.core.ledger import Entry, Fact
 from liveserver.core.schedule import SEED_BYTES
 from liveserver.log import Event, get_logger
@@ -118,7 +119,7 @@ class Challenges:
         """Check one learner of the lesson, or all. Raises PeerError not_live (409), unknown_person (404)."""
         check_id = secrets.token_urlsafe(_ID_BYTES)
         began_ms = self._clock.wall_ms()
-        await room.ask(events.ChallengeAsked(by, check_id, kind, question, person))
+        await room.ask(ChallengeAsked(by, check_id, kind, question, person))
         book = room.state.checks.book
         return {
             "id": check_id,

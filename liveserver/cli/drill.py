@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from liveserver.cli.arguments import count
-from liveserver.core.events import Level
+from liveserver.core.events.cut import Level
 from liveserver.cut import kill_drill
 from liveserver.cut.kill_drill import DrillError, Options
 

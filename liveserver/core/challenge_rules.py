@@ -25,21 +25,19 @@ from typing import TYPE_CHECKING, Any
 from liveserver.core import quiz, schedule
 from liveserver.core.challenge import Cause, Challenges, Check, CheckKind, CheckState
 from liveserver.core.errors import PeerError
-from liveserver.core.events import (
-    Append,
+from liveserver.core.events import Effect
+from liveserver.core.events.checks import (
     ChallengeAnswered,
     ChallengeAsked,
     CheckRevised,
-    Effect,
     Judge,
-    LessonState,
     PhotoJudged,
     PhotoReviewed,
     PhotoTaken,
     QuestionWanted,
-    Send,
-    Tell,
 )
+from liveserver.core.events.lesson import LessonState
+from liveserver.core.events.telling import Append, Send, Tell
 from liveserver.core.permissions import Permission
 from liveserver.core.photo import Turn
 

@@ -18,22 +18,20 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from liveserver.core.errors import PeerError
-from liveserver.core.events import (
-    Append,
-    Broadcast,
+from liveserver.core.events import Effect
+from liveserver.core.events.chat import (
     ChatSaved,
-    Effect,
     KeepLine,
     KeepMute,
     LineJudged,
     LineState,
-    Member,
     Mute,
     MuteAsked,
-    Report,
     Said,
-    Send,
 )
+from liveserver.core.events.lesson import Member
+from liveserver.core.events.screening import Report
+from liveserver.core.events.telling import Append, Broadcast, Send
 from liveserver.core.ledger import commitment
 from liveserver.core.messages import Json, muted_message, newest_within, notice_message
 from liveserver.core.permissions import Permission, allows

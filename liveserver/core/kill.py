@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from liveserver.core.events import Asked, Cut, Level
+from liveserver.core.events.cut import Asked, Cut, Level
 from liveserver.core.ledger import canonical_json
 
 Json = dict[str, Any]

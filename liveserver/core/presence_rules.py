@@ -17,7 +17,9 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from liveserver.core.events import Append, Effect, Receiving, Seen
+from liveserver.core.events import Effect
+from liveserver.core.events.attendance import Receiving, Seen
+from liveserver.core.events.telling import Append
 
 if TYPE_CHECKING:
     from liveserver.core.room import RoomState

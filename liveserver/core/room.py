@@ -21,59 +21,46 @@ from liveserver.core.challenge import CheckState
 from liveserver.core.challenge_rules import Checks
 from liveserver.core.chat import ChatState
 from liveserver.core.errors import PeerError
-from liveserver.core.events import (
-    Append,
-    Broadcast,
-    CalledOn,
-    CarriedOut,
+from liveserver.core.events import Effect, Event
+from liveserver.core.events.attendance import HoursPlanned, Receiving, Seen
+from liveserver.core.events.chat import LineJudged, MuteAsked, Said
+from liveserver.core.events.checks import (
     ChallengeAnswered,
     ChallengeAsked,
     CheckRevised,
-    Close,
-    ClosePublisher,
-    Cut,
-    CutMade,
-    CutMeasured,
-    Effect,
-    Ended,
-    Event,
-    Greeted,
-    Hold,
-    HoursPlanned,
-    IncidentSeen,
-    Joined,
-    Keep,
-    KeepEvidence,
-    Left,
-    LessonState,
-    Level,
-    LineJudged,
-    Member,
-    MuteAsked,
-    NoteCut,
-    NoteRestored,
-    PauseAsked,
     PhotoJudged,
     PhotoReviewed,
     PhotoTaken,
-    Published,
     QuestionWanted,
-    Receiving,
-    Record,
+)
+from liveserver.core.events.cut import (
+    CarriedOut,
+    Cut,
+    CutMade,
+    CutMeasured,
+    KeepEvidence,
+    Level,
+    NoteCut,
+    NoteRestored,
     Recorded,
     Refresh,
     RestoreAsked,
     Restored,
-    Said,
-    Seen,
-    Send,
+)
+from liveserver.core.events.lesson import Ended, Greeted, Joined, Keep, Left, LessonState, Member, Tick
+from liveserver.core.events.media import (
+    CalledOn,
+    ClosePublisher,
+    Hold,
+    PauseAsked,
+    Published,
+    Record,
     ShareScreen,
-    SightChanged,
     SourcesChanged,
-    Tell,
-    Tick,
     Unpublished,
 )
+from liveserver.core.events.screening import IncidentSeen, SightChanged
+from liveserver.core.events.telling import Append, Broadcast, Close, Send, Tell
 from liveserver.core.kill import cut_to_json, strongest
 from liveserver.core.log_in import SamePerson
 from liveserver.core.messages import Json, Sources

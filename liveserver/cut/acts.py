@@ -11,7 +11,7 @@ from liveserver.bus import Bus
 from liveserver.clock import Clock
 from liveserver.core import events, messages
 from liveserver.core.errors import PeerError
-from liveserver.core.events import Level
+from liveserver.core.events.cut import Asked, CutMade, CutMeasured, Level, RestoreAsked, Restored
 from liveserver.core.kill import cut_from_json, node_of
 from liveserver.core.measured import Measured
 from liveserver.core.permissions import Permission
@@ -93,9 +93,9 @@ class Acts:
     def _event(self, lesson: str, act: Act) -> events.Event:
         data = act.data
         if act.kind == "restore_asked":
-            return events.RestoreAsked(events.Asked(**{name: data[name] for name in _ASKED}), act.id)
+            return RestoreAsked(Asked(**{name: data[name] for name in _ASKED}), act.id)
         if act.kind == "restore":
-            return events.Restored(
+            return Restored(
                 reason=data["reason"],
                 by=data["by"],
                 at_ms=data["at_ms"],
@@ -106,10 +106,10 @@ class Acts:
             )
         cut = cut_from_json(data)
         if act.kind == "cut_measured":
-            return events.CutMeasured(cut, str(data["node"]), Measured.from_json(data), act.id)
+            return CutMeasured(cut, str(data["node"]), Measured.from_json(data), act.id)
         stands = cut.id in self._guard.kill_of(lesson).standing
         # Told again after a restart, it is still the act of the node as it was then.
-        return events.CutMade(cut, act.id, node_of(cut.id), stands)
+        return CutMade(cut, act.id, node_of(cut.id), stands)
 
     def _dark(self, message: dict[str, Any]) -> None:
         self._spawn(self._drain(str(message["lesson"]), str(message["cut"]), str(message["level"])))

@@ -25,7 +25,7 @@ import uvloop
 from liveserver.bus import Bus
 from liveserver.clock import Clock
 from liveserver.core.errors import PeerError
-from liveserver.core.events import Asked, Cut, Level
+from liveserver.core.events.cut import Asked, Cut, Level
 from liveserver.core.kill import Kill, cut_to_json
 from liveserver.core.measured import Measured
 from liveserver.cut.kills import (

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from liveserver.core.events import Asked, Cut, Level
+from liveserver.core.events.cut import Asked, Cut, Level
 from liveserver.core.kill import Kill, cut_to_json
 from liveserver.core.measured import Measured
 from liveserver.rtp import flags

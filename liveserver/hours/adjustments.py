@@ -17,7 +17,7 @@ from liveserver.clock import Clock
 from liveserver.core.challenge_rules import revision
 from liveserver.core.checks import MISSES, CheckResult
 from liveserver.core.errors import PeerError
-from liveserver.core.events import CheckRevised
+from liveserver.core.events.checks import CheckRevised
 from liveserver.core.ledger import JSON, Fact
 from liveserver.hours.attendance import Attendance, read_register
 from liveserver.store import Adjustment, Lesson, Store

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
-from liveserver.core.events import Level
+from liveserver.core.events.cut import Level
 from liveserver.http import health
 from liveserver.http.api import cuts
 from liveserver.http.app import make_app

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, BinaryIO, Protocol
 
 from liveserver.core.challenge import CheckKind
-from liveserver.core.events import Level
+from liveserver.core.events.cut import Level
 from liveserver.core.heads import Head, LogKey, Receipt
 from liveserver.core.ledger import Entry, Fact
 from liveserver.core.people import Placement, Status

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from liveserver.core.events import LessonState, Level
+from liveserver.core.events.cut import Level
+from liveserver.core.events.lesson import LessonState
 from liveserver.core.people import Status
 from liveserver.core.photo import Alive, Turn
 from liveserver.core.quiz import QuestionKind

@@ -7,8 +7,13 @@ from collections.abc import Callable
 from functools import partial
 
 from liveserver.clock import Clock
-from liveserver.core import events, messages
+from liveserver.core import messages
 from liveserver.core.errors import PeerError
+from liveserver.core.events.attendance import Receiving, Seen
+from liveserver.core.events.chat import Said
+from liveserver.core.events.checks import ChallengeAnswered, PhotoTaken, QuestionWanted
+from liveserver.core.events.lesson import Greeted, Joined, Left, Member
+from liveserver.core.events.media import CalledOn, PauseAsked, Published, SourcesChanged, Unpublished
 from liveserver.core.permissions import Permission
 from liveserver.core.photo import Assembly
 from liveserver.core.rate import MessageRate
@@ -39,8 +44,8 @@ class Connection:
         """Whether a photo was announced whose pieces are to come: they are bounded by its size."""
         return self._photo is not None and self._photo.expects
 
-    def member(self, transport: str) -> events.Member:
-        return events.Member(
+    def member(self, transport: str) -> Member:
+        return Member(
             connection=self.id,
             person=self._claims.person,
             name=self._room.shown_name(self._claims.person, self._claims.name),
@@ -58,23 +63,23 @@ class Connection:
         room = self._room
         match message:
             case messages.Join():
-                room.post(events.Greeted(self.id))
+                room.post(Greeted(self.id))
             case messages.Heartbeat(seq):
                 room.send(self.id, {"type": "heartbeat", "seq": seq, "at_ms": self._clock.wall_ms()})
             case messages.Visibility(state):
-                room.post(events.Seen(self.id, state))
+                room.post(Seen(self.id, state))
             case messages.Chat():
                 await self._say(message)
             case messages.Sources():
-                await room.ask(events.SourcesChanged(self.id, message))
+                await room.ask(SourcesChanged(self.id, message))
             case messages.Pause(on):
-                await room.ask(events.PauseAsked(self.id, on))
+                await room.ask(PauseAsked(self.id, on))
             case messages.CallOn(person, on):
-                await room.ask(events.CalledOn(self.id, person, on))
+                await room.ask(CalledOn(self.id, person, on))
             case messages.Answer(challenge, None):
-                await room.ask(events.QuestionWanted(self.id, challenge))
+                await room.ask(QuestionWanted(self.id, challenge))
             case messages.Answer(challenge, choice) if choice is not None:
-                await room.ask(events.ChallengeAnswered(self.id, challenge, choice))
+                await room.ask(ChallengeAnswered(self.id, challenge, choice))
             case messages.PhotoHead():
                 self._announced(message)
 
@@ -95,14 +100,14 @@ class Connection:
         keep = partial(self._room.photos.keep, self._room.state.lesson, self._claims.person, head.challenge)
         photo = await keep(jpeg)
         second = await keep(turned) if turned else ""
-        await self._room.ask(events.PhotoTaken(self.id, head.challenge, photo, second))
+        await self._room.ask(PhotoTaken(self.id, head.challenge, photo, second))
 
     async def _say(self, chat: messages.Chat) -> None:
         line_id, salt = secrets.token_urlsafe(9), secrets.token_bytes(_SALT_BYTES)
         room = self._room
         try:
             room.state.require_voice(self.id)  # of who may not speak not a word is looked at
-            await room.ask(events.Said(self.id, line_id, salt, chat, room.judge(chat.text)))
+            await room.ask(Said(self.id, line_id, salt, chat, room.judge(chat.text)))
         except PeerError as error:
             error.ref = chat.ref
             raise
@@ -110,7 +115,7 @@ class Connection:
     def gone(self, reason: str) -> None:
         """The carrier has ended."""
         self._room.forget(self.id)
-        self._room.post(events.Left(self.id, reason))
+        self._room.post(Left(self.id, reason))
 
 
 class ViewerEnd:
@@ -140,11 +145,11 @@ class ViewerEnd:
         self._settled(self._connection.id)
         if self.viewer is not None:
             self._room.closes_by(self._connection.id, self.viewer.close)
-        self._room.post(events.Joined(self._connection.member("webrtc")))
+        self._room.post(Joined(self._connection.member("webrtc")))
 
     def control_opened(self, channel: DataChannel) -> None:
         self._room.reach(self._connection.id, channel)
-        self._room.post(events.Greeted(self._connection.id))
+        self._room.post(Greeted(self._connection.id))
         for codec in self._lacking:
             self._tell_lacking(codec)
 
@@ -168,7 +173,7 @@ class ViewerEnd:
 
     def receiving(self, on: bool, ago_ns: int) -> None:
         at_ms = self._room.now_ms() - ago_ns // 1_000_000
-        self._room.post(events.Receiving(self._connection.id, on, at_ms))
+        self._room.post(Receiving(self._connection.id, on, at_ms))
 
     def closed(self, reason: str) -> None:
         self._settled(self._connection.id)
@@ -203,7 +208,7 @@ class PublisherEnd:
         tracks = tuple(uplink.track for uplink in self.publisher.uplinks)
         person = self._claims.person
         name = self._room.shown_name(person, self._claims.name)
-        self._room.post(events.Published(self.id, person, name, tracks))
+        self._room.post(Published(self.id, person, name, tracks))
 
     def control_opened(self, channel: DataChannel) -> None:
         """Publishers are not spoken to on a data channel."""
@@ -218,13 +223,13 @@ class PublisherEnd:
         """Never told of a publisher."""
 
     def receiving(self, on: bool, ago_ns: int) -> None:
-        self._room.post(events.Receiving(self.id, on, self._room.now_ms() - ago_ns // 1_000_000))
+        self._room.post(Receiving(self.id, on, self._room.now_ms() - ago_ns // 1_000_000))
 
     def closed(self, reason: str) -> None:
         self._room.forget(self.id)
         if self.publisher is None:
-            self._room.post(events.Unpublished(self.id, reason))
+            self._room.post(Unpublished(self.id, reason))
             return
         silent_ms = self.publisher.silent_ns(self._clock.monotonic_ns()) // 1_000_000
         heard_ms = self._room.now_ms() - silent_ms if silent_ms > _SILENT_MS else None
-        self._room.post(events.Unpublished(self.id, reason, self.publisher.id, heard_ms))
+        self._room.post(Unpublished(self.id, reason, self.publisher.id, heard_ms))

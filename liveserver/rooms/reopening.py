@@ -11,7 +11,9 @@ from liveserver import shapes
 from liveserver.checks.challenges import Challenges
 from liveserver.clock import Clock
 from liveserver.core.chat import HELD_MAX, HISTORY, Held
-from liveserver.core.events import LessonState, Level, LineState
+from liveserver.core.events.chat import LineState
+from liveserver.core.events.cut import Level
+from liveserver.core.events.lesson import LessonState
 from liveserver.core.kill import cut_to_json
 from liveserver.core.ledger import Fact
 from liveserver.core.log_in import SamePerson

@@ -19,6 +19,24 @@ from liveserver.checks.photos import Judged, Photos
 from liveserver.clock import Clock
 from liveserver.core import events
 from liveserver.core.errors import PeerError
+from liveserver.core.events.chat import KeepLine, KeepMute
+from liveserver.core.events.checks import Judge, PhotoJudged
+from liveserver.core.events.cut import (
+    CarriedOut,
+    CutMade,
+    CutMeasured,
+    KeepEvidence,
+    NoteCut,
+    NoteRestored,
+    Recorded,
+    Refresh,
+    RestoreAsked,
+    Restored,
+)
+from liveserver.core.events.lesson import Joined, Keep, LessonState, Tick
+from liveserver.core.events.media import ClosePublisher, Hold, Record, ShareScreen
+from liveserver.core.events.screening import IncidentSeen, Report
+from liveserver.core.events.telling import Append, Broadcast, Close, Send, Tell
 from liveserver.core.heads import Receipt
 from liveserver.core.ledger import Entry, Fact
 from liveserver.core.messages import Json, dumps
@@ -41,13 +59,13 @@ _LAST_WORDS_S = 2.0  # for the facts that wait when a room stops
 _STEP_MS = 1000  # the wall clock may drift from the monotonic one by so much
 _SLICE_S = 0.005  # for one message to many, before others are let in
 _SLICE = 250  # sockets: what is written to them leaves at the end of the loop's turn, 15 us each
-_URGENT = (events.CutMade, events.CutMeasured, events.RestoreAsked, events.Restored, events.IncidentSeen)
+_URGENT = (CutMade, CutMeasured, RestoreAsked, Restored, IncidentSeen)
 _AFTERWARDS = (  # what the database is for
-    events.Keep,
-    events.KeepEvidence,
-    events.NoteCut,
-    events.NoteRestored,
-    events.Recorded,
+    Keep,
+    KeepEvidence,
+    NoteCut,
+    NoteRestored,
+    Recorded,
 )
 _ROW_S = 5.0  # a database that takes longer for a row is away
 _BREATH_S = 0.05  # between commits of what nobody waits for: a class that joins at once shares a few
@@ -76,7 +94,7 @@ class Guard(Protocol):
 Promise = Callable[[Fact, Entry | None], Receipt | None]
 """The signed receipt for a fact that was kept; None while the log's key is away."""
 _Waiting = tuple[events.Event, asyncio.Future[None] | None]
-_WAKE: _Waiting = (events.Tick(), None)  # something urgent waits elsewhere; never looked at itself
+_WAKE: _Waiting = (Tick(), None)  # something urgent waits elsewhere; never looked at itself
 
 
 class Room:
@@ -203,7 +221,7 @@ class Room:
     async def stop(self, reason: str) -> None:
         """The node is stopping: everyone leaves, those facts are kept, the task ends; the state stays."""
         self.stage.close(reason)
-        self._queue.put_nowait((events.Tick(), last := asyncio.get_running_loop().create_future()))
+        self._queue.put_nowait((Tick(), last := asyncio.get_running_loop().create_future()))
         self._hurry.set()
         await asyncio.wait([last], timeout=_LAST_WORDS_S)
         ending = [self._task, *self._judging]  # what was being judged is found waiting at the next start
@@ -262,14 +280,12 @@ class Room:
             except PeerError as error:
                 self._refuse(event, future, error)
                 continue
-            if isinstance(event, events.Joined) and event.member.role is Role.LEARNER:
+            if isinstance(event, Joined) and event.member.role is Role.LEARNER:
                 came[event.member.person] = event.member.name
             for effect in effects:
-                if isinstance(effect, events.Append):
+                if isinstance(effect, Append):
                     self._note(effect, now_ms, facts, chat)
-            rest: list[events.Effect] = [
-                effect for effect in effects if not isinstance(effect, events.Append)
-            ]
+            rest: list[events.Effect] = [effect for effect in effects if not isinstance(effect, Append)]
             work.append((rest, future))
         await asyncio.gather(self._commit(facts, chat), self._note_names(came))
         for following, future in work:
@@ -277,7 +293,7 @@ class Room:
             if future is not None and not future.done():
                 future.set_result(None)
         self._promised.clear()
-        if any(isinstance(event, events.Tick) for event, _ in batch):
+        if any(isinstance(event, Tick) for event, _ in batch):
             await self._tell_credit(now_ms)
 
     async def _attend(self) -> None:
@@ -294,11 +310,11 @@ class Room:
         effects = self.state.apply(event, now_ms)
         facts: list[Fact] = []
         for effect in effects:
-            if isinstance(effect, events.Append):
+            if isinstance(effect, Append):
                 self._note(effect, now_ms, facts, [])
         if len(self._owed) < _MAX_OWED:
             self._owed.append((facts, [effect for effect in effects if isinstance(effect, _AFTERWARDS)]))
-        at_once = [effect for effect in effects if not isinstance(effect, (events.Append, *_AFTERWARDS))]
+        at_once = [effect for effect in effects if not isinstance(effect, (Append, *_AFTERWARDS))]
         await self._carry_out(at_once)
 
     async def _pay(self) -> None:
@@ -320,7 +336,7 @@ class Room:
         if connection is not None:
             self._close(connection, 4410, error.code)
 
-    def _note(self, effect: events.Append, now_ms: int, facts: list[Fact], chat: list[ChatLine]) -> None:
+    def _note(self, effect: Append, now_ms: int, facts: list[Fact], chat: list[ChatLine]) -> None:
         facts.append(Fact(effect.type, self.state.lesson, now_ms, effect.data))
         said = effect.chat
         if said is not None:
@@ -432,7 +448,7 @@ class Room:
         for effect in effects:
             await _ACTS[type(effect)](self, effect)
 
-    async def _send(self, effect: events.Send) -> None:
+    async def _send(self, effect: Send) -> None:
         if effect.message["type"] == "joined":
             self._greeted.add(effect.connection)
         message = effect.message
@@ -440,10 +456,10 @@ class Room:
             message = {**message, "receipt": self._promised[message["challenge"]]}
         self.send(effect.connection, message)
 
-    async def _broadcast(self, effect: events.Broadcast) -> None:
+    async def _broadcast(self, effect: Broadcast) -> None:
         await self._say(self.state.who_may(effect.to), dumps(effect.message))
 
-    async def _tell(self, effect: events.Tell) -> None:
+    async def _tell(self, effect: Tell) -> None:
         await self._say(effect.connections, dumps(effect.message))
 
     async def _say(self, connections: Sequence[str], text: str) -> None:
@@ -460,25 +476,25 @@ class Room:
                 self._said_to = 0
                 began_s = loop.time()
 
-    async def _judge(self, effect: events.Judge) -> None:
+    async def _judge(self, effect: Judge) -> None:
         """The models look while the room goes on; without any a person has to."""
         task = asyncio.create_task(self._judged(effect), name=f"photo {effect.photo}")
         self._judging.add(task)
         task.add_done_callback(self._judging.discard)
 
-    async def _judged(self, effect: events.Judge) -> None:
+    async def _judged(self, effect: Judge) -> None:
         if self.photos is None:
             judged = Judged(None, "no_models")
         else:
             judged = await self.photos.judge(effect.photo, effect.turned, effect.asked)
         self.post(
-            events.PhotoJudged(
+            PhotoJudged(
                 effect.person, effect.challenge, effect.photo, judged.passed, judged.detail,
                 judged.liveness, effect.turned,
             )
         )  # fmt: skip
 
-    async def _close_one(self, effect: events.Close) -> None:
+    async def _close_one(self, effect: Close) -> None:
         self._close(effect.connection, effect.code, effect.reason)
 
     def _close(self, connection: str, code: int, reason: str) -> None:
@@ -490,36 +506,33 @@ class Room:
         elif close is not None:
             close(reason)
 
-    async def _close_publisher(self, effect: events.ClosePublisher) -> None:
+    async def _close_publisher(self, effect: ClosePublisher) -> None:
         if self.stage.publisher is not None:
             self.stage.publisher.close(effect.reason)
 
-    async def _hold(self, effect: events.Hold) -> None:
+    async def _hold(self, effect: Hold) -> None:
         self.stage.hold(effect.on, self._clock.monotonic_ns())
 
-    async def _refresh(self, effect: events.Refresh) -> None:
+    async def _refresh(self, effect: Refresh) -> None:
         self.stage.refresh(self._clock.monotonic_ns())
 
-    async def _share_screen(self, effect: events.ShareScreen) -> None:
+    async def _share_screen(self, effect: ShareScreen) -> None:
         self.stage.share_screen(effect.on)
 
-    async def _record(self, effect: events.Record) -> None:
-        over = (
-            events.LessonState.CUT,
-            events.LessonState.ENDED,
-        )  # or it became so while the database was away
+    async def _record(self, effect: Record) -> None:
+        over = (LessonState.CUT, LessonState.ENDED)
         if effect.on and self._sink is None and self.state.state not in over:
             begin = partial(self._recordings.begin, self.state.lesson, self.state.title)
             self._sink = await self._until_stored(begin)
             self.stage.record(self._sink)
             if self.state.state in over:  # it became so while the database was away
-                await self._record(events.Record(False))
+                await self._record(Record(False))
         elif not effect.on and self._sink is not None:
             self.stage.record(None)
             self._recordings.finish(self._sink)
             self._ended_recording, self._sink = self._sink.recording, None
 
-    async def _keep(self, effect: events.Keep) -> None:
+    async def _keep(self, effect: Keep) -> None:
         update = partial(
             self._store.update_lesson,
             self.state.lesson,
@@ -530,10 +543,10 @@ class Room:
         )
         await self._write(update)
 
-    async def _keep_line(self, effect: events.KeepLine) -> None:
+    async def _keep_line(self, effect: KeepLine) -> None:
         await self._write(partial(self._store.set_line_state, effect.line_id, effect.state))
 
-    async def _keep_mute(self, effect: events.KeepMute) -> None:
+    async def _keep_mute(self, effect: KeepMute) -> None:
         mute, kept, lesson = effect.mute, self._store.incidents, self.state.lesson
         if effect.on:
             row = Muted(lesson, mute.person, mute.name, mute.reason, mute.at_ms, mute.by, mute.incidents)
@@ -541,20 +554,20 @@ class Room:
         else:
             await self._write(partial(kept.unmute, lesson, mute.person))
 
-    async def _report(self, effect: events.Report) -> None:
+    async def _report(self, effect: Report) -> None:
         if self._screening is not None:
             self._screening.report(self.state.lesson, effect)
 
-    async def _carried_out(self, effect: events.CarriedOut) -> None:
+    async def _carried_out(self, effect: CarriedOut) -> None:
         self._guard.told(effect.cut, self._clock.monotonic_ns())
 
-    async def _keep_evidence(self, effect: events.KeepEvidence) -> None:
+    async def _keep_evidence(self, effect: KeepEvidence) -> None:
         recording, self._ended_recording = self._ended_recording, ""
         if recording:
             hold = partial(self._recordings.hold, recording, self.state.lesson, effect.reason, effect.by)
             await self._until_stored(hold)
 
-    async def _note_cut(self, effect: events.NoteCut) -> None:
+    async def _note_cut(self, effect: NoteCut) -> None:
         cut = effect.cut
         row = CutRow(
             key=f"{cut.id}@{effect.node}",
@@ -571,32 +584,32 @@ class Room:
         )
         await self._write(partial(self._store.cuts.save, row))
 
-    async def _note_restored(self, effect: events.NoteRestored) -> None:
+    async def _note_restored(self, effect: NoteRestored) -> None:
         lesson, note = self.state.lesson, self._store.cuts.restored
         await self._write(partial(note, lesson, effect.epoch, effect.at_ms, effect.by))
 
-    async def _recorded(self, effect: events.Recorded) -> None:
+    async def _recorded(self, effect: Recorded) -> None:
         self._guard.recorded(self.state.lesson, effect.act)
 
 
 _ACTS: dict[type[Any], Callable[[Room, Any], Awaitable[None]]] = {
-    events.Send: Room._send,
-    events.Tell: Room._tell,
-    events.Broadcast: Room._broadcast,
-    events.Close: Room._close_one,
-    events.ClosePublisher: Room._close_publisher,
-    events.Hold: Room._hold,
-    events.Refresh: Room._refresh,
-    events.ShareScreen: Room._share_screen,
-    events.Record: Room._record,
-    events.Keep: Room._keep,
-    events.CarriedOut: Room._carried_out,
-    events.KeepEvidence: Room._keep_evidence,
-    events.NoteCut: Room._note_cut,
-    events.NoteRestored: Room._note_restored,
-    events.Recorded: Room._recorded,
-    events.Judge: Room._judge,
-    events.KeepLine: Room._keep_line,
-    events.KeepMute: Room._keep_mute,
-    events.Report: Room._report,
+    Send: Room._send,
+    Tell: Room._tell,
+    Broadcast: Room._broadcast,
+    Close: Room._close_one,
+    ClosePublisher: Room._close_publisher,
+    Hold: Room._hold,
+    Refresh: Room._refresh,
+    ShareScreen: Room._share_screen,
+    Record: Room._record,
+    Keep: Room._keep,
+    CarriedOut: Room._carried_out,
+    KeepEvidence: Room._keep_evidence,
+    NoteCut: Room._note_cut,
+    NoteRestored: Room._note_restored,
+    Recorded: Room._recorded,
+    Judge: Room._judge,
+    KeepLine: Room._keep_line,
+    KeepMute: Room._keep_mute,
+    Report: Room._report,
 }

@@ -15,10 +15,15 @@ from liveserver import shapes
 from liveserver.bus import Bus
 from liveserver.checks.challenges import Challenges
 from liveserver.clock import Clock
-from liveserver.core import events, messages
+from liveserver.core import messages
 from liveserver.core.challenge import CheckKind
 from liveserver.core.errors import PeerError
-from liveserver.core.events import LessonState, Level, LineState
+from liveserver.core.events.attendance import HoursPlanned
+from liveserver.core.events.chat import LineJudged, LineState, MuteAsked
+from liveserver.core.events.checks import CheckRevised, PhotoReviewed
+from liveserver.core.events.cut import Level
+from liveserver.core.events.lesson import Ended, Joined, LessonState, Tick
+from liveserver.core.events.screening import IncidentSeen, SightChanged
 from liveserver.core.ledger import Fact
 from liveserver.core.log_in import SamePerson
 from liveserver.core.messages import Json
@@ -233,7 +238,7 @@ class Rooms:
     async def end(self, lesson_id: str, claims: Claims) -> Json:
         """End the lesson; everybody is told, the recording is sealed."""
         room = await self._room(lesson_id)
-        await room.ask(events.Ended(claims.person))
+        await room.ask(Ended(claims.person))
         return await self.lesson(lesson_id)
 
     async def cut(
@@ -368,7 +373,7 @@ class Rooms:
         connection = Connection(room, claims, self._clock)
         room.reach(connection.id, carrier)
         try:
-            await room.ask(events.Joined(connection.member("websocket")))
+            await room.ask(Joined(connection.member("websocket")))
         except PeerError:
             room.forget(connection.id)
             raise
@@ -419,9 +424,9 @@ class Rooms:
     ) -> None:
         """What a person found in a photo. Raises PeerError unknown_challenge (404), challenge_over (409)."""
         room = await self._room(lesson_id)
-        await room.ask(events.PhotoReviewed(claims.person, person, challenge, passed))
+        await room.ask(PhotoReviewed(claims.person, person, challenge, passed))
 
-    async def revise_check(self, lesson_id: str, revised: events.CheckRevised) -> None:
+    async def revise_check(self, lesson_id: str, revised: CheckRevised) -> None:
         """Excuse a missed check of a lesson that is not over, or take that back.
 
         Raises PeerError not_missed, not_excused, not_live (409).
@@ -452,13 +457,13 @@ class Rooms:
         if line is None:
             raise PeerError("not_found", "the lesson's chat has no such line", status=404)
         shown = {key: value for key, value in shapes.chat(line).items() if key != "type"}
-        await room.ask(events.LineJudged(shown, LineState(line.state), show, by, incident, reason))
+        await room.ask(LineJudged(shown, LineState(line.state), show, by, incident, reason))
 
     async def mute(self, lesson_id: str, person: str, *, on: bool, by: str, reason: str = "") -> Json:
         """Take the chat of a lesson from a person, or give it back; how it stands then."""
         room = await self._room(lesson_id)
         before = room.state.chat.mutes.get(person)
-        await room.ask(events.MuteAsked(person, on, by, reason))
+        await room.ask(MuteAsked(person, on, by, reason))
         mute = room.state.chat.mutes.get(person) or before
         stands = {"name": mute.name, "reason": mute.reason, "at_ms": mute.at_ms} if mute else {
             "name": "", "reason": reason, "at_ms": self._clock.wall_ms()}  # fmt: skip
@@ -536,7 +541,7 @@ class Rooms:
         if preset != lesson.preset:
             await self._store.update_lesson(lesson.id, preset=preset)
         planned_ms = None if lesson.planned_s is None else lesson.planned_s * 1000
-        await room.ask(events.HoursPlanned(frozen(preset, planned_ms)))
+        await room.ask(HoursPlanned(frozen(preset, planned_ms)))
 
     async def _stored(self, lesson_id: str) -> Lesson:
         lesson = await self._store.lesson(lesson_id)
@@ -630,13 +635,13 @@ class Rooms:
         """How well screening sees a lesson: those who watch are told what it means to them."""
         room = self._rooms.get(lesson)
         if room is not None:
-            room.post(events.SightChanged(sight.delay_ms, sight.held_back))
+            room.post(SightChanged(sight.delay_ms, sight.held_back))
 
     def _incident_seen(self, lesson: str, message: Json, waiting: int) -> None:
         """Screening found something, or a person decided on it: show it to those who are there."""
         room = self._rooms.get(lesson)
         if room is not None:
-            room.post(events.IncidentSeen(message))
+            room.post(IncidentSeen(message))
 
     async def _known_to_guard(self, lesson_id: str) -> None:
         """The guard's word will do: the database may be away. Raises PeerError unknown_lesson (404)."""
@@ -648,7 +653,7 @@ class Rooms:
         while True:
             await asyncio.sleep(_TICK_S)
             for room in self._rooms.values():
-                room.post(events.Tick())
+                room.post(Tick())
             self._ways.tick(len(self._arrivals))
             self._acts.catch_up()
             self._sessions.forget_closed()

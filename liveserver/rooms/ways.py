@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from liveserver.clock import Clock
-from liveserver.core import events
 from liveserver.core.errors import PeerError
-from liveserver.core.events import LessonState
+from liveserver.core.events.attendance import Receiving
+from liveserver.core.events.lesson import LessonState
 from liveserver.core.permissions import Role
 from liveserver.hls.audience import Audience
 from liveserver.hls.tier import Broadcast, Tier
@@ -118,7 +118,7 @@ class Ways:
 
             def tell(connection: str, on: bool, at_ns: int) -> None:
                 ago_ms = (self._clock.monotonic_ns() - at_ns) // 1_000_000
-                room.post(events.Receiving(connection, on, room.now_ms() - ago_ms))
+                room.post(Receiving(connection, on, room.now_ms() - ago_ms))
 
             self._audiences[lesson] = Audience(lambda person: _sockets_alone(room, person), tell)
         return self._audiences[lesson]

@@ -16,9 +16,9 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
 from liveserver.clock import Clock
-from liveserver.core import events
 from liveserver.core.errors import PeerError
-from liveserver.core.events import Level
+from liveserver.core.events.cut import Level
+from liveserver.core.events.screening import Report
 from liveserver.core.ledger import JSON
 from liveserver.core.screening import (
     Action,
@@ -156,7 +156,7 @@ class Screening:
             return None
         return Verdict(_new_id(), receipt, policy.mute_after)
 
-    def report(self, lesson: str, report: events.Report) -> None:
+    def report(self, lesson: str, report: Report) -> None:
         """The room carried a verdict out: it goes on record."""
         verdict, line = report.verdict, report.line
         score_ppm = round(verdict.decision.score * 1_000_000)

@@ -20,7 +20,7 @@ from liveserver.bus import MemoryBus, PostgresqlLine, RedisLine, SharedBus
 from liveserver.bus.envelope import Envelope, seal
 from liveserver.bus.shared import OUTGOING, Line
 from liveserver.clock import Clock
-from liveserver.core.events import Cut, Level
+from liveserver.core.events.cut import Cut, Level
 from liveserver.core.kill import Kill
 from liveserver.cut.guard import Guard
 from liveserver.cut.kills import KillFiles

@@ -10,28 +10,20 @@ from liveserver.core import schedule
 from liveserver.core.challenge import ANSWER_MS, CheckKind
 from liveserver.core.challenge_rules import CheckPolicy, Checks
 from liveserver.core.errors import PeerError
-from liveserver.core.events import (
-    Append,
+from liveserver.core.events import Effect, Event
+from liveserver.core.events.checks import (
     ChallengeAnswered,
     ChallengeAsked,
     CheckRevised,
-    Effect,
-    Ended,
-    Event,
-    Joined,
     Judge,
-    Left,
-    Member,
-    PauseAsked,
     PhotoJudged,
     PhotoReviewed,
     PhotoTaken,
-    Published,
     QuestionWanted,
-    Send,
-    Tell,
-    Tick,
 )
+from liveserver.core.events.lesson import Ended, Joined, Left, Member, Tick
+from liveserver.core.events.media import PauseAsked, Published
+from liveserver.core.events.telling import Append, Send, Tell
 from liveserver.core.permissions import Role
 from liveserver.core.photo import Alive, Liveness, Turn
 from liveserver.core.quiz import Question, QuestionKind

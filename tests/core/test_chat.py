@@ -10,21 +10,10 @@ from liveserver.config.sections import SocketConfig
 from liveserver.core import events, messages
 from liveserver.core.chat import HELD_MAX, SCREENING, STRIKES_WITHIN_MS
 from liveserver.core.errors import PeerError
-from liveserver.core.events import (
-    Append,
-    Broadcast,
-    IncidentSeen,
-    Joined,
-    KeepLine,
-    KeepMute,
-    LineJudged,
-    LineState,
-    MuteAsked,
-    Report,
-    Said,
-    Send,
-    SightChanged,
-)
+from liveserver.core.events.chat import KeepLine, KeepMute, LineJudged, LineState, MuteAsked, Said
+from liveserver.core.events.lesson import Joined
+from liveserver.core.events.screening import IncidentSeen, Report, SightChanged
+from liveserver.core.events.telling import Append, Broadcast, Send
 from liveserver.core.permissions import Permission, Role
 from liveserver.core.room import RoomState
 from liveserver.core.screening import Action, Category, Decision, Finding, Kind, Receipt, Verdict

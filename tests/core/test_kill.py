@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liveserver.core.events import Cut, Level
+from liveserver.core.events.cut import Cut, Level
 from liveserver.core.kill import Kill
 
 NOW, MINUTE = 1_772_415_000_000, 60_000

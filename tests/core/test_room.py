@@ -9,36 +9,22 @@ import pytest
 
 from liveserver.core import events, messages
 from liveserver.core.errors import PeerError
-from liveserver.core.events import (
-    Append,
-    Broadcast,
+from liveserver.core.events.attendance import HoursPlanned, Receiving, Seen
+from liveserver.core.events.chat import Said
+from liveserver.core.events.cut import Cut, CutMade, Level, Refresh, Restored
+from liveserver.core.events.lesson import Ended, Greeted, Joined, Keep, Left, LessonState, Member, Tick
+from liveserver.core.events.media import (
     CalledOn,
-    Close,
     ClosePublisher,
-    Cut,
-    CutMade,
-    Ended,
     Hold,
-    Joined,
-    Keep,
-    Left,
-    LessonState,
-    Level,
-    Member,
     PauseAsked,
     Published,
     Record,
-    Refresh,
-    Restored,
-    Said,
-    Seen,
-    Send,
     ShareScreen,
     SourcesChanged,
-    Tell,
-    Tick,
     Unpublished,
 )
+from liveserver.core.events.telling import Append, Broadcast, Close, Send, Tell
 from liveserver.core.ledger import DATA_MAX_BYTES, canonical_json
 from liveserver.core.log_in import SamePerson
 from liveserver.core.permissions import Permission, Role
@@ -96,7 +82,7 @@ class TestJoining:
     def test_a_webrtc_member_is_greeted_when_its_channel_opens(self):
         state = lesson()
         assert of(Send, state.apply(Joined(member("wang", transport="webrtc")), NOW)) == []
-        assert of(Send, state.apply(events.Greeted("c-wang"), NOW))[0].message["type"] == "joined"
+        assert of(Send, state.apply(Greeted("c-wang"), NOW))[0].message["type"] == "joined"
 
     def test_joined_says_where_things_stand(self):
         state = live()
@@ -360,8 +346,8 @@ class TestPresence:
         state = joined(live(), member("wang"))
         state.apply(Tick(), NOW)
         for on in (True, True, False):
-            state.apply(events.Receiving("c-wang", on, NOW - 3000), NOW)
-        state.apply(events.Receiving("c-nobody", True, NOW), NOW)
+            state.apply(Receiving("c-wang", on, NOW - 3000), NOW)
+        state.apply(Receiving("c-nobody", True, NOW), NOW)
         tick = of(Append, state.apply(Tick(), NOW))[0]
         assert tick.data["changes"] == [
             {"person": "wang", "connection": "c-wang", "media": on, "at_ms": NOW - 3000}
@@ -370,7 +356,7 @@ class TestPresence:
 
     def test_a_publisher_that_fell_silent_is_said_to(self):
         state = live()
-        state.apply(events.Receiving("pub", False, NOW - 3000), NOW)
+        state.apply(Receiving("pub", False, NOW - 3000), NOW)
         tick = of(Append, state.apply(Tick(), NOW))[0]
         assert tick.data["changes"] == [{"publisher": "pub", "media": False, "at_ms": NOW - 3000}]
 
@@ -454,25 +440,25 @@ class TestWhoIsAsked:
 class TestThePolicyOfHours:
     def test_is_what_was_planned_last_before_the_start_and_never_changes_after_it(self):
         room = lesson()
-        room.apply(events.HoursPlanned(frozen("fujian", 2_700_000)), NOW)
+        room.apply(HoursPlanned(frozen("fujian", 2_700_000)), NOW)
         effects = room.apply(Published("pub", "teacher", "Ms Li", ("audio",)), NOW)
         (kept,) = (e for e in effects if isinstance(e, Append) and e.type == "hours_policy")
         assert (kept.data["preset"], kept.data["planned_ms"]) == ("fujian", 2_700_000)
-        room.apply(events.HoursPlanned(frozen("default")), NOW)
+        room.apply(HoursPlanned(frozen("default")), NOW)
         assert room.hours_policy.preset == "fujian"
 
 
 def test_every_event_in_every_state_is_answered_or_refused_by_name():
     every = [
         Joined(member("wang")),
-        events.Greeted("c-wang"),
+        Greeted("c-wang"),
         Left("c-wang", "left"),
         said("c-wang"),
         Seen("c-wang", "hidden"),
-        events.Receiving("c-wang", True, NOW),
+        Receiving("c-wang", True, NOW),
         SourcesChanged("c-wang", messages.Sources()),
         PauseAsked("c-wang", True),
-        events.HoursPlanned(frozen("fujian")),
+        HoursPlanned(frozen("fujian")),
         Published("pub", "teacher", "Ms Li", ("audio",)),
         Unpublished("pub", "lost"),
         cut(),

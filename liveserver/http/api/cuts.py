@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from liveserver.core.errors import PeerError
-from liveserver.core.events import Level
+from liveserver.core.events.cut import Level
 from liveserver.core.permissions import Permission
 from liveserver.http.answers import json_answer, rfc3339
 from liveserver.http.api import PREFIX

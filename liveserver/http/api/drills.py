@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from liveserver.core.events import Level
+from liveserver.core.events.cut import Level
 from liveserver.core.permissions import Permission
 from liveserver.http.answers import json_answer
 from liveserver.http.api import PREFIX

@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import web
 
 from liveserver.core.errors import PeerError
-from liveserver.core.events import LessonState
+from liveserver.core.events.lesson import LessonState
 from liveserver.core.people import Placement
 from liveserver.core.permissions import Permission, Role, may_issue
 from liveserver.core.presets import Name
