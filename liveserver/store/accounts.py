@@ -15,7 +15,7 @@ from liveserver.core.log_in import Stay
 from liveserver.core.sign_in import Attempts
 from liveserver.store.access import Access
 from liveserver.store.lists import Listing
-from liveserver.store.tables_accounts import ACCOUNTS, ATTEMPTS, PASSKEYS, STAYS, SUBJECTS
+from liveserver.store.tables.accounts import ACCOUNTS, ATTEMPTS, PASSKEYS, STAYS, SUBJECTS
 
 _DAY_MS = 86_400_000
 T = TypeVar("T")

@@ -14,15 +14,15 @@ from liveserver.core.ledger import storable
 from liveserver.store.access import Access
 from liveserver.store.lists import lesson_of
 from liveserver.store.model import Adjustment, Attended, DayHours, Lesson, Settlement
-from liveserver.store.tables import (
+from liveserver.store.tables.attendance import (
     ADJUSTMENTS,
     ATTENDANCE,
     ATTENDANCE_DAYS,
     ATTENDEES,
-    LEDGER,
-    LESSONS,
     SETTLEMENTS,
 )
+from liveserver.store.tables.ledger import LEDGER
+from liveserver.store.tables.lessons import LESSONS
 
 ROWS_AT_ONCE = 500
 """Rows of one transaction: a class of ten thousand is settled without holding up those who write facts."""

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from liveserver.core.ledger import storable
 from liveserver.store.access import Access
 from liveserver.store.catalogue import Catalogue, once, row_of
-from liveserver.store.tables import CONSENTS, LESSON_CHECKS, QUESTIONS
+from liveserver.store.tables.checks import CONSENTS, LESSON_CHECKS, QUESTIONS
 
 BANK_MAX = 2_000
 """Questions of one course that are asked from."""

@@ -11,7 +11,7 @@ from liveserver.core.ledger import storable
 from liveserver.store.access import Access
 from liveserver.store.lists import CUTS_BY_AGE, DRILLS_BY_AGE
 from liveserver.store.model import CutRow, Drill
-from liveserver.store.tables import CUTS, DRILLS
+from liveserver.store.tables.cuts import CUTS, DRILLS
 
 T = TypeVar("T")
 

@@ -16,8 +16,10 @@ from liveserver.core.people import Status
 from liveserver.store import ledger
 from liveserver.store.access import Access
 from liveserver.store.catalogue import not_found
-from liveserver.store.tables import ATTENDEES, CHAT, INCIDENTS, MUTES
-from liveserver.store.tables_people import ASSIGNMENTS, ENROLMENTS, PERSONS
+from liveserver.store.tables.attendance import ATTENDEES
+from liveserver.store.tables.chat import CHAT, MUTES
+from liveserver.store.tables.people import ASSIGNMENTS, ENROLMENTS, PERSONS
+from liveserver.store.tables.screening import INCIDENTS
 
 
 class Erasing:

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from liveserver.core.heads import Head, LogKey
 from liveserver.core.ledger import canonical_json, storable
 from liveserver.store.access import Access
-from liveserver.store.tables import LEDGER, LEDGER_HEADS, LEDGER_KEYS, LEDGER_WITNESSED
+from liveserver.store.tables.ledger import LEDGER, LEDGER_HEADS, LEDGER_KEYS, LEDGER_WITNESSED
 
 KEYS_MAX = 1000
 """A key a day for three years."""

@@ -13,7 +13,7 @@ from liveserver.core.errors import PeerError
 from liveserver.core.ledger import Fact, storable
 from liveserver.store import ledger
 from liveserver.store.access import Access
-from liveserver.store.tables_accounts import IDENTITIES
+from liveserver.store.tables.accounts import IDENTITIES
 
 
 @dataclass(frozen=True, slots=True)

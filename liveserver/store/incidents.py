@@ -15,7 +15,8 @@ from liveserver.store import ledger
 from liveserver.store.access import Access
 from liveserver.store.lists import Listing
 from liveserver.store.model import Appeal, Case, Decided, Incident, Muted, Tally
-from liveserver.store.tables import APPEALS, DECISIONS, INCIDENTS, MUTES
+from liveserver.store.tables.chat import MUTES
+from liveserver.store.tables.screening import APPEALS, DECISIONS, INCIDENTS
 
 ERASED_AT_ONCE = 200
 _TIMED = 1_000  # decisions that the median is taken of

@@ -12,7 +12,8 @@ from liveserver.store import ledger
 from liveserver.store.access import Access
 from liveserver.store.lists import lesson_of
 from liveserver.store.model import Lesson, Sample, View
-from liveserver.store.tables import LESSONS, SAMPLES, VIEWS
+from liveserver.store.tables.inspections import SAMPLES, VIEWS
+from liveserver.store.tables.lessons import LESSONS
 
 POPULATION_MAX = 20_000
 

@@ -13,7 +13,7 @@ from liveserver.core.ledger import storable
 from liveserver.store.access import Access
 from liveserver.store.lists import recording_of
 from liveserver.store.model import Recording, StoredObject
-from liveserver.store.tables import OBJECTS, RECORDINGS
+from liveserver.store.tables.recordings import OBJECTS, RECORDINGS
 
 _FINAL = ("sealed", "failed")
 

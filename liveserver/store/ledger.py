@@ -26,7 +26,7 @@ from liveserver.core.ledger import (
     storable,
 )
 from liveserver.store.model import StoreError
-from liveserver.store.tables import LEDGER, LEDGER_TILES
+from liveserver.store.tables.ledger import LEDGER, LEDGER_TILES
 
 TILE_HEIGHT = 8
 """A tile of level n is the subtree of 256^n leaves: 2 to the power of `TILE_HEIGHT` x n."""

@@ -11,7 +11,9 @@ import sqlalchemy as sa
 from liveserver.core.errors import PeerError
 from liveserver.core.ledger import storable
 from liveserver.store.model import CutRow, Drill, Lesson, Recording
-from liveserver.store.tables import CUTS, DRILLS, LESSONS, RECORDINGS
+from liveserver.store.tables.cuts import CUTS, DRILLS
+from liveserver.store.tables.lessons import LESSONS
+from liveserver.store.tables.recordings import RECORDINGS
 
 T = TypeVar("T")
 Row = Mapping[Any, Any]

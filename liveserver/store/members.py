@@ -18,7 +18,7 @@ from liveserver.store.access import Access
 from liveserver.store.catalogue import holds, not_found, once, row_of
 from liveserver.store.lists import Listing
 from liveserver.store.people_model import Assignment, Enrolment, Person, TrainingClass, said
-from liveserver.store.tables_people import ASSIGNMENTS, CLASSES, ENROLMENTS, PERSONS
+from liveserver.store.tables.people import ASSIGNMENTS, CLASSES, ENROLMENTS, PERSONS
 
 T = TypeVar("T", bound="Enrolment | Assignment")
 _PERSON = [column.label(f"of_{column.name}") for column in PERSONS.c]

@@ -18,7 +18,7 @@ from liveserver.store.people_model import (
     Project,
     TrainingClass,
 )
-from liveserver.store.tables_people import CLASSES, COURSES, GROUPS, ORGANISATIONS, PERSONS, PROJECTS
+from liveserver.store.tables.people import CLASSES, COURSES, GROUPS, ORGANISATIONS, PERSONS, PROJECTS
 
 _AT_ONCE = 500
 

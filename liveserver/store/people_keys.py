@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from liveserver.core.ledger import storable
 from liveserver.store.access import Access
-from liveserver.store.tables import FACES, PERSON_KEYS, PHOTOS
+from liveserver.store.tables.checks import FACES, PERSON_KEYS, PHOTOS
 
 PHOTOS_COMPARED = 20_000
 PHOTOS_PURPOSE = "photos"

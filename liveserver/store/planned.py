@@ -14,8 +14,8 @@ from liveserver.store import ledger
 from liveserver.store.access import Access
 from liveserver.store.lists import Listing
 from liveserver.store.model import Lesson
-from liveserver.store.tables import LESSONS
-from liveserver.store.tables_people import ASSIGNMENTS, ENROLMENTS
+from liveserver.store.tables.lessons import LESSONS
+from liveserver.store.tables.people import ASSIGNMENTS, ENROLMENTS
 
 # A lesson that nobody planned stands where it was made.
 _BEGINS: sa.Label[int] = sa.func.coalesce(LESSONS.c.planned_start_ms, LESSONS.c.created_at_ms).label(

@@ -12,7 +12,7 @@ from liveserver.core.ledger import Fact, storable
 from liveserver.store import ledger
 from liveserver.store.access import Access
 from liveserver.store.model import StoreError, Version
-from liveserver.store.tables import LEXICONS, POLICIES
+from liveserver.store.tables.screening import LEXICONS, POLICIES
 
 VERSIONS_SHOWN = 200
 _TRIES = 5

@@ -40,7 +40,10 @@ from liveserver.store.people import People
 from liveserver.store.people_keys import PeopleKeys
 from liveserver.store.planned import Planned
 from liveserver.store.rules import Rules
-from liveserver.store.tables import CHAT, LEDGER_ACCEPTED, LESSONS, RECORDINGS, USED_TOKENS
+from liveserver.store.tables.chat import CHAT
+from liveserver.store.tables.ledger import LEDGER_ACCEPTED
+from liveserver.store.tables.lessons import LESSONS, USED_TOKENS
+from liveserver.store.tables.recordings import RECORDINGS
 from liveserver.store.trail import Trail
 from liveserver.store.writer import Addition, Writer
 

@@ -11,7 +11,7 @@ from liveserver.core.ledger import Entry
 from liveserver.core.trail import ACT, CUTS, DONE, REFUSED, Act, acts_of
 from liveserver.store import ledger
 from liveserver.store.access import Access
-from liveserver.store.tables import LEDGER
+from liveserver.store.tables.ledger import LEDGER
 
 PAGE_MAX = 200
 _CHANGES_MAX = 500

@@ -21,7 +21,7 @@ from liveserver.core.ledger import entry_leaf
 from liveserver.store import database
 from liveserver.store.guarding import weaknesses
 from liveserver.store.ledger import TILE_HEIGHT, ended_tiles, stored_size
-from liveserver.store.tables import LEDGER, LEDGER_HEADS, LEDGER_KEYS, LEDGER_TILES
+from liveserver.store.tables.ledger import LEDGER, LEDGER_HEADS, LEDGER_KEYS, LEDGER_TILES
 
 FAULTS_MAX = 1000
 """The report ends here: by then the answer is known."""

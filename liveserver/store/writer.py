@@ -24,7 +24,7 @@ from liveserver.core.ledger import Entry
 from liveserver.store import ledger
 from liveserver.store.database import WRITE
 from liveserver.store.model import StoreError
-from liveserver.store.tables import LEDGER_ACCEPTED
+from liveserver.store.tables.ledger import LEDGER_ACCEPTED
 
 QUEUE_MAX = 4096
 """Callers that may wait inside; the next ones wait outside."""

@@ -13,7 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from liveserver.store import Lesson, StoreError, database, open_store
-from liveserver.store.tables import METADATA
+from liveserver.store.tables.base import METADATA
 from tests.contract.raw import Raw, RawPostgresql, RawSqlite
 
 LESSON = Lesson(id="l1", title="Welding", instructor="", state="waiting", created_at_ms=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from liveserver.store.tables import METADATA, WHOLE
+from liveserver.store.tables.base import METADATA, WHOLE
 
 ACCOUNTS = sa.Table(
     "accounts",
