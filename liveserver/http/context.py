@@ -13,22 +13,12 @@ from liveserver.clock import Clock
 from liveserver.config import Config
 from liveserver.core.errors import PeerError
 from liveserver.core.trail import Refusals
-from liveserver.http.ports import (
-    Bundles,
-    Drills,
-    Hours,
-    Inspections,
-    Inventory,
-    Keeper,
-    Moderation,
-    Notary,
-    Questions,
-    Rooms,
-    Rules,
-    Store,
-    Wall,
-)
-from liveserver.http.ports_people import People
+from liveserver.http.ports.hours import Hours, Questions
+from liveserver.http.ports.ledger import Bundles, Inspections, Notary, Store
+from liveserver.http.ports.people import People
+from liveserver.http.ports.recordings import Keeper
+from liveserver.http.ports.rooms import Drills, Rooms
+from liveserver.http.ports.screening import Inventory, Moderation, Rules, Wall
 from liveserver.log_in import LogIn
 from liveserver.metrics import Metrics
 from liveserver.tokens import Claims, Tokens

@@ -21,7 +21,7 @@ from liveserver.hls.shelf import TOKEN, Rendition, Shelf
 from liveserver.http.auth import token_of
 from liveserver.http.context import Call
 from liveserver.http.fields import text, whole
-from liveserver.http.ports import Broadcast
+from liveserver.http.ports.rooms import Broadcast
 from liveserver.http.problems import RefusalError
 from liveserver.http.routes import LESSON, Route, Scope
 from liveserver.tokens import TOKEN_MAX_CHARS

@@ -14,7 +14,7 @@ from liveserver.core.errors import PeerError
 from liveserver.http.connections import CONNECTIONS
 from liveserver.http.context import AnyCall, Call
 from liveserver.http.fields import text
-from liveserver.http.ports import Bucket, Keeper, StoredObject, StoredRecording
+from liveserver.http.ports.recordings import Bucket, Keeper, StoredObject, StoredRecording
 from liveserver.http.problems import RefusalError
 from liveserver.http.routes import RECORDING, Route, Scope
 from liveserver.tokens import TOKEN_MAX_CHARS, Link

@@ -6,7 +6,7 @@ from aiohttp import hdrs, web
 from multidict import CIMultiDict
 
 from liveserver.http.context import AnyCall, base_url
-from liveserver.http.ports import Answer
+from liveserver.http.ports.rooms import Answer
 
 SDP = "application/sdp"
 FRAGMENT = "application/trickle-ice-sdpfrag"

@@ -13,7 +13,7 @@ from liveserver.core.rate import MessageRate
 from liveserver.http import ws as sockets
 from liveserver.http.carrier import TOO_SLOW, say_goodbye
 from liveserver.http.context import AnyCall, Services
-from liveserver.http.ports import Spectator
+from liveserver.http.ports.screening import Spectator
 from liveserver.http.routes import Route, Scope
 from liveserver.log import Event, get_logger
 

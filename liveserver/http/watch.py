@@ -20,7 +20,7 @@ from liveserver.core.errors import PeerError
 from liveserver.http.answers import json_answer
 from liveserver.http.context import AnyCall, Call, base_url
 from liveserver.http.playback import LINK_KIND, PlaybackQuery, Sent, opened, sealed, send
-from liveserver.http.ports import StoredObject
+from liveserver.http.ports.recordings import StoredObject
 from liveserver.http.routes import RECORDING, Route, Scope
 from recorder.objects import ObjectError, checked
 

@@ -16,7 +16,7 @@ from liveserver.core.permissions import Permission, require
 from liveserver.core.rate import MessageRate
 from liveserver.http.carrier import Rounds, WebSocketCarrier
 from liveserver.http.context import AnyCall, Services, base_url
-from liveserver.http.ports import Peer
+from liveserver.http.ports.rooms import Peer
 from liveserver.http.refusals import REFUSALS
 from liveserver.http.routes import LESSON, Route, Scope
 from liveserver.log import Event, get_logger

@@ -13,7 +13,7 @@ from liveserver.http.answers import json_answer
 from liveserver.http.api import PREFIX
 from liveserver.http.context import AnyCall, Call
 from liveserver.http.fields import choice, text, whole
-from liveserver.http.ports import Hours
+from liveserver.http.ports.hours import Hours
 from liveserver.http.routes import CHALLENGE, LESSON, Route, Scope
 
 PERSON = "{person:[A-Za-z0-9_.@:-]{1,128}}"

@@ -15,7 +15,7 @@ from liveserver.http.answers import json_answer
 from liveserver.http.api import PREFIX
 from liveserver.http.context import AnyCall, Call
 from liveserver.http.fields import text, whole
-from liveserver.http.ports import Inspections
+from liveserver.http.ports.ledger import Inspections
 from liveserver.http.routes import Route, Scope
 
 

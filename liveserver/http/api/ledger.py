@@ -14,7 +14,7 @@ from liveserver.http.answers import json_answer, rfc3339
 from liveserver.http.api import PREFIX
 from liveserver.http.context import Call
 from liveserver.http.fields import text, whole
-from liveserver.http.ports import Store
+from liveserver.http.ports.ledger import Store
 from liveserver.http.routes import Route, Scope
 
 

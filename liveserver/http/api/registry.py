@@ -17,7 +17,7 @@ from liveserver.http.answers import json_answer
 from liveserver.http.api import PREFIX
 from liveserver.http.api import people_fields as bodies
 from liveserver.http.context import AnyCall, Call
-from liveserver.http.ports_people import People
+from liveserver.http.ports.people import People
 from liveserver.http.routes import Route, Scope
 
 KEY = "{id:[A-Za-z0-9_-]{1,64}}"

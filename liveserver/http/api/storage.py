@@ -13,7 +13,7 @@ from liveserver.http.answers import json_answer
 from liveserver.http.api import PREFIX
 from liveserver.http.context import AnyCall, Call
 from liveserver.http.fields import several, text, whole
-from liveserver.http.ports import Keeper
+from liveserver.http.ports.recordings import Keeper
 from liveserver.http.routes import RECORDING, Route, Scope
 
 MAX_DELETED = 100

@@ -7,11 +7,11 @@ from typing import Any, Protocol
 
 from liveserver.core.people import Approval, Placement, Status
 from liveserver.core.permissions import Role
+from liveserver.http.ports import Object
 from liveserver.people.lessons import Own
 from liveserver.store import Lesson
 from liveserver.store.people_model import Person
 
-Object = dict[str, Any]
 Values = Mapping[str, Any]
 
 
