@@ -16,11 +16,7 @@ from liveserver.http.assets import Asset
 from liveserver.http.context import AnyCall
 from liveserver.http.problems import CONTENT_TYPE
 from liveserver.http.routes import Handler, Route, Scope
-from liveserver.http.schemas import SCHEMAS
-from liveserver.http.schemas_accounts import ACCOUNTS
-from liveserver.http.schemas_hours import COMPONENTS as HOURS
-from liveserver.http.schemas_people import COMPONENTS as PEOPLE
-from liveserver.http.schemas_screening import COMPONENTS as SCREENING
+from liveserver.http.schemas import COMPONENTS
 
 PATH = f"{PREFIX}/openapi.json"
 _PARAMETER = re.compile(r"\{(\w+):((?:[^{}]|\{[^{}]*\})*)\}")
@@ -54,7 +50,7 @@ def document(table: Sequence[Route]) -> dict[str, Any]:
         "servers": [{"url": "/"}],
         "paths": paths,
         "components": {
-            "schemas": SCHEMAS | HOURS | SCREENING | PEOPLE | ACCOUNTS,
+            "schemas": COMPONENTS,
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from liveserver.core.identity import State
 from liveserver.core.log_in import Ended, Method, Need
 from liveserver.core.permissions import Role
-from liveserver.http.schema import COUNT, FLAG, TEXT, TIME, Schema, list_of, object_of, or_null
+from liveserver.http.schemas.words import COUNT, FLAG, TEXT, TIME, Schema, list_of, object_of, or_null
 
 _ROLE: Schema = {"type": "string", "enum": [str(role) for role in Role]}
 _METHOD: Schema = {"type": "string", "enum": [str(method) for method in Method]}
@@ -34,7 +34,7 @@ _SESSION: dict[str, Schema] = {
     },
 }
 
-ACCOUNTS: dict[str, Schema] = {
+COMPONENTS: dict[str, Schema] = {
     "Account": object_of(_ACCOUNT, {"locked": FLAG}),
     "AccountList": list_of("Account"),
     "NewAccount": object_of({**_ACCOUNT, "link": TEXT}),

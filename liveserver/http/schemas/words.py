@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from liveserver.core.events.lesson import LessonState
+from liveserver.core.retention import Programme
+
 Schema = dict[str, Any]
 
 TEXT: Schema = {"type": "string"}
@@ -13,6 +16,10 @@ FLAG: Schema = {"type": "boolean"}
 TIME: Schema = {"type": "string", "format": "date-time"}
 HASH: Schema = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 MS: Schema = {"type": "integer", "description": "Milliseconds since 1970"}
+MAP: Schema = {"type": "object", "additionalProperties": TEXT}
+OBJECT: Schema = {"type": "object"}
+PROGRAMMES: Schema = {"type": "array", "items": {"type": "string", "enum": [str(p) for p in Programme]}}
+STATES = [str(state) for state in LessonState]
 
 
 def object_of(required: dict[str, Schema], optional: dict[str, Schema] | None = None) -> Schema:

@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 from liveserver.core.gates import Gate
-from liveserver.http.schema import COUNT, FLAG, HASH, TEXT, TIME, Schema, list_of, object_of, or_null
+from liveserver.http.schemas.words import COUNT, FLAG, HASH, TEXT, TIME, Schema, list_of, object_of, or_null
 from liveserver.store.people_model import (
     Assignment,
     ClassGroup,

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from liveserver.core.screening import Action, Category, Kind, Mode, WhenBlind
-from liveserver.http.schema import COUNT, FLAG, HASH, MS, TEXT, TIME, Schema, list_of, object_of, or_null, ref
+from liveserver.http.schemas.words import (
+    COUNT,
+    FLAG,
+    HASH,
+    MS,
+    TEXT,
+    TIME,
+    Schema,
+    list_of,
+    object_of,
+    or_null,
+    ref,
+)
 
 _OBJECT: Schema = {"type": "object"}
 _TEXTS: Schema = {"type": "array", "items": TEXT}
@@ -13,7 +25,10 @@ _ACTION: Schema = {"type": "string", "enum": [str(action) for action in Action]}
 
 COMPONENTS: dict[str, Schema] = {
     "Appeal": object_of({"text": TEXT, "by": TEXT, "at": TIME}),
-    "Receipt": {**_OBJECT, "description": "What was seen, by its hash, and all that repeats the decision"},
+    "DecisionReceipt": {
+        **_OBJECT,
+        "description": "What was seen, by its hash, and all that repeats the decision",
+    },
     "Incident": object_of(
         {
             "id": TEXT,
@@ -44,7 +59,7 @@ COMPONENTS: dict[str, Schema] = {
                 ),
             },
             "evidence": {**or_null(TEXT), "description": "The picture's address"},
-            "receipt": ref("Receipt"),
+            "receipt": ref("DecisionReceipt"),
             "appeal": or_null(ref("Appeal")),
             "decided": or_null(ref("Decided")),
         }

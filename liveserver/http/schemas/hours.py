@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from liveserver.core.earning import Reason
 from liveserver.core.hours import Status
-from liveserver.http.schema import COUNT, HASH, TEXT, TIME, Schema, list_of, object_of, or_null, ref
+from liveserver.http.schemas.words import COUNT, HASH, TEXT, TIME, Schema, list_of, object_of, or_null, ref
 
 _LESSON_HOURS: Schema = {
     "type": "string",
