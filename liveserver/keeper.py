@@ -147,10 +147,10 @@ class Keeper:
     async def hold(self, recording: str, by: str, reason: str) -> Recording:
         """Put a recording with all its reels under legal hold, or with "" let it go: here, and in the bucket
         where its objects are locked. Raises PeerError `not_found`, `unavailable`."""
-        found = await self._store.recording(recording)
+        found = await self._store.recordings.one(recording)
         if found is None:
             raise PeerError("not_found", "there is no such recording", status=404)
-        reels = [reel.id for reel in await self._store.reels(found)]
+        reels = [reel.id for reel in await self._store.recordings.reels(found)]
         kind = "hold" if reason else "hold_lifted"
         for reel in reels:
             await self._store.kept.set_hold(reel, reason)
@@ -213,7 +213,7 @@ class Keeper:
         return {"deleted": deleted, "refused": refused}
 
     async def _delete(self, name: str, by: str) -> None:
-        recording, now_ms = await self._store.recording(name), self._clock.wall_ms()
+        recording, now_ms = await self._store.recordings.one(name), self._clock.wall_ms()
         if recording is None or recording.state == "deleted":
             raise PeerError("not_found", "there is no such recording", status=404)
         if recording.hold:

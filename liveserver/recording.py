@@ -88,11 +88,11 @@ class Recordings:
         if self._client is None:
             return None
         started_at_ms = self._clock.wall_ms()
-        stored = await self._store.lesson(lesson)
+        stored = await self._store.lessons.one(lesson)
         programmes = stored.programmes if stored is not None else ""
         retain_until_ms = self._retention.until_ms(started_at_ms, programmes_of(programmes))
         name = f"{lesson}-{secrets.token_hex(4)}"
-        await self._store.save_recording(
+        await self._store.recordings.save(
             Recording(
                 id=name,
                 lesson=lesson,
@@ -149,7 +149,7 @@ class Recordings:
     async def _note_objects(self, event: dict[str, Any]) -> None:
         """Where a recording's objects are now: rows and a fact, before the recorder may remove its copies."""
         now_ms, name, told = self._clock.wall_ms(), str(event["recording"]), list(event["objects"])
-        known = await self._store.recording(name)
+        known = await self._store.recordings.one(name)
         await self._store.kept.save_objects(
             [StoredObject(recording=name, stored_at_ms=now_ms, **one) for one in told]
         )
@@ -161,7 +161,7 @@ class Recordings:
             locked = bool(objects) and all(found.locked for found in objects)
             dates = [found.retain_until_ms for found in objects if found.retain_until_ms is not None]
             until = max([*dates, known.retain_until_ms or 0]) or None
-            await self._store.save_recording(replace(known, locked=locked, retain_until_ms=until))
+            await self._store.recordings.save(replace(known, locked=locked, retain_until_ms=until))
         fact = Fact("stored", str(event["lesson"]) or None, now_ms, {"recording": name, "objects": told})
         await self._store.append([fact])
         _log.info(Event.RECORDING_ARCHIVED, recording=name, objects=len(told))
@@ -169,12 +169,12 @@ class Recordings:
             self._client.ack(name, series="")
 
     async def _note_state(self, event: dict[str, Any]) -> None:
-        known = await self._store.recording(str(event["recording"])) or await self._next_reel(event)
+        known = await self._store.recordings.one(str(event["recording"])) or await self._next_reel(event)
         noted = _updated(known, event)
         # A disk that was full may have room after a restart: `sealed` overrules `failed`, nothing else does.
         is_new = known.state not in _OVER or (known.state == "failed" and noted.state == "sealed")
         if is_new and noted != known and noted.state != "recording":
-            await self._store.save_recording(noted)
+            await self._store.recordings.save(noted)
         if is_new and noted.state in _FINAL:
             chain = str(event.get("chain") or "")
             await self._store.append([_fact(noted, chain, self._clock.wall_ms())])
@@ -206,7 +206,7 @@ class Recordings:
             reel=int(event.get("reel") or 1),
             begins_ms=int(event.get("begins_ms") or 0),
         )
-        first = await self._store.recording(series)
+        first = await self._store.recordings.one(series)
         if first is not None:
             begun = replace(
                 begun,
@@ -214,7 +214,7 @@ class Recordings:
                 programmes=first.programmes,
                 hold=first.hold,
             )
-        await self._store.save_recording(begun)
+        await self._store.recordings.save(begun)
         return begun
 
 

@@ -64,7 +64,7 @@ async def held(
     lesson = Lesson(
         name, "Lathes", "Ms Li", "ended", START, START + start * MIN, START + end * MIN, planned_s=2700
     )
-    await store.create_lesson(lesson)
+    await store.lessons.create(lesson)
     facts: list[tuple[int, str, dict[str, Any]]] = [
         (start, "publish", {"connection": "pub", "person": "t", "tracks": []}),
         (start, "hours_policy", frozen("default", 45 * MIN).as_json()),

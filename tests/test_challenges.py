@@ -27,7 +27,7 @@ LESSON = Lesson("l", "Title", "", "live", 1, started_at_ms=2)
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
     opened = await open_store(f"sqlite:///{tmp_path}/store.db")
-    await opened.create_lesson(LESSON)
+    await opened.lessons.create(LESSON)
     yield opened
     await opened.close()
 

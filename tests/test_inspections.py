@@ -31,7 +31,7 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
     opened = await open_store(f"sqlite:///{tmp_path / 'live.db'}")
     for number in range(30):
         began = START + number * 7_200_000
-        await opened.create_lesson(
+        await opened.lessons.create(
             Lesson(f"lesson-{number:02}", f"Part {number}", "", "ended", began, began, began + 45 * MIN)
         )
     yield opened

@@ -233,7 +233,7 @@ class TestASheetOfAttendance:
         await school.people.registry.change("person", learner, {"enterprise": firm["id"]}, "ada")
         await school.people.classes.change_enrolment(school.cohort, gone, {"status": "left"}, "ada")
         await identities.enter(learner, "11010519491231002X", "ada")
-        stored = await school.store.lesson(lesson)
+        stored = await school.store.lessons.one(lesson)
         assert stored is not None
         people = SheetPeople(school.store, identities)
         masked = await people.of(stored, masked=True)

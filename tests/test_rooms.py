@@ -295,7 +295,7 @@ class TestChat:
         assert [size > before for size in sizes] == [True]
         assert own.last("chat")["text"] == other.last("chat")["text"] == "hello"
         assert own.last("chat")["ref"] == "r1"
-        assert [line.text for line in await node.store.chat(lesson)] == ["hello"]
+        assert [line.text for line in await node.store.chat.newest(lesson)] == ["hello"]
 
     async def test_the_ledger_holds_no_words(self, node):
         lesson = await node.lesson()
@@ -441,7 +441,7 @@ class TestRestart:
         with pytest.raises(PeerError, match="lesson_cut"):
             await node.join(lesson, claims())
         assert await node.facts(lesson) == ["create", "cut"]
-        assert (await node.store.lesson(lesson)).state == "cut"
+        assert (await node.store.lessons.one(lesson)).state == "cut"
 
     async def test_an_ended_lesson_stays_ended(self, node):
         lesson = await node.lesson()
@@ -558,7 +558,7 @@ class TestCuts:
         await node.rooms.cut(lesson, MODERATOR, "lesson", "advert again")
         await node.restarted()
         await node.until_facts(lesson, ["create", "cut", "restore", "cut"])
-        assert (await node.store.lesson(lesson)).state == "cut"
+        assert (await node.store.lessons.one(lesson)).state == "cut"
         await soon(lambda: not node.guard.unrecorded(), "nothing owed")
         rows = await self.listed(node, lesson, measured=False)
         assert [(row["level"], row["restored_by"]) for row in rows] == [("lesson", None), ("chat", "mo")]
@@ -614,7 +614,7 @@ class TestStoreAway:
         await saying
         await joining
         assert await node.facts(lesson) == ["create", "join", *["chat"] * 5, "join"]
-        assert [line.text for line in await node.store.chat(lesson)] == [f"line {n}" for n in range(5)]
+        assert [line.text for line in await node.store.chat.newest(lesson)] == [f"line {n}" for n in range(5)]
 
     async def test_a_cut_is_told_at_once_and_its_facts_come_later(self, node):
         lesson = await node.lesson()
@@ -626,7 +626,7 @@ class TestStoreAway:
         node.flaky.is_away = False
         await node.join(lesson, MODERATOR)
         assert await node.facts(lesson) == ["create", "join", "cut", "leave", "join"]
-        assert (await node.store.lesson(lesson)).state == "cut"
+        assert (await node.store.lessons.one(lesson)).state == "cut"
 
     async def test_a_lesson_that_starts_meanwhile_is_kept(self, node):
         lesson = await node.lesson()
@@ -636,7 +636,7 @@ class TestStoreAway:
         await asyncio.sleep(0.05)
         node.flaky.is_away = False
         await ending
-        assert (await node.store.lesson(lesson)).state == "ended"
+        assert (await node.store.lessons.one(lesson)).state == "ended"
         assert moderator.closed == (4410, "lesson_ended")
 
 
@@ -665,7 +665,7 @@ class TestTheDatabaseIsLocked:
         facts = await node.facts(lesson)
         assert facts[:8] == ["create", "join", *["chat"] * 5, "join"]
         assert facts.count("end") == 1
-        assert [line.text for line in await node.store.chat(lesson)] == [f"line {n}" for n in range(5)]
+        assert [line.text for line in await node.store.chat.newest(lesson)] == [f"line {n}" for n in range(5)]
         await node.stop()
         other.close()
 

@@ -108,7 +108,7 @@ class ScreenedNode(Node):
     async def live(self, **policy: Any) -> tuple[str, Carrier, Carrier]:
         """A lesson with a moderator and its instructor in it, under a policy of its own if one is given."""
         lesson = await self.lesson()
-        stored = await self.store.lesson(lesson)
+        stored = await self.store.lessons.one(lesson)
         assert stored is not None
         if policy:
             await self.policies.give(stored, policy, "ada")
@@ -336,7 +336,7 @@ class TestARestart:
         self, node: ScreenedNode
     ) -> None:
         lesson = await node.lesson()
-        await node.store.update_lesson(lesson, policy="lost", policy_version=3)
+        await node.store.lessons.update(lesson, policy="lost", policy_version=3)
         await node.join(lesson, claims())
         assert node.screening.policy(lesson) == node.policies.standard
 

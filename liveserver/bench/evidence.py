@@ -46,7 +46,7 @@ async def _measure(viewers: int, tell: Callable[[str], None]) -> dict[str, Any]:
         store, clock = await open_store(f"sqlite:///{folder / 'live.db'}"), Clock()
         try:
             lesson = Lesson("lesson", "Lathes", "Li", "ended", _START, _START, _START + _LESSON_MS)
-            await store.create_lesson(lesson)
+            await store.lessons.create(lesson)
             facts = lesson_facts(viewers)
             for start in range(0, len(facts), _FACTS_AT_ONCE):
                 await store.append(facts[start : start + _FACTS_AT_ONCE])

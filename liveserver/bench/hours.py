@@ -121,7 +121,7 @@ async def _stored(facts: list[Fact]) -> Report:
         store = await open_store(f"sqlite:///{Path(folder) / 'live.db'}")
         try:
             lesson = Lesson("lesson", "Lathes", "Li", "ended", _START, _START, _START + _MINUTES * _MIN)
-            await store.create_lesson(lesson)
+            await store.lessons.create(lesson)
             for start in range(0, len(facts), _FACTS_AT_ONCE):
                 await store.append(facts[start : start + _FACTS_AT_ONCE])
             attendance = Attendance(store, Clock())

@@ -66,7 +66,7 @@ class Hours:
 
     async def own(self, person: str, lesson_id: str) -> Json:
         """A learner's own hours; `lesson_id` is where the token is for."""
-        return await self._sheets.own(person, await self._store.lesson(lesson_id))
+        return await self._sheets.own(person, await self._store.lessons.one(lesson_id))
 
     async def settlements(self, lesson_id: str) -> Json:
         """Every revision of a lesson's attendance, the first first."""
@@ -130,7 +130,7 @@ class Hours:
         return (await self.grants.agree(grant, by)).as_json()
 
     async def _lesson(self, lesson_id: str) -> Lesson:
-        lesson = await self._store.lesson(lesson_id)
+        lesson = await self._store.lessons.one(lesson_id)
         if lesson is None:
             raise PeerError("unknown_lesson", "no such lesson", status=404)
         return lesson

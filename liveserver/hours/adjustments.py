@@ -132,7 +132,7 @@ class Adjustments:
             for fact in facts:
                 self._rooms.noted(fact)
             await self._book.decide(adjustment, state, by, now_ms, words)
-        lesson = await self._store.lesson(asked.lesson)
+        lesson = await self._store.lessons.one(asked.lesson)
         if approve and lesson is not None:
             await self._attendance.revise(lesson, f"adjustment {asked.id}")
         return replace(asked, state=state, decided_by=by, decided_at_ms=now_ms, decision=words)

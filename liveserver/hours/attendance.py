@@ -200,7 +200,7 @@ class Attendance:
             await self.settle(lesson, "ended")
             people = [row.person for row in await self._book.rows(lesson.id)]
             for name in sorted({row.lesson for row in await self._near(lesson, people)}):
-                other = await self._store.lesson(name)
+                other = await self._store.lessons.one(name)
                 if other is not None:
                     await self.revise(other, f"shares people with {lesson.id}")
 

@@ -79,7 +79,7 @@ class Sheets:
                 (result,) = (await self._attendance.standing_of(now, person)).results
                 items.append(_own(now, result, None))
         for row in await self._book.of_person(person):
-            lesson = await self._store.lesson(row.lesson)
+            lesson = await self._store.lessons.one(row.lesson)
             if lesson is not None:
                 items.append(_own(lesson, json.loads(row.result), row.revision))
         credited_s = sum(item["credited_s"] for item in items)

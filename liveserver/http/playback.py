@@ -83,7 +83,7 @@ def opened(call: Call[None, PlaybackQuery]) -> Link:
 async def sealed(call: Call[None, PlaybackQuery]) -> StoredRecording:
     """The recording that the call's link opens."""
     link = opened(call)
-    recording = await call.services.store.recording(link.subject)
+    recording = await call.services.store.recordings.one(link.subject)
     if recording is None or recording.state != "sealed":
         raise PeerError("not_found", "there is no such sealed recording", status=HTTPStatus.NOT_FOUND)
     call.services.rooms.may_play(recording.lesson, link.person, link.role)

@@ -86,7 +86,7 @@ async def _reel(call: AnyCall, recording: dict[str, Any], link: str) -> dict[str
     chapters: list[dict[str, Any]] = []
     captions = None
     if is_sealed:
-        stored = await call.services.store.recording(recording["id"])
+        stored = await call.services.store.recordings.one(recording["id"])
         files = _Files(call, "" if stored is None else stored.path)
         await files.look()
         captions = await files.first(CAPTIONS)

@@ -105,7 +105,7 @@ class Bundles:
         `size`: of an earlier signed head, by which the same bundle is made again. Raises PeerError
         `unknown_lesson`, `unknown_person`, `not_found` (404), `busy`, `not_available` (503).
         """
-        lesson = await self._store.lesson(lesson_id)
+        lesson = await self._store.lessons.one(lesson_id)
         if lesson is None:
             raise PeerError("unknown_lesson", "no such lesson", status=404)
         if self._waiting >= _WAITING_MAX:
@@ -319,7 +319,7 @@ class _Making:
         """Those that the ledger has by then; one that was erased has no salt, and proves nothing."""
         after = -1
         while True:
-            page, following = await self._store.chat_page(self._lesson.id, after, _PAGE)
+            page, following = await self._store.chat.page(self._lesson.id, after, _PAGE)
             for line in page:
                 if line.salt and line.id in self._beside and self._person in (None, line.person):
                     yield line
@@ -361,7 +361,7 @@ class _Making:
         self._writer.write(form.text_of(told))
 
     async def _recordings(self) -> None:
-        rows = await self._store.recordings(self._lesson.id)
+        rows = await self._store.recordings.of(self._lesson.id)
         manifests: list[tuple[str, str]] = []
         self._writer.begin(form.RECORDINGS)
         for row in rows:

@@ -87,7 +87,7 @@ class Inspections:
     async def saw(self, claims: Claims, what: str, lesson: str = "", subject: str = "") -> None:
         """An inspector has looked at something. A recording's lesson is looked up."""
         if what == "recording" and not lesson:
-            found = await self._store.recording(subject)
+            found = await self._store.recordings.one(subject)
             lesson = found.lesson if found is not None else ""
         now_ms, look = self._clock.wall_ms(), (claims.person, what, lesson, subject)
         if abs(now_ms - self._lately.get(look, -_SAME_MS)) < _SAME_MS:

@@ -163,7 +163,7 @@ class Oidc:
         kept, nonce, verifier = link.subject.split(".")
         if not hmac.compare_digest(kept.encode(), state.encode()):
             raise refused("state")
-        if not await self._store.use_once(link.token_id, (link.expires_at_s + SKEW_S) * 1000):
+        if not await self._store.links.use_once(link.token_id, (link.expires_at_s + SKEW_S) * 1000):
             raise refused("state")
         return nonce, verifier
 

@@ -191,7 +191,7 @@ class Passkeys:
     async def _spent(self, kind: str, ticket: str, person: str) -> bytes:
         """The ticket's challenge; it is used from now on. Raises PeerError 401 for one that is none."""
         link: Link = self._tokens.verify_link(kind, ticket, self._clock.wall_s())
-        used = not await self._store.use_once(link.token_id, (link.expires_at_s + SKEW_S) * 1000)
+        used = not await self._store.links.use_once(link.token_id, (link.expires_at_s + SKEW_S) * 1000)
         if used or link.person != person:
             raise PeerError("token_invalid", "the ticket was used, or is somebody else's", status=401)
         return base64url_to_bytes(link.subject)

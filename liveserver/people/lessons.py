@@ -31,7 +31,7 @@ class ClassLessons:
     """Owned by the main loop. Raises PeerError for what is refused."""
 
     def __init__(self, store: Store, clock: Clock, classes: Classes, roll: Roll):
-        self._lesson = store.lesson
+        self._lesson = store.lessons.one
         self._people = store.people
         self._planned = store.planned
         self._clock = clock

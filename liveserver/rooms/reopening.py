@@ -49,7 +49,7 @@ class Reopening:
 
     async def bring_back(self, lesson: Lesson) -> tuple[RoomState, Attending]:
         """The room's state, and who attended so far."""
-        state = self.state(lesson, await self._store.chat(lesson.id, HISTORY))
+        state = self.state(lesson, await self._store.chat.newest(lesson.id, HISTORY))
         await self._reconcile(lesson, state)
         if self._challenges is not None:
             state.checks = await self._challenges.open(lesson)
@@ -72,7 +72,7 @@ class Reopening:
         await screening.policies.open(lesson)
         for incident in await screening.incidents.open(lesson.id, INCIDENTS_TOLD):
             state.incidents[incident["id"]] = incident
-        held = await self._store.chat(lesson.id, HELD_MAX, LineState.HELD)
+        held = await self._store.chat.newest(lesson.id, HELD_MAX, LineState.HELD)
         cases = await self._store.incidents.of_lines(lesson.id, [line.id for line in held])
         for line in held:
             state.chat.held[line.id] = Held(shapes.held(line, cases.get(line.id)))
@@ -84,14 +84,14 @@ class Reopening:
         if state.state == lesson.state:
             return
         if any(known == lesson.id for known, _ in self._guard.unrecorded()):
-            await self._store.update_lesson(lesson.id, state=state.state)
+            await self._store.lessons.update(lesson.id, state=state.state)
             return  # `_catch_up` puts the facts in
         cut = state.cuts.get(Level.LESSON)
         kind = "cut" if cut is not None else "restore"
         data = cut_to_json(cut) if cut is not None else {"reason": "", "by": "", "lifted": [Level.LESSON]}
         late = Fact(kind, lesson.id, self._clock.wall_ms(), {**data, "late": True})
         await self._store.append([late])
-        await self._store.update_lesson(lesson.id, state=state.state)
+        await self._store.lessons.update(lesson.id, state=state.state)
 
     def state(self, lesson: Lesson, history: Sequence[ChatLine] = ()) -> RoomState:
         """What the store and the guard know; the guard's word on cuts is the last one."""

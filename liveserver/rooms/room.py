@@ -534,7 +534,7 @@ class Room:
 
     async def _keep(self, effect: Keep) -> None:
         update = partial(
-            self._store.update_lesson,
+            self._store.lessons.update,
             self.state.lesson,
             state=effect.state,
             started_at_ms=effect.started_at_ms,
@@ -544,7 +544,7 @@ class Room:
         await self._write(update)
 
     async def _keep_line(self, effect: KeepLine) -> None:
-        await self._write(partial(self._store.set_line_state, effect.line_id, effect.state))
+        await self._write(partial(self._store.chat.set_state, effect.line_id, effect.state))
 
     async def _keep_mute(self, effect: KeepMute) -> None:
         mute, kept, lesson = effect.mute, self._store.incidents, self.state.lesson

@@ -132,7 +132,7 @@ class Rooms:
         """Make every lesson that is not over known to the guard; begin to listen for its cuts."""
         after = None
         while True:
-            lessons, after = await self._store.lessons(None, after, 200)
+            lessons, after = await self._store.lessons.page(None, after, 200)
             for lesson in lessons:
                 if lesson.state != LessonState.ENDED:
                     self._guard.know(lesson.id)
@@ -205,7 +205,7 @@ class Rooms:
             project=placed.project,
             planned_start_ms=planned_start_ms,
         )
-        await self._store.create_lesson(lesson)
+        await self._store.lessons.create(lesson)
         said = {"by": by.person, "title": title, "programmes": taught_under, "preset": preset,
                 "planned_s": planned_s, "course": placed.course, "class": placed.training_class,
                 "project": placed.project, "planned_start_ms": planned_start_ms}  # fmt: skip
@@ -220,7 +220,7 @@ class Rooms:
 
     async def lessons(self, state: str | None, after: str | None, limit: int) -> Json:
         """A page of lessons, newest first."""
-        found, following = await self._store.lessons(state, after, limit)
+        found, following = await self._store.lessons.page(state, after, limit)
         return {"items": [self._describe(lesson) for lesson in found], "next": following}
 
     def on_wall(self) -> list[Json]:
@@ -264,22 +264,22 @@ class Rooms:
         """The recordings of one lesson, or a page of all of them."""
         if lesson_id is not None:
             lesson = await self._stored(lesson_id)
-            found = await self._store.recordings(lesson_id)
+            found = await self._store.recordings.of(lesson_id)
             return {"items": [shapes.recording(r, lesson.title) for r in found], "next": None}
-        page, following = await self._store.all_recordings(after, limit)
+        page, following = await self._store.recordings.page(after, limit)
         titles: dict[str, str] = {}
         for recording in page:
             if recording.lesson not in titles:
-                lesson_or_none = await self._store.lesson(recording.lesson)
+                lesson_or_none = await self._store.lessons.one(recording.lesson)
                 titles[recording.lesson] = lesson_or_none.title if lesson_or_none else ""
         return {"items": [shapes.recording(r, titles[r.lesson]) for r in page], "next": following}
 
     async def recording(self, recording_id: str) -> Json:
         """One recording. Raises PeerError `not_found`."""
-        found = await self._store.recording(recording_id)
+        found = await self._store.recordings.one(recording_id)
         if found is None:
             raise PeerError("not_found", "there is no such recording", status=404)
-        lesson = await self._store.lesson(found.lesson)
+        lesson = await self._store.lessons.one(found.lesson)
         return shapes.recording(found, lesson.title if lesson else "")
 
     async def cuts(self, lesson_id: str, after: str | None, limit: int) -> Json:
@@ -302,12 +302,12 @@ class Rooms:
 
     async def reels(self, recording_id: str) -> list[Json]:
         """All reels of the recording that this one belongs to, in their order; none if there is none."""
-        found = await self._store.recording(recording_id)
+        found = await self._store.recordings.one(recording_id)
         if found is None:
             return []
-        lesson = await self._store.lesson(found.lesson)
+        lesson = await self._store.lessons.one(found.lesson)
         title = lesson.title if lesson else ""
-        return [shapes.recording(reel, title) for reel in await self._store.reels(found)]
+        return [shapes.recording(reel, title) for reel in await self._store.recordings.reels(found)]
 
     # --- media and control ---
 
@@ -453,7 +453,7 @@ class Rooms:
     ) -> None:
         """Show a line of the chat to the class, or take it away. Raises PeerError `not_found` (404)."""
         room = await self._room(lesson_id)
-        line = await self._store.chat_line(lesson_id, line_id)
+        line = await self._store.chat.line(lesson_id, line_id)
         if line is None:
             raise PeerError("not_found", "the lesson's chat has no such line", status=404)
         shown = {key: value for key, value in shapes.chat(line).items() if key != "type"}
@@ -539,12 +539,12 @@ class Rooms:
         if self._admission is not None:
             preset = await self._admission.require_open(lesson)
         if preset != lesson.preset:
-            await self._store.update_lesson(lesson.id, preset=preset)
+            await self._store.lessons.update(lesson.id, preset=preset)
         planned_ms = None if lesson.planned_s is None else lesson.planned_s * 1000
         await room.ask(HoursPlanned(frozen(preset, planned_ms)))
 
     async def _stored(self, lesson_id: str) -> Lesson:
-        lesson = await self._store.lesson(lesson_id)
+        lesson = await self._store.lessons.one(lesson_id)
         if lesson is None:
             raise PeerError("unknown_lesson", "no such lesson", status=404)
         return lesson

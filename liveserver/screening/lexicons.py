@@ -164,7 +164,7 @@ class Lexicons:
         """How many recent lines were looked at, and those that another action would follow from."""
         if self._screen is None:
             return 0, []
-        lines = await self._store.recent_chat(self._clock.wall_ms() - RECENT_MS, RECENT_LINES)
+        lines = await self._store.chat.recent(self._clock.wall_ms() - RECENT_MS, RECENT_LINES)
         lexicon = await asyncio.to_thread(after.lexicon)
         changed = await asyncio.to_thread(
             _touched, lines, before, after, self._lexicons[before.name], lexicon

@@ -171,7 +171,7 @@ class Moderation:
         return shapes.incident(case, await self._title(case.incident.lesson))
 
     async def _title(self, lesson: str) -> str:
-        found = await self._store.lesson(lesson)
+        found = await self._store.lessons.one(lesson)
         return found.title if found else ""
 
 

@@ -90,7 +90,7 @@ class Policies:
         now_ms = self._clock.wall_ms()
         change: dict[str, JSON] = {"by": by, "before": _title(before), "after": _title(policy)}
         await self._store.append([Fact("lesson_policy", lesson.id, now_ms, change)])
-        await self._store.update_lesson(lesson.id, policy=policy.name, policy_version=policy.version)
+        await self._store.lessons.update(lesson.id, policy=policy.name, policy_version=policy.version)
         if lesson.id in self._open:
             self._hold(lesson.id, policy)
         return policy

@@ -29,7 +29,7 @@ class Rules:
         return policy_json(await self.policies.give(found, document, claims.person))
 
     async def _lesson(self, lesson: str) -> Lesson:
-        found = await self._store.lesson(lesson)
+        found = await self._store.lessons.one(lesson)
         if found is None:
             raise PeerError("unknown_lesson", "no such lesson", status=404)
         return found

@@ -26,7 +26,8 @@ from liveserver.store.model import (
     Version,
     View,
 )
-from liveserver.store.store import Store, open_store
+from liveserver.store.opening import open_store
+from liveserver.store.store import Store
 from liveserver.store.verify import Fault, Verification, signed_rows, verify_ledger
 
 __all__ = [

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from liveserver.core.ledger import storable
 from liveserver.store.access import Access
-from liveserver.store.lists import lesson_of
+from liveserver.store.lessons import lesson_of
 from liveserver.store.model import Adjustment, Attended, DayHours, Lesson, Settlement
 from liveserver.store.tables.attendance import (
     ADJUSTMENTS,

@@ -89,7 +89,7 @@ class Catalogue(Generic[T]):
     async def page(
         self, wanted: str, after: str | None, limit: int, where: Mapping[str, Any] | None = None
     ) -> tuple[list[T], str | None]:
-        """Those that hold the text `wanted` somewhere, newest first; raises as `Store.lessons`.
+        """Those that hold the text `wanted` somewhere, newest first; raises as `Lessons.page`.
 
         `where`: columns that have to be equal.
         """

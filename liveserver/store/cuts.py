@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TypeVar
 
 import sqlalchemy as sa
 
 from liveserver.core.ledger import storable
 from liveserver.store.access import Access
-from liveserver.store.lists import CUTS_BY_AGE, DRILLS_BY_AGE
+from liveserver.store.lists import Listing, Row
 from liveserver.store.model import CutRow, Drill
 from liveserver.store.tables.cuts import CUTS, DRILLS
 
-T = TypeVar("T")
+
+def _cut_of(row: Row) -> CutRow:
+    return CutRow(**row)
+
+
+def _drill_of(row: Row) -> Drill:
+    return Drill(**row)
+
+
+_CUTS_BY_AGE = Listing(CUTS.c.at_ms, CUTS.c.key, _cut_of)
+_DRILLS_BY_AGE = Listing(DRILLS.c.at_ms, DRILLS.c.id, _drill_of)
 
 
 class Cuts:
@@ -45,9 +54,9 @@ class Cuts:
     async def of(
         self, lesson: str, after: str | None = None, limit: int = 50
     ) -> tuple[list[CutRow], str | None]:
-        """The lesson's, newest first, and the cursor of the next page; raises as `Store.lessons` does."""
+        """The lesson's, newest first, and the cursor of the next page; raises as `Lessons.page` does."""
         query = sa.select(CUTS).where(CUTS.c.lesson == storable(lesson))
-        return await self._access.page(query, CUTS_BY_AGE, after, limit)
+        return await self._access.page(query, _CUTS_BY_AGE, after, limit)
 
     async def save_drill(self, drill: Drill) -> None:
         """Add a drill. Raises StoreError if its id exists."""
@@ -55,5 +64,5 @@ class Cuts:
         await self._access.write(lambda connection: connection.execute(insert))
 
     async def drills(self, after: str | None = None, limit: int = 50) -> tuple[list[Drill], str | None]:
-        """All, newest first, and the cursor of the next page; raises as `Store.lessons` does."""
-        return await self._access.page(sa.select(DRILLS), DRILLS_BY_AGE, after, limit)
+        """All, newest first, and the cursor of the next page; raises as `Lessons.page` does."""
+        return await self._access.page(sa.select(DRILLS), _DRILLS_BY_AGE, after, limit)

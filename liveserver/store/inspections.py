@@ -10,7 +10,7 @@ from liveserver.core.ledger import Fact, storable
 from liveserver.core.sample import Held
 from liveserver.store import ledger
 from liveserver.store.access import Access
-from liveserver.store.lists import lesson_of
+from liveserver.store.lessons import lesson_of
 from liveserver.store.model import Lesson, Sample, View
 from liveserver.store.tables.inspections import SAMPLES, VIEWS
 from liveserver.store.tables.lessons import LESSONS

@@ -1,8 +1,8 @@
-"""Rows to values, and lists in pages: newest first, a cursor that stays right while rows are added."""
+"""Lists in pages: newest first, a cursor that stays right while rows are added."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -10,29 +10,12 @@ import sqlalchemy as sa
 
 from liveserver.core.errors import PeerError
 from liveserver.core.ledger import storable
-from liveserver.store.model import CutRow, Drill, Lesson, Recording
-from liveserver.store.tables.cuts import CUTS, DRILLS
-from liveserver.store.tables.lessons import LESSONS
-from liveserver.store.tables.recordings import RECORDINGS
 
 T = TypeVar("T")
 Row = Mapping[Any, Any]
 
-
-def lesson_of(row: Row) -> Lesson:
-    return Lesson(**row)
-
-
-def recording_of(row: Row) -> Recording:
-    return Recording(**{**row, "gaps": tuple(row["gaps"])})
-
-
-def cut_of(row: Row) -> CutRow:
-    return CutRow(**row)
-
-
-def drill_of(row: Row) -> Drill:
-    return Drill(**row)
+PAGE_MAX = 1000
+"""Rows of a list; a larger limit is brought down to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +44,18 @@ class Listing(Generic[T]):
         return values, f"{last[self.age.name]}-{last[self.key.name]}"
 
 
-LESSONS_BY_AGE = Listing(LESSONS.c.created_at_ms, LESSONS.c.id, lesson_of)
-RECORDINGS_BY_AGE = Listing(RECORDINGS.c.started_at_ms, RECORDINGS.c.id, recording_of)
-CUTS_BY_AGE = Listing(CUTS.c.at_ms, CUTS.c.key, cut_of)
-DRILLS_BY_AGE = Listing(DRILLS.c.at_ms, DRILLS.c.id, drill_of)
-
-
 def _position(cursor: str) -> tuple[int, str]:
     age, dash, key = cursor.partition("-")
     if not dash or not age.isascii() or not age.isdigit() or len(age) > 18:
         raise PeerError("bad_request", "the cursor is not one of ours")
     return int(age), storable(key)
+
+
+def page_size(limit: int) -> int:
+    return min(max(limit, 1), PAGE_MAX)
+
+
+def check_texts(texts: Iterable[str]) -> None:
+    """Raises PeerError `bad_message` for a text that no database holds."""
+    for text in texts:
+        storable(text)

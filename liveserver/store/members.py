@@ -93,7 +93,7 @@ class Members(Generic[T]):
     async def page(
         self, training_class: str, wanted: str, status: str | None, after: str | None, limit: int
     ) -> tuple[list[Member[T]], str | None]:
-        """A class's, the newest first; raises as `Store.lessons`."""
+        """A class's, the newest first; raises as `Lessons.page`."""
         query = self._of(training_class, status)
         if wanted:
             query = query.where(holds([PERSONS.c.name, PERSONS.c.phone, PERSONS.c.id], wanted))

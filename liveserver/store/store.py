@@ -7,57 +7,51 @@ NUL or half a surrogate pair: ids come out of URLs.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, fields
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from liveserver.clock import Clock
 from liveserver.core import merkle
 from liveserver.core.errors import PeerError
-from liveserver.core.ledger import Entry, Fact, canonical_json, storable
+from liveserver.core.ledger import Entry, Fact, storable
 from liveserver.store import database, guarding, ledger
 from liveserver.store.accounts import Accounts
 from liveserver.store.attended import AttendanceBook
 from liveserver.store.challenges import Challenges
+from liveserver.store.chat import Chat
 from liveserver.store.cuts import Cuts
 from liveserver.store.erasing import Erasing
 from liveserver.store.heads import Heads
 from liveserver.store.identities import Identities
 from liveserver.store.incidents import Incidents
 from liveserver.store.inspections import Inspections
-from liveserver.store.journal import Journal, Record, open_journal
+from liveserver.store.journal import Journal, Record
 from liveserver.store.keeping import Keeping
 from liveserver.store.kept import Kept
-from liveserver.store.lists import LESSONS_BY_AGE, RECORDINGS_BY_AGE, Listing, lesson_of, recording_of
-from liveserver.store.model import ChatLine, Lesson, Recording
+from liveserver.store.lessons import Lessons
+from liveserver.store.links import Links
+from liveserver.store.lists import Listing, check_texts, page_size
+from liveserver.store.model import ChatLine
 from liveserver.store.people import People
 from liveserver.store.people_keys import PeopleKeys
 from liveserver.store.planned import Planned
+from liveserver.store.recordings import Recordings
 from liveserver.store.rules import Rules
 from liveserver.store.tables.chat import CHAT
 from liveserver.store.tables.ledger import LEDGER_ACCEPTED
-from liveserver.store.tables.lessons import LESSONS, USED_TOKENS
-from liveserver.store.tables.recordings import RECORDINGS
 from liveserver.store.trail import Trail
 from liveserver.store.writer import Addition, Writer
 
-PAGE_MAX = 1000
-"""Rows of a list; a larger limit is brought down to it."""
 FACTS_MAX = 1000
 """Facts of one append."""
-RECENT_MAX = 5_000
-"""Chat lines of one look at all lessons."""
 LEAVES_MAX = 65_536
 """Leaf hashes of one answer: 2 MiB."""
 
-JOURNAL_BYTES = 256 * 1024**2
-"""What waits while the database is away: some hours of ten thousand learners."""
 ACCEPTED_DAYS = 3
 """For how long an append is known again, counted while the database is there: then the journal is empty."""
 ACCEPTED_AT_ONCE = 10_000
@@ -68,41 +62,6 @@ _DAY_MS = 86_400_000
 T = TypeVar("T")
 
 
-async def open_store(
-    url: str,
-    wall_ms: Callable[[], int] | None = None,
-    journal: Path | None = None,
-    journal_bytes: int = JOURNAL_BYTES,
-) -> Store:
-    """Open `sqlite:///path` or `postgresql://…`, bringing its schema up to date.
-
-    `wall_ms` stamps ledger entries; it is the machine's clock unless given. `journal` is the file in which
-    facts wait while the database is away; what waits there from before is in the ledger when this returns.
-    Raises StoreError if the database cannot be reached, is open elsewhere (SQLite), is newer than this
-    program, or is damaged, or if the journal cannot be read.
-    """
-    engine = database.connect(url)
-    lock = database.lock_file(engine)
-    try:
-        with database.failures_named():
-            await database.migrate(engine)
-            async with engine.connect() as connection:
-                frontier = await ledger.load_frontier(connection)
-    except BaseException:
-        await engine.dispose()
-        if lock:
-            lock.release()
-        raise
-    store = Store(engine, lock, Writer(engine, frontier, wall_ms or Clock().wall_ms))
-    try:
-        if journal is not None:
-            await store.keep_in(open_journal(journal, journal_bytes))
-    except BaseException:
-        await store.close()
-        raise
-    return store
-
-
 class Store:
     """An open store. Made by `open_store`; ends with `close`."""
 
@@ -110,6 +69,14 @@ class Store:
         self._engine = engine
         self._lock = lock
         self._writer = writer
+        self.lessons = Lessons(self)
+        """Lessons, whoever made them."""
+        self.recordings = Recordings(self)
+        """Recordings and their reels."""
+        self.chat = Chat(self)
+        """Lines of the chat."""
+        self.links = Links(self, writer.wall_ms)
+        """Links that work once."""
         self.kept = Kept(self)
         """Stored objects, and recordings whose date has come."""
         self.incidents = Incidents(self)
@@ -152,115 +119,7 @@ class Store:
             self._lock.release()
             self._lock = None
 
-    # Lessons
-
-    async def create_lesson(self, lesson: Lesson) -> None:
-        """Add a lesson. Raises StoreError if its id exists."""
-        _check_texts((lesson.id, lesson.title, lesson.instructor, lesson.state))
-        await self.write(lambda c: c.execute(sa.insert(LESSONS).values(asdict(lesson))))
-
-    async def lesson(self, lesson: str) -> Lesson | None:
-        """The lesson, or None if there is none of that id."""
-        storable(lesson)
-        query = sa.select(LESSONS).where(LESSONS.c.id == lesson)
-        async with self.reading() as connection:
-            row = (await connection.execute(query)).mappings().first()
-        return lesson_of(row) if row else None
-
-    async def lessons(
-        self, state: str | None = None, after: str | None = None, limit: int = 50
-    ) -> tuple[list[Lesson], str | None]:
-        """Lessons, newest first, and the cursor of the next page (None after the last).
-
-        Raises PeerError `bad_request` for a cursor that is none.
-        """
-        query = sa.select(LESSONS)
-        if state is not None:
-            storable(state)
-            query = query.where(LESSONS.c.state == state)
-        return await self.page(query, LESSONS_BY_AGE, after, limit)
-
-    async def update_lesson(
-        self,
-        lesson: str,
-        *,
-        state: str | None = None,
-        started_at_ms: int | None = None,
-        ended_at_ms: int | None = None,
-        instructor: str | None = None,
-        policy: str | None = None,
-        policy_version: int | None = None,
-        preset: str | None = None,
-    ) -> None:
-        """Change what is given. Raises PeerError `unknown_lesson` (404)."""
-        given = {
-            "state": state,
-            "started_at_ms": started_at_ms,
-            "ended_at_ms": ended_at_ms,
-            "instructor": instructor,
-            "policy": policy,
-            "policy_version": policy_version,
-            "preset": preset,
-        }
-        changes = {name: value for name, value in given.items() if value is not None}
-        _check_texts((lesson, state or "", instructor or "", policy or ""))
-
-        async def work(connection: AsyncConnection) -> None:
-            # Naming the id as well keeps the statement valid when nothing is to be changed.
-            statement = sa.update(LESSONS).where(LESSONS.c.id == lesson).values(id=lesson, **changes)
-            if not (await connection.execute(statement)).rowcount:
-                raise PeerError("unknown_lesson", "there is no such lesson", status=404)
-
-        await self.write(work)
-
-    # Recordings
-
-    async def save_recording(self, recording: Recording) -> None:
-        """Add a recording, or replace what is known of it but its legal hold (`kept.set_hold`)."""
-        row = asdict(recording) | {"gaps": [dict(gap) for gap in recording.gaps]}
-        _check_texts((recording.id, recording.lesson, recording.path, recording.detail, recording.hold))
-        canonical_json(row["gaps"])
-        insert = self.insert(RECORDINGS).values(row)
-        changed = {name: insert.excluded[name] for name in row if name not in ("id", "hold")}
-        upsert = insert.on_conflict_do_update(index_elements=["id"], set_=changed)
-        await self.write(lambda connection: connection.execute(upsert))
-
-    async def recording(self, recording: str) -> Recording | None:
-        """The recording, or None if there is none of that id."""
-        storable(recording)
-        query = sa.select(RECORDINGS).where(RECORDINGS.c.id == recording)
-        async with self.reading() as connection:
-            row = (await connection.execute(query)).mappings().first()
-        return recording_of(row) if row else None
-
-    async def recordings(self, lesson: str) -> list[Recording]:
-        """One lesson's, oldest first; at most 1,000."""
-        storable(lesson)
-        query = (
-            sa.select(RECORDINGS)
-            .where(RECORDINGS.c.lesson == lesson)
-            .order_by(RECORDINGS.c.started_at_ms, RECORDINGS.c.id)
-            .limit(PAGE_MAX)
-        )
-        async with self.reading() as connection:
-            return [recording_of(row) for row in (await connection.execute(query)).mappings()]
-
-    async def reels(self, recording: Recording) -> list[Recording]:
-        """All reels of the recording that this one belongs to, in their order; at most 1,000."""
-        if not recording.series:  # recorded before there were reels
-            return [recording]
-        query = sa.select(RECORDINGS).where(RECORDINGS.c.series == recording.series)
-        async with self.reading() as connection:
-            rows = (await connection.execute(query.order_by(RECORDINGS.c.reel).limit(PAGE_MAX))).mappings()
-            return [recording_of(row) for row in rows]
-
-    async def all_recordings(
-        self, after: str | None = None, limit: int = 50
-    ) -> tuple[list[Recording], str | None]:
-        """Every lesson's, newest first, and the cursor of the next page; raises as `lessons` does."""
-        return await self.page(sa.select(RECORDINGS), RECORDINGS_BY_AGE, after, limit)
-
-    # Ledger and chat
+    # The ledger
 
     async def append(self, facts: Sequence[Fact], chat: Sequence[ChatLine] = ()) -> list[Entry]:
         """Append facts, with the chat lines they speak of, in one transaction; returns after its commit.
@@ -268,12 +127,8 @@ class Store:
         Raises ValueError for facts that are our own mistake (`core.ledger.canonical_json`), PeerError
         `bad_message` for text that no database holds.
         """
-        if len(facts) > FACTS_MAX or len(chat) > FACTS_MAX:
-            raise ValueError(f"more than {FACTS_MAX} facts or chat lines in one append")
-        prepared = [ledger.prepare(fact) for fact in facts]
-        for line in chat:
-            _check_texts((line.id, line.lesson, line.person, line.name, line.role, line.text))
-        return await self.append_rows(prepared, {CHAT: [asdict(line) for line in chat]} if chat else {})
+        addition = self._addition(Record("", facts, chat))
+        return await self.append_rows(addition.facts, addition.rows)
 
     async def keep(
         self, once: str, facts: Sequence[Fact], chat: Sequence[ChatLine] = ()
@@ -341,7 +196,7 @@ class Store:
         if len(record.facts) > FACTS_MAX or len(record.chat) > FACTS_MAX:
             raise ValueError(f"more than {FACTS_MAX} facts or chat lines in one append")
         for line in record.chat:
-            _check_texts((line.id, line.lesson, line.person, line.name, line.role, line.text))
+            check_texts((line.id, line.lesson, line.person, line.name, line.role, line.text))
         prepared = [ledger.prepare(fact) for fact in record.facts]
         rows = {CHAT: [asdict(line) for line in record.chat]} if record.chat else {}
         return Addition(prepared, rows, record.id)
@@ -355,69 +210,11 @@ class Store:
         with database.failures_named():
             return await self._writer.append(facts, rows)
 
-    async def chat(self, lesson: str, limit: int = 50, state: str = "shown") -> list[ChatLine]:
-        """The newest `limit` lines that stand so (shown, held or removed), oldest first."""
-        storable(lesson)
-        query = (
-            self._lines()
-            .where(CHAT.c.lesson == lesson, CHAT.c.state == state)
-            .order_by(CHAT.c.position.desc())
-            .limit(_page_size(limit))
-        )
-        async with self.reading() as connection:
-            rows = (await connection.execute(query)).mappings().all()
-        return [_line(row) for row in reversed(rows)]
-
-    async def recent_chat(self, since_ms: int, limit: int) -> list[ChatLine]:
-        """The newest `limit` lines of all lessons since a moment, oldest first."""
-        query = (
-            self._lines()
-            .where(CHAT.c.at_ms >= since_ms)
-            .order_by(CHAT.c.position.desc())
-            .limit(min(max(limit, 1), RECENT_MAX))
-        )
-        async with self.reading() as connection:
-            rows = (await connection.execute(query)).mappings().all()
-        return [_line(row) for row in reversed(rows)]
-
-    async def chat_page(
-        self, lesson: str, after: int = -1, limit: int = 500
-    ) -> tuple[list[ChatLine], int | None]:
-        """Every line of a lesson in the order of arrival, and where the next page begins (None: no more)."""
-        query = (
-            self._lines()
-            .add_columns(CHAT.c.position)
-            .where(CHAT.c.lesson == storable(lesson), CHAT.c.position > after)
-            .order_by(CHAT.c.position)
-            .limit(_page_size(limit))
-        )
-        async with self.reading() as connection:
-            rows = (await connection.execute(query)).mappings().all()
-        lines = [_line({name: row[name] for name in row if name != "position"}) for row in rows]
-        return lines, rows[-1]["position"] if len(rows) == _page_size(limit) else None
-
-    async def chat_line(self, lesson: str, line: str) -> ChatLine | None:
-        """One line of a lesson's chat, or None if it has none of that id."""
-        storable(lesson)
-        query = self._lines().where(CHAT.c.id == storable(line), CHAT.c.lesson == lesson)
-        async with self.reading() as connection:
-            row = (await connection.execute(query)).mappings().first()
-        return _line(row) if row else None
-
-    async def set_line_state(self, line: str, state: str) -> None:
-        """Where the line stands from now on."""
-        change = sa.update(CHAT).where(CHAT.c.id == storable(line)).values(state=storable(state))
-        await self.write(lambda connection: connection.execute(change))
-
-    @staticmethod
-    def _lines() -> sa.Select[Any]:
-        return sa.select(*(CHAT.c[field.name] for field in fields(ChatLine)))
-
     async def entries(self, after: int = -1, limit: int = 100, lesson: str | None = None) -> list[Entry]:
         """Entries with an index above `after`, in order."""
         storable(lesson or "")
         async with self.reading() as connection:
-            return await ledger.entries(connection, after, _page_size(limit), lesson)
+            return await ledger.entries(connection, after, page_size(limit), lesson)
 
     async def ledger_size(self) -> int:
         """How many entries the database has: asked anew, so that it also shows whether it answers."""
@@ -468,23 +265,6 @@ class Store:
         """Transactions committed since the store was opened."""
         return self._writer.commits
 
-    # Links that work once
-
-    async def use_once(self, token_id: str, expires_at_ms: int) -> bool:
-        """Whether this is the token's first use; from now on it is used.
-
-        What expired a day ago is forgotten: such a token is refused for its age.
-        """
-        storable(token_id)
-        long_ago = self._writer.wall_ms() - _DAY_MS
-        insert = self.insert(USED_TOKENS).values(token_id=token_id, expires_at_ms=expires_at_ms)
-
-        async def work(connection: AsyncConnection) -> bool:
-            await connection.execute(sa.delete(USED_TOKENS).where(USED_TOKENS.c.expires_at_ms < long_ago))
-            return (await connection.execute(insert.on_conflict_do_nothing())).rowcount == 1
-
-        return await self.write(work)
-
     # For the parts of the store
 
     @asynccontextmanager
@@ -515,25 +295,12 @@ class Store:
     async def page(
         self, query: sa.Select[Any], listing: Listing[T], after: str | None, limit: int
     ) -> tuple[list[T], str | None]:
-        """A page of `query`, and the cursor of the next; raises as `lessons` does."""
-        statement = listing.page(query, after, _page_size(limit))
+        """A page of `query`, and the cursor of the next; raises as `Lessons.page` does."""
+        statement = listing.page(query, after, page_size(limit))
         async with self.reading() as connection:
             rows = (await connection.execute(statement)).mappings().all()
-        return listing.items(rows, _page_size(limit))
+        return listing.items(rows, page_size(limit))
 
     async def _range_hashes(self, ranges: Sequence[merkle.Range]) -> list[bytes]:
         async with self.reading() as connection:
             return [await ledger.range_hash(connection, start, end) for start, end in ranges]
-
-
-def _line(row: Mapping[Any, Any]) -> ChatLine:
-    return ChatLine(**{**row, "salt": bytes(row["salt"])})
-
-
-def _page_size(limit: int) -> int:
-    return min(max(limit, 1), PAGE_MAX)
-
-
-def _check_texts(texts: Iterable[str]) -> None:
-    for text in texts:
-        storable(text)

@@ -55,9 +55,9 @@ def row_of(event: dict[str, Any]) -> Recording:
 
 async def fill(data: Path, rows: list[Recording]) -> None:
     store = await open_store(f"sqlite:///{data / 'liveserver.db'}")
-    await store.create_lesson(Lesson("L1", TITLE, "Wang", "ended", 1, 2, 3))
+    await store.lessons.create(Lesson("L1", TITLE, "Wang", "ended", 1, 2, 3))
     for row in rows:
-        await store.save_recording(row)
+        await store.recordings.save(row)
     await store.close()
 
 

@@ -79,7 +79,7 @@ class TestUnsettled:
             Lesson("live", "", "", "live", 1, 2),
             Lesson("settled", "", "", "ended", 1, 2, 3),
         ):
-            await store.create_lesson(lesson)
+            await store.lessons.create(lesson)
         await store.attendance.save(replace(SETTLED, lesson="settled"), [])
         assert [lesson.id for lesson in await store.attendance.unsettled(100)] == ["earlier", "ended"]
 
@@ -87,7 +87,7 @@ class TestUnsettled:
 class TestJudgedLate:
     async def test_settled_lessons_with_a_check_in_a_part_of_the_ledger(self, store: Store) -> None:
         for name in ("settled", "unsettled"):
-            await store.create_lesson(Lesson(name, "", "", "ended", 1, 2, 3))
+            await store.lessons.create(Lesson(name, "", "", "ended", 1, 2, 3))
             await store.append([Fact("challenge_resolved", name, 5, {}), Fact("chat", name, 5, {})])
         assert await store.attendance.settled_size() == 0
         await store.attendance.save(replace(SETTLED, lesson="settled", ledger_size=1), [])

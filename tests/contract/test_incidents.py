@@ -189,18 +189,18 @@ class TestChatLines:
         lines = [ChatLine(f"c{n}", "l1", "p1", "N", "learner", f"line {n}", n, b"s" * 16) for n in range(3)]
         lines[1] = replace(lines[1], state="held")
         await store.append([fact("chat")], lines)
-        assert [line.id for line in await store.chat("l1")] == ["c0", "c2"]
-        assert [line.id for line in await store.chat("l1", state="held")] == ["c1"]
-        await store.set_line_state("c1", "shown")
-        await store.set_line_state("c2", "removed")
-        assert [line.id for line in await store.chat("l1")] == ["c0", "c1"]
-        assert await store.chat_line("l1", "c2") == replace(lines[2], state="removed")
-        assert await store.chat_line("another", "c2") is None
+        assert [line.id for line in await store.chat.newest("l1")] == ["c0", "c2"]
+        assert [line.id for line in await store.chat.newest("l1", state="held")] == ["c1"]
+        await store.chat.set_state("c1", "shown")
+        await store.chat.set_state("c2", "removed")
+        assert [line.id for line in await store.chat.newest("l1")] == ["c0", "c1"]
+        assert await store.chat.line("l1", "c2") == replace(lines[2], state="removed")
+        assert await store.chat.line("another", "c2") is None
 
     async def test_of_all_lessons_are_looked_through_by_age(self, store: Store) -> None:
         lines = [ChatLine(f"c{n}", f"l{n}", "p1", "N", "learner", "x", n, b"s" * 16) for n in range(4)]
         await store.append([fact("chat")], lines)
-        assert [line.id for line in await store.recent_chat(1, 2)] == ["c2", "c3"]
+        assert [line.id for line in await store.chat.recent(1, 2)] == ["c2", "c3"]
 
 
 class TestVersions:
@@ -249,7 +249,7 @@ class TestVersions:
 
 
 async def test_a_lessons_policy_is_kept_with_it(store: Store) -> None:
-    await store.create_lesson(Lesson("l1", "T", "", "waiting", 1, policy="default", policy_version=2))
-    await store.update_lesson("l1", policy="strict", policy_version=1)
-    lesson = await store.lesson("l1")
+    await store.lessons.create(Lesson("l1", "T", "", "waiting", 1, policy="default", policy_version=2))
+    await store.lessons.update("l1", policy="strict", policy_version=1)
+    lesson = await store.lessons.one("l1")
     assert lesson is not None and (lesson.policy, lesson.policy_version) == ("strict", 1)

@@ -143,7 +143,7 @@ class TestOnce:
         assert [entry.index for entry in first] == [0]
         assert await store.keep("a", [Fact("step", "l1", 1, {"step": 1})], [LINE]) == []
         assert await steps(store, "l1") == [1]
-        assert len(await store.chat("l1")) == 1
+        assert len(await store.chat.newest("l1")) == 1
 
     async def test_also_when_both_wait_for_the_same_transaction(self, store: Store) -> None:
         fact = Fact("step", "l1", 1, {"step": 1})

@@ -53,7 +53,7 @@ class TestDates:
             replace(SEALED, id="r5", retain_until_ms=1, state="recording"),
             replace(SEALED, id="r6", retain_until_ms=1, state="deleted"),
         ):
-            await store.save_recording(recording)
+            await store.recordings.save(recording)
         assert [found.id for found in await store.kept.due(100, 10)] == ["r2", "r1"]
         assert await store.kept.set_hold("r2", "a dispute")
         assert await store.kept.set_hold("r4", "")
@@ -61,17 +61,17 @@ class TestDates:
         assert not await store.kept.set_hold("none", "x")
 
     async def test_take_bytes_off_the_forecast_but_not_held_ones(self, store: Store) -> None:
-        await store.save_recording(SEALED)
-        await store.save_recording(replace(SEALED, id="r2", hold="x"))
+        await store.recordings.save(SEALED)
+        await store.recordings.save(replace(SEALED, id="r2", hold="x"))
         await store.kept.save_objects([OBJECT, replace(OBJECT, key="k2", recording="r2", size=7)])
         assert await store.kept.expiring([100, 101]) == [0, 10]
         assert await store.kept.expiring([]) == []
 
     async def test_a_deleted_recording_stays_known_without_its_objects(self, store: Store) -> None:
-        await store.save_recording(SEALED)
+        await store.recordings.save(SEALED)
         await store.kept.save_objects([OBJECT])
         await store.kept.forget("r1", 123)
         assert await store.kept.objects("r1") == []
-        found = await store.recording("r1")
+        found = await store.recordings.one("r1")
         assert found is not None
         assert (found.state, found.deleted_at_ms, found.locked) == ("deleted", 123, False)

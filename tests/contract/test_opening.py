@@ -62,10 +62,10 @@ class TestTheSchema:
 
     async def test_keeps_what_is_there(self, url: str) -> None:
         store = await open_store(url)
-        await store.create_lesson(LESSON)
+        await store.lessons.create(LESSON)
         await store.close()
         store = await open_store(url)
-        assert await store.lesson("l1") == LESSON
+        assert await store.lessons.one("l1") == LESSON
         await store.close()
 
 
@@ -75,7 +75,7 @@ class TestASqliteFile:
         first = await open_store(url)
         with pytest.raises(StoreError, match="already open in process"):
             await open_store(url)
-        await first.create_lesson(LESSON)
+        await first.lessons.create(LESSON)
         await first.close()
         second = await open_store(url)
         assert await second.lesson("l1") == LESSON
@@ -113,7 +113,7 @@ class TestASqliteFile:
 
     async def test_is_made_with_its_folder_and_read_by_its_owner_alone(self, tmp_path: Path) -> None:
         store = await open_store(f"sqlite:///{tmp_path}/data/deep/store.db")
-        await store.create_lesson(LESSON)
+        await store.lessons.create(LESSON)
         for path in (tmp_path / "data" / "deep").iterdir():
             assert path.stat().st_mode & 0o077 == 0
         await store.close()

@@ -104,7 +104,7 @@ class TestErasure:
         enrolment = await store.people.roster.get("c1", "p1")
         assert enrolment is not None
         assert (enrolment.student_no, enrolment.target_group, enrolment.left_at_ms) == ("", "", 8)
-        (said,) = await store.chat("l1")
+        (said,) = await store.chat.newest("l1")
         assert (said.person, said.name, said.text, said.salt) == ("p1", "", "", b"")
         (fact,) = await store.entries(after=size - 1)
         assert (fact.type, fact.data["act"], fact.data["id"]) == ("person", "erased", "p1")

@@ -80,7 +80,7 @@ async def teach(world: World, lesson: str = "L1", *, settled: bool = True) -> Le
     people = NAMES
     row = Lesson(lesson, "车床基础 Lathes", STAFF["teacher-li-88"], "ended", START, START, START + 45 * MIN,
                  planned_s=2700)  # fmt: skip
-    await world.store.create_lesson(row)
+    await world.store.lessons.create(row)
     created = {"by": "admin-1", "title": row.title, "programmes": "", "preset": "default", "planned_s": 2700,
                "course": ""}  # fmt: skip
     facts: list[tuple[int, str, dict[str, Any]]] = [
@@ -178,7 +178,7 @@ async def _record(world: World, lesson: str) -> None:
     name = f"{lesson}-rec"
     row = Recording(name, lesson, "sealed", f"{lesson}/{name}.mp4", START, "ab" * 32, 12_000, 2_700_000,
                     START + 46 * MIN, series=name)  # fmt: skip
-    await world.store.save_recording(row)
+    await world.store.recordings.save(row)
     path = world.objects / lesson / f"{name}.manifest.jsonl"
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     told = {"key": f"{lesson}/{path.name}", "size": path.stat().st_size, "sha256": digest, "store": "disk"}

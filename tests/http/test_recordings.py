@@ -37,13 +37,13 @@ async def fill(data: Path) -> None:
     (data / "outside.mp4").write_bytes(b"secret")
     store = await open_store(f"sqlite:///{data / 'liveserver.db'}")
     digest = hashlib.sha256(CONTENT).hexdigest()
-    await store.create_lesson(Lesson("old", "An earlier lesson", "Wang", "ended", 1, 2, 3))
+    await store.lessons.create(Lesson("old", "An earlier lesson", "Wang", "ended", 1, 2, 3))
     for name, state, path in (
         ("old-1", "sealed", "old/old-1.mp4"),
         ("old-2", "failed", ""),
         ("old-3", "sealed", "../../outside.mp4"),
     ):
-        await store.save_recording(
+        await store.recordings.save(
             Recording(name, "old", state, path, 5, sha256=digest, size=len(CONTENT), duration_ms=1000)
         )
     await store.close()

@@ -43,12 +43,12 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 async def fill(data: Path) -> None:
     (data / "recordings" / "objects").mkdir(parents=True)
     store = await open_store(f"sqlite:///{data / 'liveserver.db'}")
-    await store.create_lesson(Lesson("old", "An earlier lesson", "Wang", "ended", 1, 2, 3))
+    await store.lessons.create(Lesson("old", "An earlier lesson", "Wang", "ended", 1, 2, 3))
     disk = DiskStore(data / "recordings" / "objects")
     for name in NAMES:
         until = FUTURE if name == "young" else PAST
         recording = replace(OLD, id=name, path=f"old/{name}.mp4", retain_until_ms=until)
-        await store.save_recording(replace(recording, hold="a dispute" if name == "held" else ""))
+        await store.recordings.save(replace(recording, hold="a dispute" if name == "held" else ""))
         part = data / "part"
         part.write_bytes(CONTENT)
         disk.put(recording.path, part, until)

@@ -60,14 +60,14 @@ async def fill(data: Path) -> None:
     (data / "recordings" / "outside.web.01.mp4").write_bytes(b"secret")
     store = await open_store(f"sqlite:///{data / 'liveserver.db'}")
     digest = hashlib.sha256(CONTENT).hexdigest()
-    await store.create_lesson(Lesson("old", "An earlier lesson", "Wang", "ended", 1, 2, 3))
+    await store.lessons.create(Lesson("old", "An earlier lesson", "Wang", "ended", 1, 2, 3))
     for name, state, path in (
         ("old-1", "sealed", "old/old-1.mp4"),
         ("bare-1", "sealed", "old/bare-1.mp4"),
         ("open-1", "recording", ""),
         ("wrong-1", "sealed", "../outside.mp4"),
     ):
-        await store.save_recording(
+        await store.recordings.save(
             Recording(
                 name, "old", state, path, 5, sha256=digest, size=len(CONTENT), duration_ms=1, gaps=[GAP]
             )
@@ -77,7 +77,7 @@ async def fill(data: Path) -> None:
         (folder / f"{name}.mp4").write_bytes(name.encode())
         path = f"old/{name}.mp4" if state == "sealed" else ""
         reel = Recording(name, "old", state, path, 5, sha256=digest, size=4, duration_ms=9, series="long")
-        await store.save_recording(replace(reel, reel=number, begins_ms=(number - 1) * 9))
+        await store.recordings.save(replace(reel, reel=number, begins_ms=(number - 1) * 9))
     await store.close()
 
 

@@ -46,7 +46,7 @@ def bucket(make_bucket: MakeBucket) -> S3Settings:
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
     opened = await open_store(f"sqlite:///{tmp_path / 'live.db'}")
-    await opened.create_lesson(Lesson("L1", "Welding", "", "live", 1, programmes="subsidised"))
+    await opened.lessons.create(Lesson("L1", "Welding", "", "live", 1, programmes="subsidised"))
     yield opened
     await opened.close()
 
@@ -66,7 +66,7 @@ async def put(store: Store, bucket: S3Settings, folder: Path, name: str, until_m
     stat = await asyncio.to_thread(remote.put, key, path, until_ms if until_ms > now_ms() else None)
     row = StoredObject(key, name, stat.size, DIGEST, "s3", now_ms(), stat.version, until_ms, stat.locked)
     await store.kept.save_objects([row])
-    await store.save_recording(
+    await store.recordings.save(
         Recording(name, "L1", "sealed", key, 1, DIGEST, stat.size, 1000, 2, until_ms, stat.locked)
     )
     return row
@@ -100,7 +100,7 @@ class TestALesson:
             recordings.finish(sink)
             async with asyncio.timeout(60):
                 while True:
-                    found = await store.recording(sink.recording)
+                    found = await store.recordings.one(sink.recording)
                     assert found is not None
                     if found.locked and not process.object(found.path).exists():
                         break
@@ -168,9 +168,9 @@ class TestDeletion:
         free = await put(store, bucket, tmp_path, "free", 1)
         locked = await put(store, bucket, tmp_path, "locked", now_ms() + DAY_MS)
         # Somebody who can write the database moves the date: the bucket still refuses.
-        recording = await store.recording("locked")
+        recording = await store.recordings.one("locked")
         assert recording is not None
-        await store.save_recording(replace(recording, retain_until_ms=1))
+        await store.recordings.save(replace(recording, retain_until_ms=1))
         answer = await keeper_of(store, tmp_path, bucket).delete(["free", "locked"], "ada")
         assert answer == {"deleted": ["free"], "refused": [{"id": "locked", "code": "locked"}]}
         found = s3.list_object_versions(Bucket=bucket.bucket, Prefix=bucket.prefix + "L1/")
@@ -198,7 +198,7 @@ class TestALegalHold:
         away = keeper_of(store, tmp_path, replace(bucket, endpoint="http://127.0.0.1:1"))
         with pytest.raises(PeerError, match="ask again"):
             await away.hold("disputed2", "ada", "a court asks")
-        found = await store.recording("disputed2")
+        found = await store.recordings.one("disputed2")
         assert found is not None
         assert found.hold == "a court asks"
 
@@ -223,7 +223,7 @@ def playing(bucket: S3Settings, tmp_path_factory: pytest.TempPathFactory) -> Any
 
         async def fill() -> None:
             store = await open_store(f"sqlite:///{server.data / 'liveserver.db'}")
-            await store.create_lesson(Lesson("L1", "Welding", "", "ended", 1))
+            await store.lessons.create(Lesson("L1", "Welding", "", "ended", 1))
             await put(store, bucket, folder, "played", now_ms() + DAY_MS)
             await store.close()
 

@@ -57,7 +57,7 @@ def playing(bucket: S3Settings, tmp_path: Path) -> Iterator[Start]:
 
 async def fill(data: Path, bucket: S3Settings) -> None:
     store = await open_store(f"sqlite:///{data / 'liveserver.db'}")
-    await store.create_lesson(Lesson("L1", "Welding", "", "ended", 1))
+    await store.lessons.create(Lesson("L1", "Welding", "", "ended", 1))
     remote, rows = S3Store(bucket), []
     for name, content in OBJECTS.items():
         path = data / name
@@ -66,7 +66,7 @@ async def fill(data: Path, bucket: S3Settings) -> None:
         digest = hashlib.sha256(content).hexdigest()
         rows.append(StoredObject(stat.key, "r1", stat.size, digest, "s3", 1, stat.version, None, False))
     await store.kept.save_objects(rows)
-    await store.save_recording(
+    await store.recordings.save(
         Recording("r1", "L1", "sealed", "L1/r1.mp4", 1, rows[0].sha256, rows[0].size, 650_000, 2)
     )
     await store.close()

@@ -201,10 +201,10 @@ class TestBeforeTheDate:
         settings, row = kept
         store = await open_store(f"sqlite:///{tmp_path / 'live.db'}")
         try:
-            await store.create_lesson(Lesson("L1", "Welding", "", "ended", 1))
+            await store.lessons.create(Lesson("L1", "Welding", "", "ended", 1))
             await store.kept.save_objects([row])
             sealed = Recording("r1", "L1", "sealed", row.key, 1, row.sha256, row.size, 1000, 2)
-            await store.save_recording(replace(sealed, retain_until_ms=row.retain_until_ms, locked=True))
+            await store.recordings.save(replace(sealed, retain_until_ms=row.retain_until_ms, locked=True))
             recordings = Recordings(None, store, LateClock(), Retention())
             keeper = Keeper(store, recordings, LateClock(), tmp_path, settings, Retention())
             assert [found["id"] for found in await keeper.due(10)] == ["r1"]  # so the application believes

@@ -47,7 +47,7 @@ async def setup(call: Call[Setup, None]) -> web.Response:
     link = services.tokens.verify_link(links.SETUP, call.body.token, now_s)
     if call.body.sign_in_name and call.body.password:
         strong(call.body.password, folded(call.body.sign_in_name))  # refused before the link is used up
-    if not await services.store.use_once(link.token_id, (link.expires_at_s + SKEW_S) * 1000):
+    if not await services.store.links.use_once(link.token_id, (link.expires_at_s + SKEW_S) * 1000):
         raise PeerError("setup_used", "this set-up link was already used", status=410)
     if call.body.sign_in_name and call.body.password:
         return await _account(call, call.body.sign_in_name, call.body.password)

@@ -81,10 +81,26 @@ class Inspections(Protocol):
     async def saw(self, claims: Claims, what: str, lesson: str = "", subject: str = "") -> None: ...
 
 
+class Recordings(Protocol):
+    """What the store has of recordings."""
+
+    async def one(self, recording: str) -> StoredRecording | None: ...
+
+
+class Links(Protocol):
+    """Links that work once."""
+
+    async def use_once(self, token_id: str, expires_at_ms: int) -> bool: ...
+
+
 class Store(Protocol):
     """The parts of the store that are read without a room: the ledger, sealed files, used links."""
 
-    async def recording(self, recording_id: str) -> StoredRecording | None: ...
+    @property
+    def recordings(self) -> Recordings: ...
+
+    @property
+    def links(self) -> Links: ...
 
     async def head(self) -> tuple[int, bytes]: ...
 
@@ -105,5 +121,3 @@ class Store(Protocol):
 
     @property
     def trail(self) -> Trail: ...
-
-    async def use_once(self, token_id: str, expires_at_ms: int) -> bool: ...
