@@ -18,7 +18,8 @@ from liveserver.core.kill import cut_to_json
 from liveserver.core.ledger import Fact
 from liveserver.core.log_in import SamePerson
 from liveserver.core.presets import frozen
-from liveserver.core.room import INCIDENTS_TOLD, RoomState
+from liveserver.core.room import RoomState
+from liveserver.core.screening_rules import INCIDENTS_TOLD
 from liveserver.cut.guard import Guard
 from liveserver.hours.attendance import read_register
 from liveserver.hours.attending import Attending
