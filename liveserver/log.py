@@ -15,7 +15,7 @@ from typing import Any, TextIO, cast
 
 import structlog
 
-from liveserver.config.sections import LogLevel
+from liveserver.config.units import LogLevel
 
 
 class Event(StrEnum):

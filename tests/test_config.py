@@ -11,7 +11,7 @@ import pytest
 from liveserver.bucket import bucket_of
 from liveserver.config import Config, env_name, flatten, keys, load, to_env
 from liveserver.config.checks import ConfigError
-from liveserver.config.sections import Duration, Size
+from liveserver.config.units import Duration, Size
 from liveserver.config.values import CONVERTERS
 from recorder.options import arguments
 

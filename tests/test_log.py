@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from liveserver.config.sections import LogLevel
+from liveserver.config.units import LogLevel
 from liveserver.log import REDACTED, Event, get_logger, set_up
 
 SOURCES = Path(__file__).parents[1] / "liveserver"

@@ -11,7 +11,7 @@ from typing import Any
 from liveserver import bench, log
 from liveserver.bench import evidence, hours
 from liveserver.cli.arguments import count
-from liveserver.config.sections import LogLevel
+from liveserver.config.units import LogLevel
 from liveserver.cut import kill_drill
 
 

@@ -13,7 +13,7 @@ from liveserver.bucket import bucket_of
 from liveserver.cli.arguments import count, port
 from liveserver.clock import Clock
 from liveserver.config import Config
-from liveserver.config.sections import LogLevel
+from liveserver.config.units import LogLevel
 from liveserver.http import links
 from liveserver.start import Ready
 from liveserver.supervisor import Supervisor, supervise

@@ -22,12 +22,10 @@ from liveserver.config.sections import (
     BusConfig,
     ChallengesConfig,
     ControlConfig,
-    Duration,
     HlsConfig,
     HoursConfig,
     HttpConfig,
     LedgerConfig,
-    LogLevel,
     ObjectsConfig,
     OidcConfig,
     RecorderConfig,
@@ -36,12 +34,12 @@ from liveserver.config.sections import (
     RtcConfig,
     ScreeningConfig,
     SessionsConfig,
-    Size,
     SocketConfig,
     TokensConfig,
     TranscodeConfig,
     WitnessConfig,
 )
+from liveserver.config.units import Duration, LogLevel, Size
 from liveserver.config.values import convert
 
 ENV_PREFIX = "LIVESERVER_"

@@ -1,74 +1,13 @@
-"""The sections of the configuration and the types of their values; the package reads them."""
+"""The sections of the configuration; the package reads them."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
+from liveserver.config.units import Duration, Size
 from liveserver.core.challenge import CheckKind
 from liveserver.core.log_in import SamePerson, StaffFactor
-
-_UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-_UNITS_BYTES = {"B": 1, "kB": 1000, "MB": 1000**2, "GB": 1000**3, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Duration:
-    """A length of time, whole milliseconds; written `250ms`, `5s`, `10m`, `12h`, `30d`."""
-
-    ms: int
-
-    @property
-    def s(self) -> float:
-        return self.ms / 1000
-
-    @property
-    def ns(self) -> int:
-        return self.ms * 1_000_000
-
-    @classmethod
-    def parse(cls, text: str) -> Duration:
-        match = re.fullmatch(r"(\d{1,9})(ms|s|m|h|d)", text)
-        if match is None:
-            raise ValueError("a duration such as 250ms, 5s, 10m, 12h or 30d is expected")
-        return cls(int(match[1]) * _UNITS_MS[match[2]])
-
-    def __str__(self) -> str:
-        unit = next(
-            u for u in ("d", "h", "m", "s", "ms") if (self.ms % _UNITS_MS[u] == 0 and self.ms) or u == "ms"
-        )
-        return f"{self.ms // _UNITS_MS[unit]}{unit}"
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Size:
-    """A number of bytes; written `512B`, `64KiB` (1024), `500kB` (1000), `8MiB`, `2GB`."""
-
-    bytes: int
-
-    @classmethod
-    def parse(cls, text: str) -> Size:
-        match = re.fullmatch(r"(\d{1,9})(B|kB|MB|GB|KiB|MiB|GiB)", text)
-        if match is None:
-            raise ValueError("a size such as 512B, 64KiB or 500kB is expected")
-        return cls(int(match[1]) * _UNITS_BYTES[match[2]])
-
-    def __str__(self) -> str:
-        unit = next(
-            u
-            for u in ("GiB", "MiB", "KiB", "B")
-            if (self.bytes % _UNITS_BYTES[u] == 0 and self.bytes) or u == "B"
-        )
-        return f"{self.bytes // _UNITS_BYTES[unit]}{unit}"
-
-
-class LogLevel(StrEnum):
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
 
 
 def _between(low: int, high: int) -> Any:
@@ -174,8 +113,8 @@ class RecorderConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class ObjectsConfig:
-    """Where sealed recordings are kept: on the disk, or in an S3 bucket with object lock."""
+class S3Config:
+    """A bucket and who may use it."""
 
     s3_bucket: str = ""
     s3_endpoint: str = ""
@@ -184,6 +123,12 @@ class ObjectsConfig:
     s3_access_key: str = ""
     s3_secret_key: str = ""
     s3_secret_key_file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectsConfig(S3Config):
+    """Where sealed recordings are kept: on the disk, or in an S3 bucket with object lock."""
+
     s3_public_url: str = ""
     lock: bool = True
     part: Size = Size(8 * 1024**2)
@@ -233,16 +178,9 @@ class LedgerConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class WitnessConfig:
+class WitnessConfig(S3Config):
     """Who is shown the ledger's heads outside: a bucket with object lock, a server, a stamping authority."""
 
-    s3_bucket: str = ""
-    s3_endpoint: str = ""
-    s3_region: str = "us-east-1"
-    s3_prefix: str = ""
-    s3_access_key: str = ""
-    s3_secret_key: str = ""
-    s3_secret_key_file: str = ""
     kept: Duration = Duration(1_827 * 86_400_000)
     url: str = ""
     key: str = ""

@@ -10,7 +10,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from liveserver.config.sections import Duration, LogLevel, Size, TurnUrls
+from liveserver.config.sections import TurnUrls
+from liveserver.config.units import Duration, LogLevel, Size
 from liveserver.core.challenge import CheckKind
 from liveserver.core.log_in import SamePerson, StaffFactor
 

@@ -35,8 +35,7 @@ class Drills:
 
         Raises PeerError unknown_lesson (404), bad_request.
         """
-        if await self._store.lessons.one(lesson) is None:
-            raise PeerError("unknown_lesson", "no such lesson", status=404)
+        await self._store.lessons.known(lesson)
         rounds = max(len(seen_udp_us), len(seen_tcp_us))
         if not rounds or any(len(seen) not in (0, rounds) for seen in (seen_udp_us, seen_tcp_us)):
             raise PeerError("bad_request", "one value a round is expected of each transport")

@@ -10,7 +10,6 @@ import hashlib
 from dataclasses import replace
 
 from liveserver.clock import Clock
-from liveserver.core.errors import PeerError
 from liveserver.core.ledger import JSON, Fact
 from liveserver.core.messages import Json
 from liveserver.hours import sheet
@@ -22,7 +21,7 @@ from liveserver.hours.grants import Grants
 from liveserver.hours.sheet import Sheets
 from liveserver.hours.sheet_people import SheetPeople
 from liveserver.hours.statistics import Statistics
-from liveserver.store import Lesson, Store
+from liveserver.store import Store
 from liveserver.tokens import Claims
 
 
@@ -48,7 +47,7 @@ class Hours:
 
     async def attendance(self, lesson_id: str, after: str, limit: int) -> Json:
         """A page of a lesson's sheet, by person."""
-        lesson = await self._lesson(lesson_id)
+        lesson = await self._store.lessons.known(lesson_id)
         found = await self._sheets.of(lesson, after, limit + 1)
         rows = found.rows[:limit]
         return {
@@ -62,7 +61,7 @@ class Hours:
 
     async def explained(self, lesson_id: str, person: str) -> Json:
         """One learner's hours with everything they were reckoned from."""
-        return await self._sheets.explained(await self._lesson(lesson_id), person)
+        return await self._sheets.explained(await self._store.lessons.known(lesson_id), person)
 
     async def own(self, person: str, lesson_id: str) -> Json:
         """A learner's own hours; `lesson_id` is where the token is for."""
@@ -70,17 +69,17 @@ class Hours:
 
     async def settlements(self, lesson_id: str) -> Json:
         """Every revision of a lesson's attendance, the first first."""
-        await self._lesson(lesson_id)
+        await self._store.lessons.known(lesson_id)
         found = await self._store.attendance.settlements(lesson_id)
         return {"items": [sheet.settlement(one) for one in found], "next": None}
 
     async def adjustments(self, lesson_id: str) -> Json:
-        await self._lesson(lesson_id)
+        await self._store.lessons.known(lesson_id)
         found = await self._store.attendance.adjustments(lesson_id)
         return {"items": [sheet.adjustment(one) for one in found], "next": None}
 
     async def ask_adjustment(self, lesson_id: str, person: str, delta_s: int, reason: str, by: str) -> Json:
-        lesson = await self._lesson(lesson_id)
+        lesson = await self._store.lessons.known(lesson_id)
         return sheet.adjustment(await self._adjustments.request(lesson, person, delta_s, reason, by))
 
     async def decide_adjustment(self, adjustment: str, *, approve: bool, words: str, by: str) -> Json:
@@ -91,7 +90,7 @@ class Hours:
         self, lesson_id: str, challenge: str, person: str, reason: str, by: str, *, excused: bool
     ) -> Json:
         """Excuse a missed check, or take that back: at once, or asked for once the lesson is over."""
-        lesson = await self._lesson(lesson_id)
+        lesson = await self._store.lessons.known(lesson_id)
         done = await self._adjustments.excuse(lesson, challenge, person, reason, by, excused=excused)
         return sheet.adjustment(done)
 
@@ -100,7 +99,7 @@ class Hours:
 
         Raises PeerError as `Grants.require` does.
         """
-        lesson = await self._lesson(lesson_id)
+        lesson = await self._store.lessons.known(lesson_id)
         watermark = ""
         if grant is not None:
             found = self.grants.require(grant, lesson_id, claims.person)
@@ -123,14 +122,8 @@ class Hours:
         return data
 
     async def ask_export(self, lesson_id: str, reason: str, by: str) -> Json:
-        await self._lesson(lesson_id)
+        await self._store.lessons.known(lesson_id)
         return (await self.grants.ask(lesson_id, reason, by)).as_json()
 
     async def agree_export(self, grant: str, by: str) -> Json:
         return (await self.grants.agree(grant, by)).as_json()
-
-    async def _lesson(self, lesson_id: str) -> Lesson:
-        lesson = await self._store.lessons.one(lesson_id)
-        if lesson is None:
-            raise PeerError("unknown_lesson", "no such lesson", status=404)
-        return lesson

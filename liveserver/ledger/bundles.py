@@ -105,9 +105,7 @@ class Bundles:
         `size`: of an earlier signed head, by which the same bundle is made again. Raises PeerError
         `unknown_lesson`, `unknown_person`, `not_found` (404), `busy`, `not_available` (503).
         """
-        lesson = await self._store.lessons.one(lesson_id)
-        if lesson is None:
-            raise PeerError("unknown_lesson", "no such lesson", status=404)
+        lesson = await self._store.lessons.known(lesson_id)
         if self._waiting >= _WAITING_MAX:
             raise PeerError("busy", "other bundles are being made", status=503, retry_after_s=_BUSY_S)
         self._waiting += 1

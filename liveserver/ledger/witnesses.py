@@ -8,7 +8,7 @@ from pathlib import Path
 from liveserver.bucket import bucket_of
 from liveserver.clock import Clock
 from liveserver.config import Config
-from liveserver.config.sections import ObjectsConfig, WitnessConfig
+from liveserver.config.sections import ObjectsConfig, S3Config, WitnessConfig
 from liveserver.ledger.witness import Witness
 from liveserver.ledger.witness_bucket import BucketWitness
 from liveserver.ledger.witness_http import HttpWitness
@@ -35,5 +35,4 @@ def witnesses_of(config: Config, clock: Clock) -> list[Witness]:
 
 def witness_bucket_of(section: WitnessConfig) -> S3Settings | None:
     """The witness's bucket with its secret, None without one. Raises ConfigError."""
-    shared = {one.name for one in fields(ObjectsConfig)} & {one.name for one in fields(WitnessConfig)}
-    return bucket_of(ObjectsConfig(**{name: getattr(section, name) for name in shared}))
+    return bucket_of(ObjectsConfig(**{one.name: getattr(section, one.name) for one in fields(S3Config)}))

@@ -216,7 +216,7 @@ class Rooms:
 
     async def lesson(self, lesson_id: str) -> Json:
         """The REST shape of one lesson. Raises PeerError unknown_lesson (404)."""
-        return self._describe(await self._stored(lesson_id))
+        return self._describe(await self._store.lessons.known(lesson_id))
 
     async def lessons(self, state: str | None, after: str | None, limit: int) -> Json:
         """A page of lessons, newest first."""
@@ -263,7 +263,7 @@ class Rooms:
     async def recordings(self, lesson_id: str | None, after: str | None, limit: int) -> Json:
         """The recordings of one lesson, or a page of all of them."""
         if lesson_id is not None:
-            lesson = await self._stored(lesson_id)
+            lesson = await self._store.lessons.known(lesson_id)
             found = await self._store.recordings.of(lesson_id)
             return {"items": [shapes.recording(r, lesson.title) for r in found], "next": None}
         page, following = await self._store.recordings.page(after, limit)
@@ -284,7 +284,7 @@ class Rooms:
 
     async def cuts(self, lesson_id: str, after: str | None, limit: int) -> Json:
         """A page of all cuts there were, newest first."""
-        await self._stored(lesson_id)
+        await self._store.lessons.known(lesson_id)
         rows, following = await self._store.cuts.of(lesson_id, after, limit)
         return {"items": [shapes.cut(row) for row in rows], "next": following}
 
@@ -400,7 +400,7 @@ class Rooms:
 
     async def challenges(self, lesson_id: str, after: int, limit: int, person: str | None) -> Json:
         """The checks of a lesson, or of one learner in it, in the order of issue."""
-        await self._stored(lesson_id)
+        await self._store.lessons.known(lesson_id)
         return await self._checks.listed(lesson_id, after, limit, person)
 
     def consents(self, claims: Claims) -> bool:
@@ -534,7 +534,7 @@ class Rooms:
         """Before the first picture: are the gates open, and under which policy of hours does it start?"""
         if room.state.started_at_ms is not None:
             return
-        lesson = await self._stored(room.state.lesson)
+        lesson = await self._store.lessons.known(room.state.lesson)
         preset = lesson.preset
         if self._admission is not None:
             preset = await self._admission.require_open(lesson)
@@ -543,19 +543,13 @@ class Rooms:
         planned_ms = None if lesson.planned_s is None else lesson.planned_s * 1000
         await room.ask(HoursPlanned(frozen(preset, planned_ms)))
 
-    async def _stored(self, lesson_id: str) -> Lesson:
-        lesson = await self._store.lessons.one(lesson_id)
-        if lesson is None:
-            raise PeerError("unknown_lesson", "no such lesson", status=404)
-        return lesson
-
     async def _room(self, lesson_id: str) -> Room:
         """The lesson's room, opened at its first use. Several may wait for the same opening."""
         room = self._rooms.get(lesson_id)
         if room is not None:
             return room
         if lesson_id not in self._opening:
-            lesson = await self._stored(lesson_id)
+            lesson = await self._store.lessons.known(lesson_id)
             if lesson_id in self._rooms:
                 return self._rooms[lesson_id]
         if lesson_id not in self._opening:
@@ -646,7 +640,7 @@ class Rooms:
     async def _known_to_guard(self, lesson_id: str) -> None:
         """The guard's word will do: the database may be away. Raises PeerError unknown_lesson (404)."""
         if not self._guard.knows(lesson_id):
-            await self._stored(lesson_id)
+            await self._store.lessons.known(lesson_id)
             self._guard.know(lesson_id)
 
     async def _tick(self) -> None:

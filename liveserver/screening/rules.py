@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from liveserver.core.errors import PeerError
 from liveserver.core.messages import Json
 from liveserver.core.policies import policy_json
 from liveserver.screening.lexicons import Lexicons
 from liveserver.screening.policies import Policies
-from liveserver.store import Lesson, Store
+from liveserver.store import Store
 from liveserver.tokens import Claims
 
 
@@ -21,15 +20,9 @@ class Rules:
 
     async def of_lesson(self, lesson: str) -> Json:
         """What a lesson is screened by. Raises PeerError `unknown_lesson` (404)."""
-        return policy_json(await self.policies.of_lesson(await self._lesson(lesson)))
+        return policy_json(await self.policies.of_lesson(await self._store.lessons.known(lesson)))
 
     async def give(self, lesson: str, document: object, claims: Claims) -> Json:
         """Put a lesson under another policy; raises as `Policies.give`."""
-        found = await self._lesson(lesson)
+        found = await self._store.lessons.known(lesson)
         return policy_json(await self.policies.give(found, document, claims.person))
-
-    async def _lesson(self, lesson: str) -> Lesson:
-        found = await self._store.lessons.one(lesson)
-        if found is None:
-            raise PeerError("unknown_lesson", "no such lesson", status=404)
-        return found

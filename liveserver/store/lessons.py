@@ -41,6 +41,13 @@ class Lessons:
             row = (await connection.execute(query)).mappings().first()
         return lesson_of(row) if row else None
 
+    async def known(self, lesson: str) -> Lesson:
+        """The lesson. Raises PeerError `unknown_lesson` (404)."""
+        found = await self.one(lesson)
+        if found is None:
+            raise PeerError("unknown_lesson", "there is no such lesson", status=404)
+        return found
+
     async def page(
         self, state: str | None = None, after: str | None = None, limit: int = 50
     ) -> tuple[list[Lesson], str | None]:

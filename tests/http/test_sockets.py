@@ -14,7 +14,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from liveserver.config import Config
-from liveserver.config.sections import Duration, Size, SocketConfig
+from liveserver.config.sections import SocketConfig
+from liveserver.config.units import Duration, Size
 from liveserver.core.permissions import Role
 from liveserver.http.carrier import TOO_SLOW, Framer, WebSocketCarrier, frame
 from tests.drivers.server import Lesson, Server, request

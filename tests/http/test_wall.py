@@ -18,7 +18,8 @@ from websockets.sync.client import ClientConnection
 
 from liveserver.clock import Clock
 from liveserver.config import Config
-from liveserver.config.sections import Duration, SocketConfig
+from liveserver.config.sections import SocketConfig
+from liveserver.config.units import Duration
 from liveserver.core.messages import MAX_WATCHED
 from liveserver.core.permissions import Role
 from liveserver.http import wall as wall_socket

@@ -13,7 +13,8 @@ import pytest
 
 from liveserver import log
 from liveserver.config import Config
-from liveserver.config.sections import HttpConfig, LogLevel
+from liveserver.config.sections import HttpConfig
+from liveserver.config.units import LogLevel
 from liveserver.core.permissions import Role
 from tests.log_in.door import COOKIE, NAME, PASSWORD, Browser, Door
 from tests.log_in.door import door as opened
@@ -351,7 +352,8 @@ class TestOnesOwnPassword:
 
 class TestAnOldPassword:
     async def test_keeps_the_role_back_until_it_is_changed(self, tmp_path: Path) -> None:
-        from liveserver.config.sections import AccountsConfig, Duration
+        from liveserver.config.sections import AccountsConfig
+        from liveserver.config.units import Duration
 
         rule = replace(AccountsConfig(), password_age=Duration.parse("90d"))
         async with opened(tmp_path, accounts=rule) as door, door.browser() as browser:
