@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from liveserver.cli.rest import Bounds, RefusedError, Server
-from liveserver.config.sections import Size
+from liveserver.config.units import Size
 from liveserver.core.bundle.archive import MAX_BYTES
 from liveserver.core.bundle.check import Report, check
 
