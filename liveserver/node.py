@@ -129,8 +129,8 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
     watcher = media.Watcher(screening)
     screens = media.screens_of(config, forwarder, watcher, clock, rules.lexicons, metrics, stack)
     challenges = await parts.challenges_of(config, store, clock, stack)
-    signing = await parts.signing_in(config, store, clock, tokens, metrics, stack)
-    people = People(store, clock, signing.identities, challenges.photos)
+    signing = await parts.signing_in(config, store, bus, clock, tokens, metrics, stack)
+    people = People(store, clock, signing.revocations, signing.identities, challenges.photos)
     rooms = Rooms(
         store,
         bus,
@@ -151,6 +151,7 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
         tell_every_s=max(1, int(config.hours.tell_every.s)),
         same_person=config.sessions.same_person,
         receipt=notary.receipt,
+        revocations=signing.revocations,
     )
     await rooms.start()
     stack.push_async_callback(rooms.stop)

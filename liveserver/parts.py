@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 from urllib.parse import urlsplit
 
+from liveserver import revocations
 from liveserver.bucket import bucket_of
 from liveserver.bus import Bus, Line, MemoryBus, PostgresqlLine, RedisLine, SharedBus
 from liveserver.checks.challenges import Challenges
@@ -40,6 +41,7 @@ from liveserver.log_in import LogIn, log_in
 from liveserver.log_in.passwords import Passwords
 from liveserver.metrics import Metrics
 from liveserver.recording import Recordings
+from liveserver.revocations import Revocations
 from liveserver.rooms.rooms import Rooms
 from liveserver.rtp.flags import Flags
 from liveserver.screening import Screening
@@ -59,11 +61,23 @@ _log = get_logger()
 
 
 async def signing_in(
-    config: Config, store: Store, clock: Clock, tokens: Tokens, metrics: Metrics, stack: AsyncExitStack
+    config: Config,
+    store: Store,
+    bus: Bus,
+    clock: Clock,
+    tokens: Tokens,
+    metrics: Metrics,
+    stack: AsyncExitStack,
 ) -> LogIn:
+    taken_back = Revocations(
+        tokens.revoked, store, bus, clock, config.longest_token_ms, shared=bool(config.bus.url)
+    )
+    await taken_back.start()
+    stack.push_async_callback(taken_back.stop)
+    metrics.watch("revocations", taken_back.numbers)
     passwords = Passwords()
     stack.push_async_callback(asyncio.to_thread, passwords.close)
-    made = log_in(config, store, clock, tokens, passwords, metrics)
+    made = log_in(config, store, clock, tokens, taken_back, passwords, metrics)
     await made.start()
     stack.push_async_callback(made.close)
     return made
@@ -122,7 +136,7 @@ def bus_of(config: Config, tokens: Tokens, metrics: Metrics, stack: AsyncExitSta
         else:
             _log.warning(Event.BUS_LOST, line=line, reason=reason)
 
-    bus = SharedBus(lines, key, frozenset(neighbours.TOPICS), tell)
+    bus = SharedBus(lines, key, frozenset((*neighbours.TOPICS, revocations.TOPIC)), tell)
     metrics.watch("bus", bus.numbers)
     stack.push_async_callback(asyncio.to_thread, bus.close)
     return bus

@@ -9,7 +9,7 @@ from liveserver.core.errors import PeerError
 from liveserver.sfu.answer import Candidate
 from liveserver.sfu.fragment import read_fragment, restarted_fragment
 from liveserver.sfu.peer import Peer
-from liveserver.tokens import Claims
+from liveserver.tokens import Claims, session_ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,9 @@ class Patched:
 class _Session:
     peer: Peer
     lesson: str
-    person: str
+    claims: Claims
     remote_ufrag: str
+    send_away: Callable[[PeerError], None]
 
 
 class Sessions:
@@ -49,8 +50,11 @@ class Sessions:
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def begin(self, peer: Peer, lesson: str, claims: Claims, sdp: str) -> Answer:
-        self._sessions[peer.id] = _Session(peer, lesson, claims.person, peer.remote_ufrag)
+    def begin(
+        self, peer: Peer, lesson: str, claims: Claims, sdp: str, send_away: Callable[[PeerError], None]
+    ) -> Answer:
+        """`send_away` tells who is there why, as far as that is possible, and ends it."""
+        self._sessions[peer.id] = _Session(peer, lesson, claims, peer.remote_ufrag, send_away)
         return Answer(peer.id, sdp, peer.etag)
 
     def only_one_arrives(self, viewer: Peer, lesson: str, person: str) -> None:
@@ -84,6 +88,12 @@ class Sessions:
         del self._sessions[session_id]
         session.peer.close("left")
 
+    def end_void(self, is_void: Callable[[Claims], bool]) -> None:
+        """End the sessions of those whose tokens have become void."""
+        for session in list(self._sessions.values()):
+            if session.peer.closed_reason is None and is_void(session.claims):
+                session.send_away(session_ended())
+
     def forget_closed(self) -> None:
         """Now and then: drop what has ended by itself."""
         for session_id, session in list(self._sessions.items()):
@@ -97,6 +107,6 @@ class Sessions:
         session = self._sessions.get(session_id)
         if session is None or session.peer.closed_reason is not None:
             raise PeerError("unknown_session", "no such session", status=404)
-        if session.person != claims.person or not claims.covers(session.lesson):
+        if session.claims.person != claims.person or not claims.covers(session.lesson):
             raise PeerError("forbidden", "the session is somebody else's", status=403)
         return session

@@ -3,7 +3,8 @@
 Two families that can never stand in for each other, told apart by their audience: an access token says
 who somebody is in which lesson; a link names one thing (a recording, the first set-up) for a short time.
 The algorithm is pinned and the token's own header never chooses it (RFC 8725 3.1). The clock is an
-argument everywhere; 60 s of skew are tolerated and not more (RELIABILITY G9).
+argument everywhere; 60 s of skew are tolerated and not more (RELIABILITY G9). What was taken back before its
+time is void at once (`core.revocation`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import jwt
 from liveserver import keys
 from liveserver.core.errors import PeerError
 from liveserver.core.permissions import Role
+from liveserver.core.revocation import Revoked
 
 TOKEN_MAX_CHARS = 2048
 SKEW_S = 60
@@ -42,6 +44,11 @@ class Claims:
     """A lesson's id, or `*` for every lesson."""
     expires_at_s: int
     token_id: str
+    issued_at_s: int = 0
+    stay: str = ""
+    """The stay it was given to, of who signed in."""
+    training_class: str = ""
+    """Whose lesson it is for, if it is a class's."""
 
     def covers(self, lesson: str) -> bool:
         """Whether the token is good for `lesson`."""
@@ -63,13 +70,28 @@ class Link:
     role: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _MadeFor:
+    """A link that was made for somebody, as something that can be revoked."""
+
+    person: str
+    token_id: str
+    issued_at_s: int
+    stay: str = ""
+    training_class: str = ""
+
+
 class Tokens:
-    """Issues and verifies everything signed with the installation's key."""
+    """Issues and verifies everything signed with the installation's key.
+
+    `revoked`: what is void before its time; another part fills it (`revocations`).
+    """
 
     def __init__(self, key: bytes):
         if len(key) < keys.KEY_BYTES:
             raise ValueError(f"a token key has at least {keys.KEY_BYTES} bytes")
         self._key = key
+        self.revoked = Revoked()
 
     @classmethod
     def load_or_create(cls, path: Path) -> Tokens:
@@ -83,29 +105,58 @@ class Tokens:
         """Another key of the installation, 32 bytes: from it nobody comes back to this one."""
         return hmac.digest(self._key, f"liveserver/{purpose}".encode(), "sha256")
 
-    def issue(self, *, person: str, name: str, role: Role, lesson: str, now_s: int, ttl_s: int) -> str:
+    def issue(
+        self,
+        *,
+        person: str,
+        name: str,
+        role: Role,
+        lesson: str,
+        now_s: int,
+        ttl_s: int,
+        stay: str = "",
+        training_class: str = "",
+    ) -> str:
         """A token for `person` in `lesson` from `now_s` for `ttl_s` seconds.
 
         Raises ValueError when it would pass 2,048 characters (a name of some 150 Chinese characters).
         """
         own = {"sub": person, "name": name, "role": role.value, "lesson": lesson}
-        return self._sign(_ACCESS_AUDIENCE, own, now_s, ttl_s)
+        more = {"sid": stay, "class": training_class}
+        own |= {claim: value for claim, value in more.items() if value}
+        return self._sign(_ACCESS_AUDIENCE, own, now_s, ttl_s, person)
 
     def verify(self, token: str | None, now_s: int) -> Claims:
-        """The token's claims; PeerError `token_missing`, `token_invalid` or `token_expired` (all 401)."""
+        """The token's claims; PeerError `token_missing`, `token_invalid`, `token_expired` or `session_ended`
+        (all 401)."""
         payload = self._open(_ACCESS_AUDIENCE, token, now_s)
         try:
             role = Role(_text(payload, "role"))
         except ValueError as error:
             raise _invalid("unknown role") from error
-        return Claims(
+        claims = Claims(
             person=_text(payload, "sub"),
             name=_text(payload, "name"),
             role=role,
             lesson=_text(payload, "lesson"),
             expires_at_s=_whole(payload, "exp"),
             token_id=_text(payload, "jti"),
+            issued_at_s=_whole(payload, "iat"),
+            stay=_text(payload, "sid") if "sid" in payload else "",
+            training_class=_text(payload, "class") if "class" in payload else "",
         )
+        self.require_standing(claims, now_s)
+        return claims
+
+    def require_standing(self, claims: Claims, now_s: int) -> None:
+        """Pass, or raise PeerError `token_expired`, `session_ended` (401), for a token that was verified.
+
+        A few look-ups in memory, from any thread: for those who remember whose token it is.
+        """
+        if now_s > claims.expires_at_s + SKEW_S:
+            raise _expired()
+        if self.revoked.voids(claims):
+            raise session_ended()
 
     def sign_link(
         self,
@@ -120,20 +171,23 @@ class Tokens:
         """A link of `kind` ("recording", "setup") to `subject`, made for somebody; good for nothing else."""
         made_for = {"name": name, "for": person, "role": role}
         own = {"sub": subject, **{claim: value for claim, value in made_for.items() if value}}
-        return self._sign(_LINK_AUDIENCE + kind, own, now_s, ttl_s)
+        return self._sign(_LINK_AUDIENCE + kind, own, now_s, ttl_s, person)
 
     def verify_link(self, kind: str, token: str | None, now_s: int) -> Link:
         """What a link of `kind` names; raises as `verify` does."""
         payload = self._open(_LINK_AUDIENCE + kind, token, now_s)
         name, person, role = (_text(payload, c) if c in payload else "" for c in ("name", "for", "role"))
-        return Link(_text(payload, "sub"), _whole(payload, "exp"), _text(payload, "jti"), name, person, role)
+        link = Link(_text(payload, "sub"), _whole(payload, "exp"), _text(payload, "jti"), name, person, role)
+        if person and self.revoked.voids(_MadeFor(person, link.token_id, _whole(payload, "iat"))):
+            raise session_ended()
+        return link
 
-    def _sign(self, audience: str, own: Mapping[str, str], now_s: int, ttl_s: int) -> str:
+    def _sign(self, audience: str, own: Mapping[str, str], now_s: int, ttl_s: int, person: str) -> str:
         payload = {
             "iss": _ISSUER,
             "aud": audience,
             **own,
-            "iat": now_s,
+            "iat": self.revoked.dated(person, now_s) if person else now_s,
             "exp": now_s + ttl_s,
             "jti": secrets.token_urlsafe(12),
         }
@@ -169,8 +223,17 @@ class Tokens:
         if _whole(payload, "iat") > now_s + SKEW_S:
             raise _invalid("issued in the future")
         if now_s > _whole(payload, "exp") + SKEW_S:
-            raise PeerError("token_expired", "the token has expired", status=401)
+            raise _expired()
         return payload
+
+
+def session_ended() -> PeerError:
+    """What a token is refused by that was taken back."""
+    return PeerError("session_ended", "this access was taken back: sign in again", status=401)
+
+
+def _expired() -> PeerError:
+    return PeerError("token_expired", "the token has expired", status=401)
 
 
 def _text(payload: Mapping[str, Any], claim: str) -> str:

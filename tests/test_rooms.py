@@ -18,11 +18,13 @@ from liveserver.core.events.cut import Cut, Level
 from liveserver.core.kill import Kill
 from liveserver.core.permissions import Role
 from liveserver.core.retention import Retention
+from liveserver.core.revocation import Revoked
 from liveserver.cut.guard import LEASE_TOPIC, Guard
 from liveserver.cut.kills import KillFiles, Record, cut_act
 from liveserver.cut.neighbours import STATE_TOPIC
 from liveserver.people.people import People
 from liveserver.recording import Recordings
+from liveserver.revocations import Revocations
 from liveserver.rooms.arrivals import Arrivals
 from liveserver.rooms.connections import Connection
 from liveserver.rooms.rooms import Rooms
@@ -131,10 +133,12 @@ class Node:
         self.forwarder.start()
         store: Any = self.flaky
         recordings = Recordings(None, store, self.clock, Retention())
-        self.people = People(store, self.clock)
+        self.revocations = Revocations(Revoked(), store, self.bus, self.clock, 86_400_000)
+        self.people = People(store, self.clock, self.revocations)
         self.rooms = Rooms(
             store, self.bus, self.guard, self.forwarder, recordings, self.clock,
             screening=await self.begin_screening(store), admission=self.people.lessons, max_lessons=8,
+            revocations=self.revocations,
         )  # fmt: skip
         await self.rooms.start()
         return self

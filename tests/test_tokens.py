@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from liveserver.core.errors import PeerError
 from liveserver.core.permissions import Role
+from liveserver.core.revocation import Of, Revocation
 from liveserver.tokens import SKEW_S, Claims, Tokens
 from tests.forged import HOUR, Forger
 
@@ -27,7 +29,7 @@ class TestAnAccessToken:
             person="p1", name="王小明", role=Role.LEARNER, lesson="l1", now_s=NOW, ttl_s=HOUR
         )
         claims = self.tokens.verify(token, NOW)
-        assert claims == Claims("p1", "王小明", Role.LEARNER, "l1", NOW + HOUR, claims.token_id)
+        assert claims == Claims("p1", "王小明", Role.LEARNER, "l1", NOW + HOUR, claims.token_id, NOW)
 
     def test_is_never_issued_twice_with_one_id(self) -> None:
         issued = [
@@ -60,6 +62,39 @@ class TestAnAccessToken:
     def test_is_not_issued_longer_than_it_would_be_accepted(self) -> None:
         with pytest.raises(ValueError, match="2048"):
             self.tokens.issue(person="p", name="x" * 2048, role=Role.ADMIN, lesson="*", now_s=NOW, ttl_s=HOUR)
+
+
+class TestATokenThatWasTakenBack:
+    def test_is_refused_by_its_own_name_and_so_is_what_was_remembered_of_it(self) -> None:
+        tokens = Tokens(KEY)
+        issue = partial(tokens.issue, person="p1", name="n", role=Role.LEARNER, lesson="l1", ttl_s=HOUR)
+        token = issue(now_s=NOW, stay="s1", training_class="c1")
+        claims = tokens.verify(token, NOW)
+        assert (claims.stay, claims.training_class, claims.issued_at_s) == ("s1", "c1", NOW)
+        tokens.require_standing(claims, NOW)
+        until_s = tokens.revoked.until("p1", NOW)
+        tokens.revoked.add(Revocation(Of.PERSON, "p1", "", until_s, "", NOW * 1000, 2 * NOW * 1000))
+        for refused in (lambda: tokens.verify(token, NOW), lambda: tokens.require_standing(claims, NOW)):
+            with pytest.raises(PeerError) as refusal:
+                refused()
+            assert (refusal.value.code, refusal.value.status) == ("session_ended", 401)
+        assert tokens.verify(issue(now_s=NOW), NOW).person == "p1", "signed in again in the same second"
+
+    def test_takes_links_with_it_that_were_made_for_the_person(self) -> None:
+        tokens = Tokens(KEY)
+        mine, others = (
+            tokens.sign_link("recording", "r1", NOW, HOUR, person=person) for person in ("p1", "p2")
+        )
+        tokens.revoked.add(Revocation(Of.PERSON, "p1", "", NOW, "", NOW * 1000, 2 * NOW * 1000))
+        with pytest.raises(PeerError, match="session_ended"):
+            tokens.verify_link("recording", mine, NOW)
+        assert tokens.verify_link("recording", others, NOW).person == "p2"
+
+    def test_that_is_over_is_refused_when_it_is_only_remembered_too(self) -> None:
+        tokens = Tokens(KEY)
+        claims = tokens.verify(FORGER.hs256(exp=NOW), NOW)
+        with pytest.raises(PeerError, match="token_expired"):
+            tokens.require_standing(claims, NOW + SKEW_S + 1)
 
 
 class TestForgedTokens:

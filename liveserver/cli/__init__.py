@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, str] = {
     "recording": "recordings",
     "verify": "recordings",
     "retention": "retention",
+    "revoke": "access",
     "ledger": "ledger",
     "inspect": "inspection",
     "drill": "drill",

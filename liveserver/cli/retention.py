@@ -68,7 +68,7 @@ def _retention(given: argparse.Namespace) -> int:
         return MISUSE
     loaded = config.load(given.config, os.environ)
     try:
-        server = _server(loaded, given)
+        server = own_server(loaded, given, "retention")
         due = server.json("GET", f"/retention/due?limit={given.limit}")["items"]
         if given.recording:
             due = [item for item in due if item["id"] in given.recording]
@@ -108,8 +108,8 @@ def _print(done: dict[str, Any], *, as_json: bool) -> None:
     print("\n".join(lines))
 
 
-def _server(loaded: Config, given: argparse.Namespace) -> Server:
-    """The running server, asked as an administrator. Raises RefusedError, ConfigError, OSError."""
+def own_server(loaded: Config, given: argparse.Namespace, command: str) -> Server:
+    """The running server, asked as an administrator by `command`, of which `given` has url and ca. Raises RefusedError, ConfigError, OSError."""
     scheme = "https" if loaded.tls else "http"
     host = "127.0.0.1" if loaded.http.host in ("0.0.0.0", "::") else loaded.http.host  # noqa: S104
     host = f"[{host}]" if ":" in host else host
@@ -121,7 +121,7 @@ def _server(loaded: Config, given: argparse.Namespace) -> Server:
         raise ConfigError(f"cannot use {loaded.key_file}: {type(error).__name__}") from error
     token = tokens.issue(
         person=f"command-{getpass.getuser()}"[:60],
-        name="liveserver retention",
+        name=f"liveserver {command}",
         role=Role.ADMIN,
         lesson=ALL_LESSONS,
         now_s=Clock().wall_s(),

@@ -42,6 +42,7 @@ from liveserver.config.sections import (
 from liveserver.config.units import Duration, LogLevel, Size
 from liveserver.config.values import convert
 
+_TOKENS_MS = 31 * 86_400_000
 ENV_PREFIX = "LIVESERVER_"
 ENV_FILE = "LIVESERVER_CONFIG"
 ENV_TESTS = "LIVESERVER_TEST_"  # the project's own tests pass facts about the machine to themselves in these
@@ -94,6 +95,12 @@ class Config:
     def key_file(self) -> Path:
         """The key that signs tokens and links."""
         return self.data_dir / "keys" / "tokens.key"
+
+    @property
+    def longest_token_ms(self) -> int:
+        """No access token lives longer; of those from before this configuration, none is older than that."""
+        given = (self.tokens.lesson, self.tokens.admin, self.sessions.access, self.sessions.longest)
+        return max(_TOKENS_MS, *(length.ms for length in given))
 
     @property
     def checks_key_file(self) -> Path:

@@ -122,6 +122,8 @@ class Permission(StrEnum):
     """Who has an account, in which role, locked or not."""
     MANAGE_ACCOUNTS = "manage_accounts"
     """Make and close accounts, and links by which their owners set a password."""
+    REVOKE_ACCESS = "revoke_access"
+    """Take back what somebody was given to come in by."""
     GRANT_ROLES = "grant_roles"
     """Give an account a role for all lessons, or take it; end its stays."""
     RECORD_IDENTITY = "record_identity"
@@ -220,6 +222,7 @@ TABLE: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 _P.SEE_AUDIT,
                 _P.SEE_ACCOUNTS,
                 _P.MANAGE_ACCOUNTS,
+                _P.REVOKE_ACCESS,
                 _P.GRANT_ROLES,
                 _P.RECORD_IDENTITY,
                 _P.OWN_ACCOUNT,
@@ -251,6 +254,7 @@ TABLE: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 _P.MANAGE_RETENTION,
                 _P.SEE_ACCOUNTS,
                 _P.MANAGE_ACCOUNTS,
+                _P.REVOKE_ACCESS,
                 _P.RECORD_IDENTITY,
                 _P.OWN_ACCOUNT,
                 _P.ENTER_LESSONS,
@@ -272,6 +276,7 @@ TABLE: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 _P.SEE_POLICIES,
                 _P.MANAGE_POLICIES,
                 _P.SEE_ACCOUNTS,
+                _P.REVOKE_ACCESS,
                 _P.GRANT_ROLES,
                 _P.OWN_ACCOUNT,
                 _P.ENTER_LESSONS,

@@ -49,6 +49,7 @@ from liveserver.http.api import (
     questions,
     recordings,
     registry,
+    revocations,
     rules,
     session,
     setup,
@@ -88,6 +89,7 @@ def public_routes(*, test_hooks: bool) -> tuple[Route, ...]:
         *oidc.ROUTES,
         *entry.ROUTES,
         *accounts.ROUTES,
+        *revocations.ROUTES,
         *identities.ROUTES,
         *challenges.ROUTES,
         *questions.ROUTES,
@@ -122,8 +124,11 @@ def public_app(services: Services) -> web.Application:
     app = make_app(services, routes, cors("/whip/", "/whep/", "/hls/"))
     sockets: set[ws.Closable] = set()
     app[ws.SOCKETS] = sockets
+    app[ws.BEARERS] = {}
     app[ws.ROUNDS] = Rounds()
     app.on_shutdown.append(ws.close_all)
+    if services.log_in is not None:
+        services.log_in.revocations.listen(lambda: ws.end_void(app, services.tokens.revoked.voids))
     services.metrics.watch("sockets", lambda: {"open": len(sockets)})
     return app
 

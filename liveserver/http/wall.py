@@ -26,8 +26,9 @@ _log = get_logger()
 class WallSocket:
     """One moderator's socket. `close` is how it ends from this side, whoever asks for it."""
 
-    def __init__(self, ws: web.WebSocketResponse, services: Services):
+    def __init__(self, ws: web.WebSocketResponse, services: Services, bearers: sockets.Bearers):
         self._ws = ws
+        self._bearers = bearers
         self._services = services
         self._closing: tuple[int, str] | None = None
         self._closed = asyncio.Event()
@@ -56,9 +57,10 @@ class WallSocket:
             claims = await sockets.join(self._ws, self._services)
             require(claims.role, Permission.SEE_INCIDENTS)
             spectator = self._services.wall.stand(claims)
+            self._bearers[self] = (claims, self._refuse)
         except PeerError as error:
             await self._ws.send_str(_error(error))
-            self.close(sockets.close_code(error, sockets.NO_TOKEN), error.code)
+            self._refuse(error)
             return
         telling = asyncio.create_task(self._tell(spectator))
         try:
@@ -70,6 +72,9 @@ class WallSocket:
             self._services.wall.leave(spectator)
             telling.cancel()
             await asyncio.gather(telling, return_exceptions=True)
+
+    def _refuse(self, error: PeerError) -> None:
+        self.close(sockets.close_code(error, sockets.NO_TOKEN), error.code)
 
     async def _tell(self, spectator: Spectator) -> None:
         """Send what the spectator is to see, as fast as it takes it; who takes nothing is closed."""
@@ -124,12 +129,14 @@ async def socket(call: AnyCall) -> web.StreamResponse:
     """Upgrade, wait for `join`, then show the wall until either side ends it."""
     ws, transport = await sockets.upgrade(call, WRITER_BYTES, call.services.config.socket.heartbeat.s)
     open_sockets = call.request.app[sockets.SOCKETS]
-    wall = WallSocket(ws, call.services)
+    bearers = call.request.app[sockets.BEARERS]
+    wall = WallSocket(ws, call.services, bearers)
     open_sockets.add(wall)
     try:
         code = await wall.run(transport.abort)
     finally:
         open_sockets.discard(wall)
+        bearers.pop(wall, None)
     call.services.metrics.sockets_closed.labels(str(code)).inc()
     return ws
 

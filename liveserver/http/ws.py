@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from http import HTTPStatus
 from socket import SO_SNDBUF, SOL_SOCKET
 from typing import Protocol
@@ -20,13 +21,14 @@ from liveserver.http.ports.rooms import Peer
 from liveserver.http.refusals import REFUSALS
 from liveserver.http.routes import LESSON, Route, Scope
 from liveserver.log import Event, get_logger
-from liveserver.tokens import Claims
+from liveserver.tokens import Claims, session_ended
 
 NO_TOKEN, NOT_PERMITTED, UNKNOWN_LESSON, CLOSED_LESSON, TRY_LATER = 4401, 4403, 4404, 4410, 1013
 _CLOSE_CODES: Mapping[str, int] = {
     "token_missing": NO_TOKEN,
     "token_invalid": NO_TOKEN,
     "token_expired": NO_TOKEN,
+    "session_ended": NO_TOKEN,
     "forbidden": NOT_PERMITTED,
     "person_removed": NOT_PERMITTED,
     "unknown_lesson": UNKNOWN_LESSON,
@@ -53,6 +55,9 @@ class Closable(Protocol):
 
 
 SOCKETS = web.AppKey("sockets", set[Closable])
+Bearers = dict[Closable, tuple[Claims, Callable[[PeerError], None]]]
+BEARERS = web.AppKey("bearers", Bearers)
+"""Whose the open sockets are, once they have joined, and how to end each with the reason."""
 ROUNDS = web.AppKey("rounds", Rounds)
 _log = get_logger()
 
@@ -73,6 +78,7 @@ async def socket(call: AnyCall) -> web.StreamResponse:
         await carrier.ended()  # bounded by the carrier
     finally:
         open_sockets.discard(carrier)
+        request.app[BEARERS].pop(carrier, None)
         code = carrier.closing or ws.close_code or WSCloseCode.ABNORMAL_CLOSURE
         services.metrics.sockets_closed.labels(str(int(code))).inc()
         services.metrics.socket_messages.labels("out").inc(carrier.sent)
@@ -120,6 +126,7 @@ async def _converse(call: AnyCall, ws: web.WebSocketResponse, carrier: WebSocket
         require(claims.role, Permission.SEE_LESSON)
         if not claims.covers(lesson):
             raise PeerError("forbidden", "the token is for another lesson", status=403)
+        call.request.app[BEARERS][carrier] = (claims, partial(_refuse, carrier, otherwise=NO_TOKEN))
     except PeerError as error:
         call.request.app[REFUSALS].note(call.request, error.code, error.status)
         _refuse(carrier, error, otherwise=NO_TOKEN)
@@ -163,6 +170,8 @@ async def _listen(
     while True:
         message = await ws.receive()
         if message.type in ENDS:
+            if carrier.closing == NO_TOKEN:
+                return "session_ended"
             return "closed" if carrier.closing is not None else "left"
         carrier.heard(now_s())
         received.inc()
@@ -198,6 +207,14 @@ def close_code(error: PeerError, otherwise: int) -> int:
 
 def _error(error: PeerError) -> str:
     return dumps(error_message(error))
+
+
+def end_void(app: web.Application, is_void: Callable[[Claims], bool]) -> None:
+    """Tell everybody whose token has become void, and close."""
+    error = session_ended()
+    for claims, refuse in list(app[BEARERS].values()):
+        if is_void(claims):
+            refuse(error)
 
 
 async def close_all(app: web.Application) -> None:

@@ -18,6 +18,7 @@ from liveserver.log_in.passwords import Passwords
 from liveserver.log_in.proving import Proving
 from liveserver.log_in.signing_in import SigningIn
 from liveserver.metrics import Metrics
+from liveserver.revocations import Revocations
 from liveserver.store import Store
 from liveserver.tokens import Tokens
 from liveserver.vault import Vault
@@ -35,6 +36,7 @@ class LogIn:
     oidc: Oidc | None
     """None where no identity provider is configured."""
     identities: Identities
+    revocations: Revocations
     store: Store
     clock: Clock
 
@@ -54,12 +56,20 @@ class LogIn:
 
 
 def log_in(
-    config: Config, store: Store, clock: Clock, tokens: Tokens, passwords: Passwords, metrics: Metrics
+    config: Config,
+    store: Store,
+    clock: Clock,
+    tokens: Tokens,
+    revocations: Revocations,
+    passwords: Passwords,
+    metrics: Metrics,
 ) -> LogIn:
     """Built once; `passwords` is its owner's to close."""
-    accounts = Accounts(store, clock, tokens, passwords, int(config.accounts.password_link.s))
+    accounts = Accounts(store, clock, tokens, revocations, passwords, int(config.accounts.password_link.s))
     proving = Proving(store, clock, tokens, passwords, metrics, config.accounts)
-    signing_in = SigningIn(store, clock, tokens, proving, accounts, metrics, config.accounts, config.sessions)
+    signing_in = SigningIn(
+        store, clock, tokens, revocations, proving, accounts, metrics, config.accounts, config.sessions
+    )
     metrics.watch("passwords", passwords.numbers)
     passkeys = Passkeys(store, clock, tokens, signing_in)
     oidc = None
@@ -67,7 +77,7 @@ def log_in(
         oidc = Oidc(store, clock, tokens, signing_in, config.oidc, _secret(config.oidc))
     key = load_or_create(config.identities_key_file)
     identities = Identities(store, clock, Vault(store, clock, key, PURPOSE), key)
-    return LogIn(accounts, signing_in, passkeys, oidc, identities, store, clock)
+    return LogIn(accounts, signing_in, passkeys, oidc, identities, revocations, store, clock)
 
 
 def _secret(oidc: OidcConfig) -> str:

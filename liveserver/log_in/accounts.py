@@ -18,6 +18,7 @@ from liveserver.core.messages import Json
 from liveserver.core.permissions import GRANTED_BY_SECURITY, Permission, Role, allows
 from liveserver.core.sign_in import folded_name, weakness
 from liveserver.log_in.passwords import Passwords
+from liveserver.revocations import Revocations, Why
 from liveserver.shapes import time
 from liveserver.store import Store
 from liveserver.store.accounts import Account, no_account
@@ -36,8 +37,17 @@ class Made:
 class Accounts:
     """`link_s`: how long a link to set a password is good."""
 
-    def __init__(self, store: Store, clock: Clock, tokens: Tokens, passwords: Passwords, link_s: int):
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        tokens: Tokens,
+        revocations: Revocations,
+        passwords: Passwords,
+        link_s: int,
+    ):
         self._store = store
+        self._revocations = revocations
         self._clock = clock
         self._tokens = tokens
         self._passwords = passwords
@@ -102,7 +112,7 @@ class Accounts:
         if account.role == Role.ADMIN and by.role is not Role.ADMIN:
             raise PeerError("forbidden", "the administrator of everything stays what he is", status=403)
         await self._store.accounts.change(person, role=role or "", link="")
-        await self._store.accounts.end_of(person, Ended.CLOSED, self._clock.wall_ms())
+        await self._sign_out(person, Ended.CLOSED, Why.ROLE_CHANGED, by.person)
         await self._fact("role_granted", person=person, role=role or "", before=account.role, by=by.person)
         return await self.known(person)
 
@@ -114,7 +124,7 @@ class Accounts:
         self._require_rolefree(account, by)
         now_ms = self._clock.wall_ms()
         await self._store.accounts.change(person, closed_at_ms=now_ms if closed else None, link="")
-        await self._store.accounts.end_of(person, Ended.CLOSED, now_ms)
+        await self._sign_out(person, Ended.CLOSED, Why.ACCOUNT_CLOSED, by.person)
         await self._fact("account_closed" if closed else "account_opened", person=person, by=by.person)
         return await self.known(person)
 
@@ -123,6 +133,16 @@ class Accounts:
         passkeys = await self._store.accounts.count_passkeys([account.person for account in accounts])
         items = [shape(account, passkeys.get(account.person, 0)) for account in accounts]
         return {"items": items, "next": cursor}
+
+    async def take_back(self, person: str, by: Claims) -> None:
+        """Whatever somebody was issued to come in by is void, with an account or without one.
+
+        Raises PeerError `staff_account` (403) as `link` does.
+        """
+        account = await self._store.accounts.account(person)
+        if account is not None and person != by.person:
+            self._require_rolefree(account, by)
+        await self.sign_out_everywhere(person, by.person)
 
     # What an owner does
 
@@ -156,8 +176,20 @@ class Accounts:
     async def _take(self, account: Account, hashed: str, how: str, spared: str) -> None:
         now_ms = self._clock.wall_ms()
         await self._store.accounts.change(account.person, password=hashed, password_at_ms=now_ms, link="")
-        await self._store.accounts.end_of(account.person, Ended.PASSWORD_CHANGED, now_ms, spared)
+        if account.password:  # the first one takes nothing back
+            why = (Ended.PASSWORD_CHANGED, Why.PASSWORD_CHANGED)
+            await self._sign_out(account.person, *why, account.person, spared)
         await self._fact("password_set", person=account.person, how=how)
+
+    async def sign_out_everywhere(self, person: str, by: str) -> None:
+        """By the owner, or an administrator who takes access back: every stay, and every token there is."""
+        why = Why.SIGNED_OUT if by == person else Why.BY_ADMINISTRATOR
+        await self._sign_out(person, Ended.SIGNED_OUT, why, by)
+
+    async def _sign_out(self, person: str, ended: Ended, why: Why, by: str, spared: str = "") -> None:
+        """End a person's stays but `spared`, and void what was issued: no new token first, then the old."""
+        await self._store.accounts.end_of(person, ended, self._clock.wall_ms(), spared)
+        await self._revocations.person(person, why, by, spared=spared)
 
     async def _link(self, account: Account, by: str) -> str:
         now_s = self._clock.wall_s()

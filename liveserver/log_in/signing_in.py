@@ -19,6 +19,7 @@ from liveserver.log import Event, get_logger
 from liveserver.log_in.accounts import Accounts
 from liveserver.log_in.proving import Client, Proving
 from liveserver.metrics import Metrics
+from liveserver.revocations import Revocations, Why
 from liveserver.store import Store
 from liveserver.store.accounts import Account, StayRow
 from liveserver.tokens import ALL_LESSONS, Claims, Tokens
@@ -27,6 +28,13 @@ NO_LESSON = ""
 """What a token covers before its bearer enters a lesson: none."""
 AGENT_MOST = 200
 _FRESH_MS = 900_000
+_TAKES_BACK = {
+    Ended.SIGNED_OUT: Why.SIGNED_OUT,
+    Ended.REPLACED: Why.SIGNED_OUT,
+    Ended.COPIED: Why.COPIED,
+    Ended.CLOSED: Why.ACCOUNT_CLOSED,
+}
+"""Ends of a stay at which a lesson entered with it ends as well; one that is only idle goes on."""
 _log = get_logger()
 
 
@@ -51,6 +59,7 @@ class SigningIn:
         store: Store,
         clock: Clock,
         tokens: Tokens,
+        revocations: Revocations,
         proving: Proving,
         accounts: Accounts,
         metrics: Metrics,
@@ -60,6 +69,7 @@ class SigningIn:
         self._store = store
         self._clock = clock
         self._tokens = tokens
+        self._revocations = revocations
         self.proving = proving
         self._accounts = accounts
         self._config = config
@@ -90,7 +100,7 @@ class SigningIn:
         """A new stay of somebody who has proved who he is; its handle is new whatever the browser had."""
         now_ms = self._clock.wall_ms()
         if before:
-            await self._drop(before, now_ms)
+            await self._drop(before, now_ms, Ended.REPLACED, spared=account.person)
         stay, secret = secrets.token_urlsafe(12), secrets.token_urlsafe(32)
         row = StayRow(
             stay, account.person, digest(secret), b"", now_ms, now_ms, now_ms,
@@ -148,8 +158,12 @@ class SigningIn:
         return account
 
     async def sign_out(self, handle: str) -> None:
-        """End the stay of a handle, if it is one."""
-        await self._drop(handle, self._clock.wall_ms())
+        """End the stay of a handle, if it is one, and everything that was entered with it."""
+        await self._drop(handle, self._clock.wall_ms(), Ended.SIGNED_OUT)
+
+    async def sign_out_everywhere(self, claims: Claims) -> None:
+        """Every stay of the bearer's, and every token of his there is."""
+        await self._accounts.sign_out_everywhere(claims.person, claims.person)
 
     async def end(self, person: str, stay: str) -> bool:
         """One of a person's stays, by himself; whether it went on until now."""
@@ -176,8 +190,9 @@ class SigningIn:
         ttl_s = max(1, min(self._access_s, ends_s - now_s))
         lesson = NO_LESSON if role is Role.MEMBER else ALL_LESSONS
         token = self._tokens.issue(
-            person=account.person, name=account.shown, role=role, lesson=lesson, now_s=now_s, ttl_s=ttl_s
-        )
+            person=account.person, name=account.shown, role=role, lesson=lesson, now_s=now_s, ttl_s=ttl_s,
+            stay=row.id,
+        )  # fmt: skip
         return Opened(account, role, missing, method, token, now_s + ttl_s, handle)
 
     async def _role(self, account: Account, method: Method) -> tuple[Role, tuple[Need, ...]]:
@@ -197,19 +212,22 @@ class SigningIn:
         )
         return (Role.MEMBER, missing) if missing else (role, ())
 
-    async def _drop(self, handle: str, now_ms: int) -> None:
-        """End the stay whose handle this is; a wrong secret ends nothing."""
+    async def _drop(self, handle: str, now_ms: int, why: Ended, spared: str = "") -> None:
+        """End the stay whose handle this is; a wrong secret ends nothing. `spared`: whose lessons go on."""
         stay, _, secret = handle.partition(".")
         row = await self._store.accounts.stay(stay)
         given = digest(secret)
         if row is None or row.ended_at_ms is not None:
             return
         if hmac.compare_digest(given, row.handle) or hmac.compare_digest(given, row.before):
-            await self._end(row, Ended.SIGNED_OUT, now_ms)
+            await self._end(row, why, now_ms, keeps=row.person == spared)
 
-    async def _end(self, row: StayRow, why: Ended, now_ms: int) -> None:
+    async def _end(self, row: StayRow, why: Ended, now_ms: int, *, keeps: bool = False) -> None:
+        """`keeps`: what was entered with the stay goes on, as it does where nobody asked for its end."""
         if not await self._store.accounts.end(row.id, why, now_ms):
             return
+        if why in _TAKES_BACK and not keeps:
+            await self._revocations.stay(row.id, row.person, _TAKES_BACK[why])
         if why is Ended.COPIED:
             self._counts["copied"] += 1
             _log.warning(Event.SIGN_IN_COPIED, person=row.person)

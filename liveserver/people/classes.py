@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from liveserver.people.kinds import shown
 from liveserver.people.registry import Registry, new_id
 from liveserver.people.repeats import Repeats
 from liveserver.people.roll import Roll
+from liveserver.revocations import Revocations, Why
 from liveserver.store import Store
 from liveserver.store.members import Member, Members
 from liveserver.store.people_model import Assignment, ClassGroup, Enrolment, Person, Project, TrainingClass
@@ -29,7 +30,8 @@ GROUPS_MOST = 100
 class Classes:
     """Owned by the main loop. Raises PeerError for what is refused."""
 
-    def __init__(self, store: Store, clock: Clock, registry: Registry, roll: Roll):
+    def __init__(self, store: Store, clock: Clock, registry: Registry, roll: Roll, revocations: Revocations):
+        self._revocations = revocations
         self._roll = roll
         self._repeats = Repeats(store)
         self._people = store.people
@@ -115,7 +117,7 @@ class Classes:
         row = Enrolment(training_class, enrolled_at_ms=self._clock.wall_ms(), **values)
         await self._repeats.require_new(found, row)
         done = await self._people.roster.put(row, person, by, row.enrolled_at_ms, "enrolled")
-        self._roll.forget(training_class)
+        await self._door(training_class, person.id, by, is_open=True)
         return member_json(Member(done, person))
 
     async def change_enrolment(
@@ -162,7 +164,7 @@ class Classes:
         person, now_ms = await self.person(values["person"]), self._clock.wall_ms()
         row = Assignment(training_class, assigned_at_ms=now_ms, **values)
         done = await self._people.teachers.put(row, person, by, now_ms, "assigned")
-        self._roll.forget(training_class)
+        await self._door(training_class, person.id, by, is_open=True)
         return member_json(Member(done, person))
 
     async def change_assignment(
@@ -203,8 +205,25 @@ class Classes:
             raise PeerError("not_found", "there is no such person", status=404)
         now_ms = self._clock.wall_ms()
         done = await members.change(training_class, person, changes, by, now_ms, status or "changed")
-        self._roll.forget(training_class)
+        if status is None:
+            self._roll.forget(training_class)
+        else:
+            await self._door(training_class, person.id, by, is_open=leaves[status] is None)
         return member_json(Member(done, person))
+
+    async def let_in(self, training_class: str, people: Iterable[str], by: str) -> None:
+        """They are enrolled, some of them again."""
+        self._roll.forget(training_class)
+        for person in people:
+            await self._revocations.readmit(person, training_class, by)
+
+    async def _door(self, training_class: str, person: str, by: str, *, is_open: bool) -> None:
+        """Who left is out of the class's lessons at once; who comes back may use what he had."""
+        if is_open:
+            await self.let_in(training_class, [person], by)
+        else:
+            self._roll.forget(training_class)
+            await self._revocations.person(person, Why.LEFT_CLASS, by, training_class=training_class)
 
     async def _check_row(self, training_class: str, values: Mapping[str, Any]) -> None:
         if values.get("group"):

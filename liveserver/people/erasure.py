@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from liveserver.clock import Clock
+from liveserver.revocations import Revocations, Why
 from liveserver.store import Store
 
 
@@ -24,8 +25,16 @@ class Photos(Protocol):
 class Erasure:
     """Owned by the main loop."""
 
-    def __init__(self, store: Store, clock: Clock, numbers: Sealed | None, photos: Photos | None):
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        revocations: Revocations,
+        numbers: Sealed | None,
+        photos: Photos | None,
+    ):
         self._store = store
+        self._revocations = revocations
         self._clock = clock
         self._numbers = numbers
         self._photos = photos
@@ -33,6 +42,7 @@ class Erasure:
     async def erase(self, person: str, reason: str, by: str) -> None:
         """Raises PeerError as `store.erasing`. Asked again, it goes on where it ended."""
         await self._store.erasing.person(person, by, reason, self._clock.wall_ms())
+        await self._revocations.person(person, Why.ERASED, by)
         if self._numbers is not None:
             await self._numbers.erase(person, by)
         if self._photos is not None:

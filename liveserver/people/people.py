@@ -9,6 +9,7 @@ from liveserver.people.lessons import ClassLessons
 from liveserver.people.registry import Registry
 from liveserver.people.roll import Roll
 from liveserver.people.roster_import import Numbers, RosterImport
+from liveserver.revocations import Revocations
 from liveserver.store import Store
 
 
@@ -16,11 +17,16 @@ class People:
     """Owned by the main loop."""
 
     def __init__(
-        self, store: Store, clock: Clock, numbers: Numbers | None = None, photos: Photos | None = None
+        self,
+        store: Store,
+        clock: Clock,
+        revocations: Revocations,
+        numbers: Numbers | None = None,
+        photos: Photos | None = None,
     ):
         roll = Roll(store, clock)
         self.registry = Registry(store, clock)
-        self.classes = Classes(store, clock, self.registry, roll)
+        self.classes = Classes(store, clock, self.registry, roll, revocations)
         self.roster_import = RosterImport(store, clock, self.classes, roll, numbers)
-        self.erasure = Erasure(store, clock, numbers, photos)
+        self.erasure = Erasure(store, clock, revocations, numbers, photos)
         self.lessons = ClassLessons(store, clock, self.classes, roll)

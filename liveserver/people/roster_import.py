@@ -95,7 +95,7 @@ class RosterImport:
         if members and not dry_run:
             new = frozenset(one.person.id for one in members) - known.ids
             await self._people.roster.take(training_class, members, new, sha256, by, now_ms)
-            self._roll.forget(training_class)
+            await self._classes.let_in(training_class, [one.person.id for one in members], by)
             await self._enter_numbers(roster, states, members, by)
         return {
             "sha256": sha256,

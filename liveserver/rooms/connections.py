@@ -23,6 +23,7 @@ from liveserver.sfu.viewer import Viewer
 from liveserver.sfu.webrtc import DataChannel
 from liveserver.tokens import Claims
 
+CLOSE_NO_TOKEN = 4401
 _SALT_BYTES = 16
 _SILENT_MS = 1000  # media that ended so long before its connection is said to
 
@@ -141,6 +142,12 @@ class ViewerEnd:
         self._rate = MessageRate(clock.monotonic_ns())
         self._lacking: set[str] = set()
 
+    def send_away(self, error: PeerError) -> None:
+        """Tell the client why, then end it; one that has not connected is ended without words."""
+        self._say(messages.error_message(error))
+        if not self._room.close(self._connection.id, CLOSE_NO_TOKEN, error.code) and self.viewer is not None:
+            self.viewer.close(error.code)
+
     def connected(self) -> None:
         self._settled(self._connection.id)
         if self.viewer is not None:
@@ -201,6 +208,11 @@ class PublisherEnd:
         self._room = room
         self._claims = claims
         self._clock = clock
+
+    def send_away(self, error: PeerError) -> None:
+        """End it; an encoder hears nothing but that."""
+        if self.publisher is not None:
+            self.publisher.close(error.code)
 
     def connected(self) -> None:
         assert self.publisher is not None

@@ -334,7 +334,7 @@ class Room:
         )
         self._log.info(Event.PEER_REFUSED, code=error.code, connection=connection)
         if connection is not None:
-            self._close(connection, 4410, error.code)
+            self.close(connection, 4410, error.code)
 
     def _note(self, effect: Append, now_ms: int, facts: list[Fact], chat: list[ChatLine]) -> None:
         facts.append(Fact(effect.type, self.state.lesson, now_ms, effect.data))
@@ -495,9 +495,10 @@ class Room:
         )  # fmt: skip
 
     async def _close_one(self, effect: Close) -> None:
-        self._close(effect.connection, effect.code, effect.reason)
+        self.close(effect.connection, effect.code, effect.reason)
 
-    def _close(self, connection: str, code: int, reason: str) -> None:
+    def close(self, connection: str, code: int, reason: str) -> bool:
+        """End one connection behind what was said to it; whether there was a way to."""
         carrier = self._carriers.pop(connection, None)
         close = self._closers.pop(connection, None)
         self._greeted.discard(connection)
@@ -505,6 +506,7 @@ class Room:
             carrier.close(code, reason)
         elif close is not None:
             close(reason)
+        return carrier is not None or close is not None
 
     async def _close_publisher(self, effect: ClosePublisher) -> None:
         if self.stage.publisher is not None:

@@ -41,6 +41,7 @@ from liveserver.hls.tier import Broadcast, Tier
 from liveserver.hours.attending import EVERY_S
 from liveserver.log import Event, get_logger
 from liveserver.recording import Recordings
+from liveserver.revocations import Revocations
 from liveserver.rooms.arrivals import Arrivals
 from liveserver.rooms.connections import Connection, PublisherEnd, ViewerEnd
 from liveserver.rooms.reopening import Reopening
@@ -53,7 +54,7 @@ from liveserver.sfu.screens import Screens
 from liveserver.sfu.stage import Stage
 from liveserver.sfu.transcode import Transcodes
 from liveserver.store import Lesson, Store
-from liveserver.tokens import Claims
+from liveserver.tokens import Claims, session_ended
 
 _ID_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 _ID_LENGTH = 10
@@ -96,7 +97,9 @@ class Rooms:
         tell_every_s: int = EVERY_S,
         same_person: SamePerson = SamePerson.TAKEOVER,
         receipt: Promise | None = None,
+        revocations: Revocations | None = None,
     ):
+        self._revocations = revocations
         self._receipt = receipt
         self._store = store
         self._bus = bus
@@ -122,6 +125,8 @@ class Rooms:
         self._unsubscribe: list[Any] = []
         self._acts = Acts(guard, forwarder, clock, self._rooms, self._room, self._spawn)
         recordings.listener = self
+        if revocations is not None:
+            revocations.listen(lambda: self._sessions.end_void(revocations.revoked.voids))
         if screening is not None:
             screening.incidents.listen(self._incident_seen)
             screening.tell(self._sight_changed)
@@ -316,15 +321,17 @@ class Rooms:
         where a class is not in order the code of the gate (409)."""
         room = await self._admitted(lesson_id, claims)
         await self._prepare_start(room)
+        self._require_standing(claims)
         end = PublisherEnd(room, claims, self._clock)
         publisher, sdp = self._forwarder.publish(room.stage, offer, end)
         end.publisher = publisher
-        return self._sessions.begin(publisher, lesson_id, claims, sdp)
+        return self._sessions.begin(publisher, lesson_id, claims, sdp, end.send_away)
 
     async def watch(self, lesson_id: str, claims: Claims, offer: str) -> Answer:
         """Begin a WHEP session. Raises PeerError as `publish`, not_enrolled (403), already_here (409),
         lesson_full, webrtc_full (503)."""
         room = await self._admitted(lesson_id, claims)
+        self._require_standing(claims)
         if claims.role is Role.LEARNER:
             room.state.require_alone(claims.person, claims.role)
             self._ways.check_seat(room, claims.person, len(self._arrivals))
@@ -336,7 +343,7 @@ class Rooms:
         self._arrivals.begin(connection.id)
         if claims.role is Role.LEARNER:
             self._sessions.only_one_arrives(viewer, lesson_id, claims.person)
-        return self._sessions.begin(viewer, lesson_id, claims, sdp)
+        return self._sessions.begin(viewer, lesson_id, claims, sdp, end.send_away)
 
     async def wide(self, lesson_id: str, claims: Claims) -> Broadcast:
         """The lesson in the wide tier, for somebody who asks for media there.
@@ -525,6 +532,11 @@ class Rooms:
         room.state.admit(claims.person, claims.role)
         await self._require_member(room, claims)
         return room
+
+    def _require_standing(self, claims: Claims) -> None:
+        """Once more after all waiting: whoever was shut out meanwhile gets no session."""
+        if self._revocations is not None and self._revocations.revoked.voids(claims):
+            raise session_ended()
 
     async def _require_member(self, room: Room, claims: Claims) -> None:
         if room.training_class and self._admission is not None:

@@ -167,9 +167,9 @@ class Peer:
         channel.on_close = self._say_goodbye
         self._events.control_opened(channel)
 
-    def _say_goodbye(self) -> None:
+    def _say_goodbye(self, reason: str) -> None:
         if self._leaving is None:
-            leaving = self.finish("closed_by_server")
+            leaving = self.finish(reason)
             self._leaving = asyncio.create_task(leaving, name=f"peer {self.id} leaving")
 
     def _too_late(self) -> None:

@@ -142,7 +142,7 @@ class DataChannel:
     def __init__(self, channel: RTCDataChannel):
         self._channel = channel
         self.on_stalled: Callable[[], None] = lambda: None
-        self.on_close: Callable[[], None] = lambda: None
+        self.on_close: Callable[[str], None] = lambda reason: None
 
     def send(self, text: str) -> None:
         if self._channel.readyState != "open":
@@ -154,7 +154,7 @@ class DataChannel:
 
     def close(self, code: int, reason: str) -> None:
         """Say no more on this channel; the peer itself is closed once what was said has left."""
-        self.on_close()
+        self.on_close(reason)
 
     @property
     def backlog(self) -> int:

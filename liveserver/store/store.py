@@ -41,6 +41,7 @@ from liveserver.store.people import People
 from liveserver.store.people_keys import PeopleKeys
 from liveserver.store.planned import Planned
 from liveserver.store.recordings import Recordings
+from liveserver.store.revocations import Revocations
 from liveserver.store.rules import Rules
 from liveserver.store.tables.chat import CHAT
 from liveserver.store.tables.ledger import LEDGER_ACCEPTED
@@ -103,6 +104,8 @@ class Store:
         """Identity numbers, sealed, and their proof."""
         self.accounts = Accounts(self)
         """Who may sign in, by what, and who is signed in."""
+        self.revocations = Revocations(self)
+        """Access tokens that were taken back."""
         self._keeping: Keeping | None = None
         self.inspections = Inspections(self)
         """What inspectors drew and looked at."""

@@ -115,6 +115,17 @@ class TestALearnersPhone:
         assert tab.evaluate("() => location.pathname") == f"/learn/{lesson}"
         assert "token" not in tab.evaluate("() => location.href")
 
+        other = tabs()  # on another device everything is ended, the lesson on this one as well
+        other.goto(front(server, "zh"))
+        sign_in(other, name)
+        other.click(by_testid("account"))
+        look_at(other, "portal-account-zh-1440x900")
+        other.click(by_testid("sign-out-everywhere"))
+        other.click(by_testid("confirm-everywhere"))
+        tab.wait_text("main", "你已退出登录")
+        look_at(tab, "learn-signed-out-zh-390x844")
+        other.wait_sees(by_testid("sign-in-name"))
+
     def test_a_token_that_is_over_is_renewed_without_a_word(
         self, server: Server, tabs: Callable[..., ChromiumTab]
     ) -> None:

@@ -13,15 +13,18 @@ import aiohttp
 from aiohttp.test_utils import TestServer
 from yarl import URL
 
+from liveserver.bus import MemoryBus
 from liveserver.config import Config
 from liveserver.core.permissions import Role
 from liveserver.http.api import accounts, identities, oidc, passkeys, session, setup
+from liveserver.http.api import revocations as revocations_api
 from liveserver.http.app import make_app
 from liveserver.http.context import Services
 from liveserver.http.cors import cors
 from liveserver.log_in import LogIn, log_in
 from liveserver.log_in.passwords import Passwords
 from liveserver.metrics import Metrics
+from liveserver.revocations import Revocations
 from liveserver.store import Entry, Store, open_store
 from liveserver.tokens import ALL_LESSONS, Tokens
 
@@ -170,7 +173,9 @@ async def door(
     if proxied:
         config = replace(config, accounts=replace(config.accounts, proxies=("127.0.0.1",)))
     tokens, metrics = Tokens.load_or_create(config.key_file), Metrics()
-    parts = log_in(config, store, cast(Any, clock), tokens, passwords, metrics)
+    revocations = Revocations(tokens.revoked, store, MemoryBus(), cast(Any, clock), 86_400_000)
+    await revocations.start()
+    parts = log_in(config, store, cast(Any, clock), tokens, revocations, passwords, metrics)
     nothing = cast(Any, None)  # of the rest of a node these routes know nothing
     rest = (nothing, store, *[nothing] * 6)
     services = Services(config, tokens, metrics, cast(Any, clock), *rest, log_in=parts)
@@ -179,6 +184,7 @@ async def door(
         *passkeys.ROUTES,
         *oidc.ROUTES,
         *accounts.ROUTES,
+        *revocations_api.ROUTES,
         *identities.ROUTES,
         *setup.ROUTES,
         *routes,
@@ -190,5 +196,6 @@ async def door(
     finally:
         await server.close()
         await parts.close()
+        await revocations.stop()
         passwords.close()
         await store.close()

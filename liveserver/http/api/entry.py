@@ -19,7 +19,10 @@ async def enter(call: Call[None, None]) -> web.Response:
     lesson, person = call.lesson, call.bearer.person
     role = await people(call).lessons.role_of(lesson, person)
     name = await people(call).lessons.name(person) or call.bearer.name
-    token = lesson_token(call.services, role, name, person=person, lesson=lesson)
+    of = (await call.services.rooms.lesson(lesson))["class"]
+    token = lesson_token(
+        call.services, role, name, person=person, lesson=lesson, training_class=of, stay=call.bearer.stay
+    )
     pages = links.pages(base_url(call.request), lesson, {role: token})
     return json_answer({"role": role, "token": token, "pages": pages})
 

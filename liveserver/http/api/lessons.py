@@ -133,7 +133,7 @@ async def tokens(call: Call[NewTokens, None]) -> web.Response:
             lesson["class"], wanted.role, wanted.person, roster=wanted.roster
         )
     if invited or wanted.roster:
-        return json_answer(await _tokens_of(services, wanted.role, call.lesson, invited))
+        return json_answer(await _tokens_of(services, wanted.role, lesson, invited))
     if not wanted.name:
         raise PeerError("bad_request", "field name is missing")
     made = []
@@ -172,10 +172,12 @@ async def listed_cuts(call: Call[None, CutsQuery]) -> web.Response:
     return json_answer(await call.services.rooms.cuts(call.lesson, call.query.after, call.query.limit))
 
 
-async def _tokens_of(services: Services, role: Role, lesson: str, invited: Sequence[Person]) -> Object:
+async def _tokens_of(services: Services, role: Role, lesson: Object, invited: Sequence[Person]) -> Object:
     found = []
     for number, person in enumerate(invited, start=1):
-        token = lesson_token(services, role, person.name, person=person.id, lesson=lesson)
+        token = lesson_token(
+            services, role, person.name, person=person.id, lesson=lesson["id"], training_class=lesson["class"]
+        )
         found.append({"person": person.id, "name": person.name, "token": token})
         if number % _SLICE == 0:
             await asyncio.sleep(0)
@@ -194,9 +196,21 @@ def _seconds(minutes: int | None) -> int | None:
     return None if minutes is None else minutes * 60
 
 
-def lesson_token(services: Services, role: Role, name: str, *, person: str, lesson: str) -> str:
+def lesson_token(
+    services: Services,
+    role: Role,
+    name: str,
+    *,
+    person: str,
+    lesson: str,
+    training_class: str = "",
+    stay: str = "",
+) -> str:
     now_s, ttl_s = services.clock.wall_s(), int(services.config.tokens.lesson.s)
-    return services.tokens.issue(person=person, name=name, role=role, lesson=lesson, now_s=now_s, ttl_s=ttl_s)
+    return services.tokens.issue(
+        person=person, name=name, role=role, lesson=lesson, now_s=now_s, ttl_s=ttl_s,
+        stay=stay, training_class=training_class,
+    )  # fmt: skip
 
 
 _PATH = f"{PREFIX}/lessons"

@@ -87,6 +87,13 @@ async def stays(call: Call[None, None]) -> web.Response:
     return json_answer({"items": [_stay(row, own) for row in found], "next": None})
 
 
+async def end_stays(call: Call[None, None]) -> web.Response:
+    await parts(call).signing_in.sign_out_everywhere(call.bearer)
+    answer = web.Response(status=204)
+    drop_handle(call.request, answer)
+    return answer
+
+
 async def end_stay(call: Call[None, None]) -> web.Response:
     ended = await parts(call).signing_in.end(call.bearer.person, call.request.match_info["stay"])
     return web.Response(status=204 if ended else 404)
@@ -156,6 +163,15 @@ ROUTES = (
         "Where one is, and was, signed in",
         Scope.ANY,
         {200: ("The newest 50", "StayList")},
+        Permission.OWN_ACCOUNT,
+    ),
+    Route(
+        "DELETE",
+        f"{PATH}/stays",
+        end_stays,
+        "Sign out everywhere: every stay of one's own, and every token there is",
+        Scope.ANY,
+        {204: ("It is over, here as well", None)},
         Permission.OWN_ACCOUNT,
     ),
     Route(

@@ -60,6 +60,7 @@ COMPONENTS: dict[str, Schema] = {
         {"ticket": TEXT, "public_key": {"type": "object", "description": "WebAuthn Level 3, 5.1.8 and 5.1.9"}}
     ),
     "PasswordLink": object_of({"link": TEXT}),
+    "Revocation": object_of({"person": or_null(TEXT), "token": or_null(TEXT)}),
     "Removed": object_of({"removed": COUNT}),
     "Session": object_of(_SESSION),
     "SetUp": object_of({"token": TEXT}, _SESSION),

@@ -78,6 +78,21 @@ SUBJECTS = sa.Table(
     sa.UniqueConstraint("issuer", "person", name="oidc_person_once"),
 )
 
+# Access tokens that were taken back (`core.revocation`).
+REVOCATIONS = sa.Table(
+    "revocations",
+    METADATA,
+    sa.Column("of", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("training_class", sa.Text, primary_key=True),
+    sa.Column("issued_until_s", WHOLE, nullable=False),
+    sa.Column("spared", sa.Text, nullable=False),
+    sa.Column("at_ms", WHOLE, nullable=False),
+    sa.Column("until_ms", WHOLE, nullable=False),
+    sa.Index("revocations_by_age", "at_ms"),
+    sa.Index("revocations_by_end", "until_ms"),
+)
+
 IDENTITIES = sa.Table(
     "identities",
     METADATA,

@@ -13,6 +13,8 @@ export default {
   "account.changed": "Password changed; other devices are signed out",
   "account.end": "Sign out",
   "account.end_named": "Sign out the one of {when}",
+  "account.everywhere": "Sign out everywhere",
+  "account.everywhere_text": "Every browser is signed out at once, this one too. Classes that are open end, and links you were given stop working.",
   "account.here": "This device",
   "account.label": "Name",
   "account.no_passkeys": "Passkeys need HTTPS and a host name, and a browser that has them.",

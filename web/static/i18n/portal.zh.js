@@ -13,6 +13,8 @@ export default {
   "account.changed": "密码已修改，其他设备已退出登录",
   "account.end": "退出",
   "account.end_named": "退出 {when} 的登录",
+  "account.everywhere": "退出所有设备",
+  "account.everywhere_text": "所有浏览器立即退出登录，包括这一个；正在听的课会中断，之前发给你的链接也随之失效。",
   "account.here": "本设备",
   "account.label": "名称",
   "account.no_passkeys": "此地址或浏览器不支持通行密钥（需要 HTTPS 和域名）。",

@@ -21,6 +21,13 @@ export const setPassword = (link, password) => call('POST', '/password', { link,
 export const changePassword = (old, fresh) => call('PUT', '/password', { old, new: fresh });
 export const stays = () => call('GET', '/stays');
 export const endStay = (id) => call('DELETE', `/stays/${encodeURIComponent(id)}`);
+
+/** Here as well: the cookie goes with it. */
+export async function signOutEverywhere() {
+  await call('DELETE', '/stays');
+  drop();
+}
+
 export const passkeys = () => call('GET', '/passkeys');
 export const removePasskey = (id) => call('DELETE', `/passkeys/${encodeURIComponent(id)}`);
 

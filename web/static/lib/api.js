@@ -25,7 +25,7 @@ export class Problem extends Error {
   }
 }
 
-const OVER = new Set(['token_expired', 'token_missing']);
+const OVER = new Set(['token_expired', 'token_missing', 'session_ended']);
 
 /**
  * fetch with the token, a time limit, and `Problem` for everything but success. Where somebody is signed in, a

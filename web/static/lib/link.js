@@ -12,7 +12,7 @@ const ASK_AGAIN_MS = 5000;
 /** A question that got lost in a hole of the network is asked anew rather than waited for. */
 const ASK_MS = 4000;
 const STOPPING = { 401: 'denied', 403: 'denied', 404: 'unknown' };
-const CODES = { no_common_codec: 'codec', person_removed: 'removed', lesson_ended: 'ended', not_enrolled: 'refused', not_assigned: 'refused' };
+const CODES = { session_ended: 'signed_out', no_common_codec: 'codec', person_removed: 'removed', lesson_ended: 'ended', not_enrolled: 'refused', not_assigned: 'refused' };
 /** The learner is here on another device, or was until just now: it is asked again until that one has left. */
 const HERE_ALREADY = 'already_here';
 const GONE = 410;

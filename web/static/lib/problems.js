@@ -6,6 +6,7 @@ const SENTENCES = {
   token_missing: 'problem.token_missing',
   token_invalid: 'problem.token_invalid',
   token_expired: 'problem.token_expired',
+  session_ended: 'problem.session_ended',
   forbidden: 'problem.forbidden',
   unknown_lesson: 'problem.unknown_lesson',
   lesson_cut: 'problem.lesson_cut',

@@ -50,7 +50,7 @@ export class Socket extends Messages {
       if (typeof data === 'string') this.receive(data);
       else this.emit('binary', data);
     });
-    socket.addEventListener('close', ({ code }) => this.#closed(code));
+    socket.addEventListener('close', ({ code, reason }) => this.#closed(code, reason));
   }
 
   #write(socket, data) {
@@ -59,11 +59,11 @@ export class Socket extends Messages {
     return true;
   }
 
-  async #closed(code) {
+  async #closed(code, reason) {
     this.detach();
     if (this.#stop.signal.aborted) return;
     if (code in FINAL) {
-      this.emit('stopped', { why: FINAL[code] });
+      this.emit('stopped', { why: reason === 'session_ended' ? 'signed_out' : FINAL[code] });
       return;
     }
     // A cut lesson may be restored: ask again, but not often.

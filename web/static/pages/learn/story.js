@@ -11,6 +11,7 @@ import { ScreeningNews } from '../../lib/screening.js';
 
 const STOPPED = {
   denied: ['learn.denied', 'learn.denied_hint'],
+  signed_out: ['learn.signed_out', 'problem.session_ended'],
   unknown: ['learn.unknown', 'learn.unknown_hint'],
   removed: ['learn.removed', 'learn.removed_hint'],
   replaced: ['learn.replaced', 'learn.replaced_hint'],

@@ -5,7 +5,7 @@ import { ask } from '../../components/dialog.js';
 import { field, textInput } from '../../components/field.js';
 import { newPassword } from '../../components/new-password.js';
 import { toast } from '../../components/toast.js';
-import { addPasskey, changePassword, endStay, passkeys, removePasskey, stays } from '../../lib/account.js';
+import { addPasskey, changePassword, endStay, passkeys, removePasskey, signOutEverywhere, stays } from '../../lib/account.js';
 import { el } from '../../lib/dom.js';
 import * as format from '../../lib/format.js';
 import { t } from '../../lib/i18n.js';
@@ -21,7 +21,7 @@ export function accountSection() {
   const node = el('details', { class: 'panel account' }, el('summary', { testid: 'account' }, t('account.title')), el('div', { class: 'account-body' },
     el('h3', {}, t('account.passkeys')), el('p', { class: 'hint' }, t(canUsePasskeys() ? 'account.passkeys_text' : 'account.no_passkeys')), keys, more,
     el('h3', {}, t('account.password')), button(t('account.change_password'), { testid: 'change-password', press: change }),
-    el('h3', {}, t('account.stays')), places));
+    el('h3', {}, t('account.stays')), places, button(t('account.everywhere'), { testid: 'sign-out-everywhere', press: leaveAll })));
   node.addEventListener('toggle', () => node.open && refresh());
 
   async function refresh() {
@@ -71,6 +71,12 @@ export function accountSection() {
       label: t('account.change'), explain: excuse, focus: old, confirm: async () => { await changePassword(old.value, fresh.value); return true; } });
     if (done) toast(t('account.changed'));
     await refresh();
+  }
+
+  async function leaveAll() {
+    const done = await ask({ title: t('account.everywhere'), body: [el('p', {}, t('account.everywhere_text'))], label: t('account.everywhere'),
+      testid: 'confirm-everywhere', explain: excuse, confirm: async () => { await signOutEverywhere(); return true; } });
+    if (done) location.reload();
   }
 
   return { node, refresh };

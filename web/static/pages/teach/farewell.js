@@ -9,7 +9,7 @@ import { explain } from '../../lib/problems.js';
 
 const HEADS = {
   ended: ['teach.ended', 'teach.ended_text'], replaced: ['teach.replaced_title', 'teach.replaced'],
-  denied: ['teach.denied', 'problem.token_invalid'], unknown: ['teach.denied', 'problem.unknown_lesson'],
+  denied: ['teach.denied', 'problem.token_invalid'], signed_out: ['teach.denied', 'problem.session_ended'], unknown: ['teach.denied', 'problem.unknown_lesson'],
 };
 
 /** What keeps a class from starting; the codes of `liveserver/core/gates.py`. */

@@ -132,7 +132,7 @@ export function drawTeach(broadcast) {
 }
 
 const CLOSED = {
-  ended: 'teach.stage_ended', replaced: 'teach.stage_replaced', denied: 'teach.stage_denied', unknown: 'teach.stage_unknown',
+  ended: 'teach.stage_ended', replaced: 'teach.stage_replaced', denied: 'teach.stage_denied', signed_out: 'learn.signed_out', unknown: 'teach.stage_unknown',
   removed: 'teach.stage_denied', refused: 'teach.stage_refused', codec: 'teach.stage_refused',
 };
 const CAMERA = {

@@ -1,0 +1,109 @@
+"""Which tokens are void before their time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from liveserver.core.revocation import Of, Revocation, Revoked
+
+NOW = 1_800_000_000
+
+
+@dataclass(frozen=True)
+class Token:
+    person: str = "li"
+    training_class: str = ""
+    stay: str = ""
+    token_id: str = "t1"
+    issued_at_s: int = NOW
+
+
+def revocation(
+    key: str = "li", until_s: int = NOW, of: Of = Of.PERSON, training_class: str = "", spared: str = "",
+    at_s: int = NOW,
+) -> Revocation:  # fmt: skip
+    return Revocation(of, key, training_class, until_s, spared, at_s * 1000, (at_s + 86_400) * 1000)
+
+
+def revoked(*known: Revocation, most: int = 100) -> Revoked:
+    made = Revoked(most)
+    for one in known:
+        made.add(one)
+    return made
+
+
+class TestAPersonsRevocation:
+    def test_voids_what_was_issued_until_then_and_nobody_elses(self) -> None:
+        known = revoked(revocation())
+        assert known.voids(Token())
+        assert not known.voids(Token(issued_at_s=NOW + 1))
+        assert not known.voids(Token(person="wang"))
+
+    def test_spares_one_stay(self) -> None:
+        known = revoked(revocation(spared="here"))
+        assert not known.voids(Token(stay="here"))
+        assert known.voids(Token(stay="elsewhere")) and known.voids(Token())
+
+    def test_for_one_class_leaves_the_others(self) -> None:
+        known = revoked(revocation(training_class="c1"))
+        assert known.voids(Token(training_class="c1"))
+        assert not known.voids(Token(training_class="c2")) and not known.voids(Token())
+        assert known.shuts_out("li", "c1") and not known.shuts_out("li", "c2")
+
+    def test_is_lifted_by_a_later_one_of_nothing(self) -> None:
+        known = revoked(revocation(training_class="c1"))
+        assert known.add(revocation(training_class="c1", until_s=0, at_s=NOW + 5))
+        assert not known.voids(Token(training_class="c1"))
+        assert not known.add(revocation(training_class="c1")), "an earlier one that comes late is no news"
+        assert not known.voids(Token(training_class="c1"))
+
+    def test_heard_twice_is_news_once(self) -> None:
+        known = Revoked()
+        assert known.add(revocation())
+        assert not known.add(revocation())
+        assert len(known) == 1
+
+
+class TestATokenIssuedInTheSameSecond:
+    def test_before_is_void_and_after_is_good_however_often(self) -> None:
+        known = Revoked()
+        for round_ in range(5):
+            before = Token(issued_at_s=known.dated("li", NOW))
+            until_s = known.until("li", NOW)
+            known.add(replace(revocation(until_s=until_s), at_ms=NOW * 1000 + round_))
+            assert known.voids(before)
+            assert not known.voids(Token(issued_at_s=known.dated("li", NOW)))
+
+    def test_of_one_class_counts_for_the_whole_person_too(self) -> None:
+        known = Revoked()
+        known.add(revocation(training_class="c1", until_s=known.until("li", NOW)))
+        late = Token(issued_at_s=known.dated("li", NOW), training_class="c2")
+        known.add(revocation(until_s=known.until("li", NOW)))
+        assert known.voids(late)
+
+    def test_is_dated_no_further_ahead_than_other_nodes_take_it(self) -> None:
+        assert revoked(revocation(until_s=NOW + 3600)).dated("li", NOW) == NOW
+
+
+class TestOneStayOrToken:
+    def test_is_void_whenever_it_was_issued(self) -> None:
+        known = revoked(revocation("s1", 0, Of.STAY), revocation("t9", 0, Of.TOKEN))
+        assert known.voids(Token(stay="s1", issued_at_s=NOW + 999))
+        assert known.voids(Token(token_id="t9", issued_at_s=NOW + 999))
+        assert not known.voids(Token(stay="s2"))
+
+
+class TestWhatIsKnown:
+    def test_is_forgotten_when_nothing_can_be_void_by_it(self) -> None:
+        known = revoked(revocation(), revocation("wang", at_s=NOW + 10))
+        known.forget((NOW + 86_400 + 5) * 1000)
+        assert (len(known), known.voids(Token()), known.voids(Token(person="wang"))) == (1, False, True)
+
+    def test_is_bounded_and_nobody_comes_back_that_way(self) -> None:
+        known = Revoked(most=16)
+        for number in range(17):
+            known.add(revocation(f"p{number}", until_s=NOW + number, at_s=NOW + number))
+        assert len(known) == 15
+        assert all(known.voids(Token(person=f"p{n}", issued_at_s=NOW + n)) for n in range(17))
+        assert known.voids(Token(person="anybody", issued_at_s=NOW + 1)), "issued before the oldest known"
+        assert not known.voids(Token(person="anybody", issued_at_s=known.dated("anybody", NOW + 1)))
