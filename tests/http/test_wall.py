@@ -27,7 +27,7 @@ from liveserver.http.app import make_app
 from liveserver.http.carrier import TOO_SLOW
 from liveserver.http.context import Services
 from liveserver.http.cors import cors
-from liveserver.http.ws import SOCKETS
+from liveserver.http.ws import BEARERS, SOCKETS
 from liveserver.metrics import Metrics
 from liveserver.screening.wall import Wall
 from liveserver.tokens import Tokens
@@ -147,6 +147,7 @@ class TestWhoTakesNothing:
         services = Services(config, tokens, Metrics(), Clock(), wall=wall, **others)
         app = make_app(services, wall_socket.ROUTES, cors("/"))
         app[SOCKETS] = set()
+        app[BEARERS] = {}
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -116,7 +116,7 @@ class TestWhoLeavesAClass:
         who = registered(server, "王伟")["id"]
         assert server.api("POST", f"/classes/{of}/roster", {"person": who}).status == 201
         made = server.api("POST", "/lessons", {"title": "第一课", "class": of})
-        lesson = Lesson(made.json["id"], made.json["tokens"])
+        lesson = Lesson(made.json["id"], "第一课", made.json["pages"], made.json["tokens"])
         body = {"role": "learner", "roster": True}
         (token,) = server.api("POST", f"/lessons/{lesson.id}/tokens", body).json["tokens"]
         assert claims(token)["class"] == of
