@@ -109,7 +109,10 @@ def _print(done: dict[str, Any], *, as_json: bool) -> None:
 
 
 def own_server(loaded: Config, given: argparse.Namespace, command: str) -> Server:
-    """The running server, asked as an administrator by `command`, of which `given` has url and ca. Raises RefusedError, ConfigError, OSError."""
+    """The running server, asked as an administrator by `command`, of which `given` has url and ca.
+
+    Raises RefusedError, ConfigError, OSError.
+    """
     scheme = "https" if loaded.tls else "http"
     host = "127.0.0.1" if loaded.http.host in ("0.0.0.0", "::") else loaded.http.host  # noqa: S104
     host = f"[{host}]" if ":" in host else host
