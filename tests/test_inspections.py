@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,24 @@ class TestALook:
         (item,) = (await inspections.views("inspector-1", None, 10))["items"]
         assert (item["what"], item["title"], item["subject"]) == ("hours", "Part 3", "wang")
         assert (await inspections.views("inspector-2", None, 10))["items"] == []
+
+    async def test_of_an_administrator_is_a_fact_that_says_his_role(
+        self, inspections: Inspections, store: Store
+    ) -> None:
+        admin = replace(WHO, person="admin-1", role=Role.ADMIN)
+        for _ in range(2):
+            await inspections.saw(admin, "roster", "", "class-7")
+        (entry,) = [entry for entry in await store.entries() if entry.type == "viewed"]
+        said = {"by": "admin-1", "role": "admin", "what": "roster", "subject": "class-7"}
+        assert (entry.lesson, dict(entry.data)) == (None, said)
+        assert (await inspections.views("admin-1", None, 10))["items"] == []
+        await inspections.saw(WHO, "hours", "lesson-03", "wang")
+        looks = await store.trail.looks(await store.trail.newest_look(9), 9)
+        assert [(one.by, one.role, one.what, one.lesson, one.subject) for one in looks] == [
+            ("admin-1", "admin", "roster", None, "class-7"),
+            ("inspector-1", "inspector", "hours", "lesson-03", "wang"),
+        ]
+        assert await store.trail.newest_look(1) == looks[0].index
 
     async def test_again_within_the_minute_is_the_same_look(self, inspections: Inspections) -> None:
         for _ in range(3):

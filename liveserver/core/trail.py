@@ -16,6 +16,11 @@ from liveserver.core.permissions import STAFF, Permission, Role
 ACT = "act"
 DONE = "act_done"
 REFUSED = "act_refused"
+LOOK = "viewed"
+_PICTURES = {"photo_seen": ("photo", "id"), "evidence_viewed": ("incident_picture", "incident")}
+"""Facts that a picture leaves wherever it is shown: what it is, and the member with its id."""
+LOOKS = (LOOK, "inspected", *_PICTURES)
+"""Somebody of the staff looked at what is a person's own; an inspector's looks have a type of their own."""
 CUTS = ("cut", "restore", "restore_asked")
 
 _P = Permission
@@ -50,6 +55,28 @@ class Act:
     on: Mapping[str, JSON]
     outcome: str
     changes: Sequence[Change] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """`what`: the route's `view`. `lesson`: None where it was none's. `subject`: a person, class, recording
+    or entry by its id, "" for a list. `role`: empty for a picture, whose fact does not say it."""
+
+    index: int
+    at_ms: int
+    by: str
+    role: str
+    what: str
+    lesson: str | None
+    subject: str
+
+
+def look_of(entry: Entry) -> Look:
+    """One of `LOOKS`."""
+    data = entry.data
+    what, subject = _PICTURES.get(entry.type, (_text(data, "what"), "subject"))
+    role = str(Role.INSPECTOR) if entry.type == "inspected" else _text(data, "role")
+    return Look(entry.index, entry.at_ms, _text(data, "by"), role, what, entry.lesson, _text(data, subject))
 
 
 class Refusals:
@@ -88,7 +115,7 @@ def _act(entry: Entry, following: Sequence[Entry]) -> Act:
         if later.type == DONE and later.data.get("id") == data.get("id"):
             outcome = _text(later.data, "outcome")
             break
-        if later.type not in (ACT, DONE, REFUSED) and later.data.get("by") == by:
+        if later.type not in (ACT, DONE, REFUSED, *LOOKS) and later.data.get("by") == by:
             changes.append(_change(later, later.data))
     else:
         changes = []  # without its end nobody can say which were its own

@@ -49,8 +49,9 @@ class Route:
     a JSON body that is handed over as it is read, `text_body` the media types of one that is handed over as
     text, `bytes_body` of one that is as it came. `max_body`: bytes, where it is not the configured bound.
     `answers` maps a status to what it means and the schema (or the media type) of its body.
-    `token_in_query`: players send the token there. `view`: what the ledger calls it when an
-    inspector looks at it; "" where there is nothing to see.
+    `token_in_query`: players send the token there. `view`: what the ledger calls it when
+    somebody of the staff looks at it; "" where nothing of a person is to be seen, or where the answer itself
+    leaves a fact of its own.
     """
 
     method: str

@@ -1,7 +1,8 @@
 """The inspector's work: samples drawn by a seed that is on record, and a log of what he looked at himself.
 
-Every look is a fact in the ledger, so inspectors are seen as well; the same look within a minute is one. No
-more than some ten thousand looks are remembered for that.
+Every look is a fact in the ledger, so inspectors are seen as well, and so are looks of administrators and
+moderators at what is a person's own. The same look within a minute is one; no more than some ten thousand
+looks are remembered for that.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from liveserver.core import sample
 from liveserver.core.errors import PeerError
 from liveserver.core.ledger import JSON, Fact
 from liveserver.core.messages import Json
+from liveserver.core.permissions import Role
 from liveserver.core.times import day_number, day_start_ms
+from liveserver.core.trail import LOOK
 from liveserver.store import Lesson, Sample, Store, View
 from liveserver.store.inspections import POPULATION_MAX
 from liveserver.tokens import Claims
@@ -85,18 +88,22 @@ class Inspections:
         return {"items": items, "next": str(found[-1][0]) if len(found) == limit else None}
 
     async def saw(self, claims: Claims, what: str, lesson: str = "", subject: str = "") -> None:
-        """An inspector has looked at something. A recording's lesson is looked up."""
-        if what == "recording" and not lesson:
-            found = await self._store.recordings.one(subject)
-            lesson = found.lesson if found is not None else ""
+        """Somebody of the staff has looked at something. A recording's lesson is looked up."""
         now_ms, look = self._clock.wall_ms(), (claims.person, what, lesson, subject)
         if abs(now_ms - self._lately.get(look, -_SAME_MS)) < _SAME_MS:
             return
+        if what == "recording" and not lesson:
+            found = await self._store.recordings.one(subject)
+            lesson = found.lesson if found is not None else ""
         self._lately[look] = now_ms
         self._lately.move_to_end(look)
         if len(self._lately) > _REMEMBERED:
             self._lately.popitem(last=False)
         data: dict[str, JSON] = {"by": claims.person, "what": what, "subject": subject}
+        if claims.role is not Role.INSPECTOR:
+            fact = Fact(LOOK, lesson or None, now_ms, data | {"role": str(claims.role)})
+            await self._store.keep(f"{LOOK}-{secrets.token_hex(8)}", [fact])
+            return
         view = View(claims.person, what, lesson, subject, now_ms)
         await self._book.save_view(view, Fact("inspected", lesson or None, now_ms, data))
 

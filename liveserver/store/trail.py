@@ -8,12 +8,13 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from liveserver.core.ledger import Entry
-from liveserver.core.trail import ACT, CUTS, DONE, REFUSED, Act, acts_of
+from liveserver.core.trail import ACT, CUTS, DONE, LOOKS, REFUSED, Act, Look, acts_of, look_of
 from liveserver.store import ledger
 from liveserver.store.access import Access
 from liveserver.store.tables.ledger import LEDGER
 
 PAGE_MAX = 200
+ACTS = (ACT, REFUSED, *CUTS)
 _CHANGES_MAX = 500
 """Entries between an act and its end among which its changes are looked for."""
 _ENDS_MAX = 2_000
@@ -28,11 +29,10 @@ class Trail:
     async def acts(self, after: int, limit: int) -> list[Act]:
         """Acts, refused attempts and cuts with an index above `after`, oldest first."""
         wanted = min(max(limit, 1), PAGE_MAX)
-        kinds = (ACT, REFUSED, *CUTS)
         c = LEDGER.c
         query = (
             sa.select(LEDGER)
-            .where(c.type.in_(kinds), c.entry_index > after)
+            .where(c.type.in_(ACTS), c.entry_index > after)
             .order_by(c.entry_index)
             .limit(wanted)
         )
@@ -65,12 +65,31 @@ class Trail:
                 following[act.index] = [*between, end]
         return following
 
+    async def looks(self, after: int, limit: int) -> list[Look]:
+        """What the staff looked at, with an index above `after`, oldest first."""
+        c = LEDGER.c
+        query = (
+            sa.select(LEDGER)
+            .where(c.type.in_(LOOKS), c.entry_index > after)
+            .order_by(c.entry_index)
+            .limit(min(max(limit, 1), PAGE_MAX))
+        )
+        async with self._access.reading() as connection:
+            return [look_of(ledger.entry_of(row)) for row in await connection.execute(query)]
+
     async def newest(self, limit: int) -> int:
         """The index after which there are `limit` acts and no more, for a page that begins at the end."""
+        return await self._newest(ACTS, limit)
+
+    async def newest_look(self, limit: int) -> int:
+        """The same of looks."""
+        return await self._newest(LOOKS, limit)
+
+    async def _newest(self, kinds: Sequence[str], limit: int) -> int:
         c = LEDGER.c
         query = (
             sa.select(c.entry_index)
-            .where(c.type.in_((ACT, REFUSED, *CUTS)))
+            .where(c.type.in_(kinds))
             .order_by(c.entry_index.desc())
             .offset(min(max(limit, 1), PAGE_MAX))
             .limit(1)

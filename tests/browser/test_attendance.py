@@ -16,6 +16,7 @@ CHIP, OWN, WHY, WHY_LIST = (
     by_testid("why"),
     by_testid("why-list"),
 )
+LOOKED = {"en": "Attendance of a class", "zh": "课程考勤"}
 WORDS = {
     "en": {"chip": "Credited", "hidden": "not in the foreground", "present": "Present"},
     "zh": {"chip": "已计入", "hidden": "页面不在前台", "present": "出勤"},
@@ -86,3 +87,7 @@ def test_a_lesson_as_the_learner_the_inspector_and_the_administrator_see_it(
     admin.click(by_testid("open-attendance"))
     admin.wait_text("main", "The camera failed")
     look_at_both_sizes(admin, f"admin-attendance-{lang}")
+
+    admin.click(by_testid("tab-audit"))  # and that he looked is on record
+    admin.wait_text("#audit", LOOKED[lang])
+    look_at_both_sizes(admin, f"admin-audit-{lang}")

@@ -9,6 +9,7 @@ import pytest
 
 from liveserver.cli import main
 from liveserver.core.permissions import Role
+from tests.drivers.process import until
 from tests.drivers.server import Server
 
 
@@ -63,9 +64,13 @@ class TestAnInspector:
         for path in ("attendance", "challenges", "evidence"):
             assert server.api("GET", f"/lessons/{lesson}/{path}", role="inspector").status == 200
             assert server.api("GET", f"/lessons/{lesson}/{path}", role="admin").status == 200
-        facts = server.api("GET", f"/ledger/entries?lesson={lesson}").json["items"]
-        looked = [fact["data"]["what"] for fact in facts if fact["type"] == "inspected"]
-        assert looked == ["attendance", "checks", "evidence"]
+
+        def looked(kind: str) -> list[str]:
+            facts = server.api("GET", f"/ledger/entries?lesson={lesson}").json["items"]
+            return [fact["data"]["what"] for fact in facts if fact["type"] == kind]
+
+        for kind in ("inspected", "viewed"):  # of a bundle when its last byte was sent
+            until(lambda kind=kind: looked(kind) == ["attendance", "checks", "evidence"], f"all {kind}")
         log = server.api("GET", "/inspections/views?limit=3", role="inspector").json["items"]
         assert [view["lesson"] for view in log] == [lesson] * 3
 

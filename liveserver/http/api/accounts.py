@@ -111,6 +111,7 @@ ROUTES = (
         {200: ("A page of accounts", "AccountList")},
         Permission.SEE_ACCOUNTS,
         query=Query,
+        view="accounts",
     ),
     Route(
         "POST",
@@ -122,7 +123,7 @@ ROUTES = (
         Permission.MANAGE_ACCOUNTS,
         body=NewAccount,
     ),
-    Route("GET", _ONE, one, "One account", Scope.ALL, _ACCOUNT, Permission.SEE_ACCOUNTS),
+    Route("GET", _ONE, one, "One account", Scope.ALL, _ACCOUNT, Permission.SEE_ACCOUNTS, view="account"),
     Route(
         "PUT",
         _ONE,

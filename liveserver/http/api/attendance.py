@@ -153,6 +153,7 @@ ROUTES = (
         Scope.LESSON,
         {200: ("In the order they were asked for", "AdjustmentList")},
         Permission.SEE_ATTENDANCE,
+        view="adjustments",
     ),
     Route(
         "POST",

@@ -10,7 +10,7 @@ from aiohttp import web
 from liveserver.core.errors import PeerError
 from liveserver.core.ledger import WHOLE_MAX
 from liveserver.core.permissions import Permission
-from liveserver.core.trail import Act
+from liveserver.core.trail import Act, Look
 from liveserver.http.answers import json_answer, rfc3339
 from liveserver.http.api import PREFIX
 from liveserver.http.context import Call
@@ -33,6 +33,15 @@ async def acts(call: Call[None, ActsQuery]) -> web.Response:
     return json_answer({"items": [_shape(act) for act in found], "next": following})
 
 
+async def looks(call: Call[None, ActsQuery]) -> web.Response:
+    """Looks after an index, oldest first; without `after` the newest ones."""
+    trail, query = call.services.store.trail, call.query
+    after = await trail.newest_look(query.limit) if query.after is None else query.after
+    found = await trail.looks(after, query.limit)
+    following = str(found[-1].index) if len(found) == query.limit else None
+    return json_answer({"items": [_shape(look) for look in found], "next": following})
+
+
 async def report(call: Call[None, None]) -> web.Response:
     """What the newest self-audit found, and how far the witnesses are."""
     found = await call.services.store.trail.last("self_audit")
@@ -50,8 +59,8 @@ async def stop(call: Call[None, None]) -> web.Response:
     raise PeerError("forbidden", "the audit cannot be stopped", status=403)
 
 
-def _shape(act: Act) -> dict[str, Any]:
-    return asdict(act) | {"at": rfc3339(act.at_ms)}
+def _shape(one: Act | Look) -> dict[str, Any]:
+    return asdict(one) | {"at": rfc3339(one.at_ms)}
 
 
 ROUTES = (
@@ -62,6 +71,16 @@ ROUTES = (
         "What administrators did: who, when, what, before, after; refused attempts too",
         Scope.ALL,
         {200: ("A page of acts", "ActList")},
+        Permission.SEE_AUDIT,
+        query=ActsQuery,
+    ),
+    Route(
+        "GET",
+        f"{PREFIX}/audit/looks",
+        looks,
+        "What the staff looked at that is a person's own: who, when, what, of whom",
+        Scope.ALL,
+        {200: ("A page of looks", "LookList")},
         Permission.SEE_AUDIT,
         query=ActsQuery,
     ),

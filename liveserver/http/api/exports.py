@@ -67,6 +67,7 @@ ROUTES = (
         {200: ("Masked, unless a grant of two persons is named", XLSX)},
         Permission.SEE_ATTENDANCE,
         query=ExportQuery,
+        view="attendance_file",
     ),
     Route(
         "GET",
@@ -77,6 +78,7 @@ ROUTES = (
         {200: ("Masked, unless a grant of two persons is named", CSV)},
         Permission.SEE_ATTENDANCE,
         query=ExportQuery,
+        view="attendance_file",
     ),
     Route(
         "POST",

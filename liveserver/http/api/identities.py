@@ -88,8 +88,9 @@ def _route(
     body: type[object] | None = None,
 ) -> Route:
     return Route(
-        method, f"{_PATH}{path}", handler, summary, Scope.ALL, answers, Permission.RECORD_IDENTITY, body=body
-    )
+        method, f"{_PATH}{path}", handler, summary, Scope.ALL, answers, Permission.RECORD_IDENTITY, body=body,
+        view="identity" if method == "GET" else "",
+    )  # fmt: skip
 
 
 ROUTES = (

@@ -140,6 +140,7 @@ ROUTES = (
         {200: ("A page of incidents", "IncidentList")},
         Permission.SEE_INCIDENTS,
         query=IncidentsQuery,
+        view="incidents",
     ),
     Route(
         "GET",
@@ -150,6 +151,7 @@ ROUTES = (
         {200: ("A page of incidents", "IncidentList")},
         Permission.SEE_INCIDENTS,
         query=LessonIncidentsQuery,
+        view="incidents",
     ),
     Route(
         "GET",
@@ -159,6 +161,7 @@ ROUTES = (
         Scope.ANY,
         {200: ("The incident", "Incident")},
         Permission.SEE_INCIDENTS,
+        view="incident",
     ),
     Route(
         "GET",

@@ -86,6 +86,7 @@ ROUTES = (
         {200: ("A page, newest first", "EnrolmentList")},
         _SEE,
         query=RosterQuery,
+        view="roster",
     ),
     Route(
         "GET",
@@ -95,6 +96,7 @@ ROUTES = (
         Scope.ALL,
         {200: ("UTF-8 with a mark", CSV)},
         _SEE,
+        view="roster_file",
     ),
     Route(
         "POST",
@@ -137,6 +139,7 @@ ROUTES = (
         {200: ("A page, newest first", "AssignmentList")},
         _SEE,
         query=TeachersQuery,
+        view="teachers",
     ),
     Route(
         "POST",

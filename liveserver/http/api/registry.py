@@ -115,18 +115,19 @@ def _routes(shelf: Shelf) -> tuple[Route, ...]:
 
     path, words, schema = f"{PREFIX}/{shelf.path}", shelf.path, shelf.schema
     see, manage = Permission.SEE_PEOPLE, Permission.MANAGE_PEOPLE
+    seen = {name: name if shelf.name == "person" else "" for name in ("persons", "persons_file", "person")}
     some = fields.partial(shelf.new, shelf.fixed)
     archived = status_setter(Status.ARCHIVED)
     restored = status_setter(Status.ACTIVE)
     return (
         Route("GET", path, listed, f"All {words}, newest first", Scope.ALL,
-              {200: ("A page", f"{schema}List")}, see, query=shelf.query),
+              {200: ("A page", f"{schema}List")}, see, query=shelf.query, view=seen["persons"]),
         Route("GET", f"{path}.csv", export, f"All {words} as a file, personal data masked", Scope.ALL,
-              {200: ("UTF-8 with a mark", CSV)}, see, query=shelf.query),
+              {200: ("UTF-8 with a mark", CSV)}, see, query=shelf.query, view=seen["persons_file"]),
         Route("POST", path, add, f"Add to the {words}", Scope.ALL,
               {201: ("Added", schema)}, manage, body=shelf.new),
         Route("GET", f"{path}/{KEY}", one, f"One of the {words}", Scope.ALL,
-              {200: ("As it stands", schema)}, see),
+              {200: ("As it stands", schema)}, see, view=seen["person"]),
         Route("PATCH", f"{path}/{KEY}", change, f"Change what is given of one of the {words}", Scope.ALL,
               {200: ("As it is now", schema)}, manage, body=some),
         Route("POST", f"{path}/{KEY}/archive", archived, f"One of the {words} out of the way", Scope.ALL,

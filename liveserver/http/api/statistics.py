@@ -50,6 +50,7 @@ ROUTES = (
         {200: ("Settled hours; the last 30 days unless said", "LearnerStatistics")},
         Permission.SEE_STATISTICS,
         query=Period,
+        view="learner_statistics",
     ),
     Route(
         "GET",
@@ -60,6 +61,7 @@ ROUTES = (
         {200: ("Settled hours; the last 30 days unless said", "CourseStatistics")},
         Permission.SEE_STATISTICS,
         query=Period,
+        view="course_statistics",
     ),
     Route(
         "GET",

@@ -7,7 +7,7 @@ from typing import BinaryIO, Protocol
 
 from liveserver.core.heads import Head, LogKey, Receipt
 from liveserver.core.ledger import Entry, Fact
-from liveserver.core.trail import Act
+from liveserver.core.trail import Act, Look
 from liveserver.http.ports import Object
 from liveserver.http.ports.recordings import StoredRecording
 from liveserver.tokens import Claims
@@ -26,11 +26,15 @@ class Heads(Protocol):
 
 
 class Trail(Protocol):
-    """What administrators did."""
+    """What administrators did, and what they looked at."""
 
     async def acts(self, after: int, limit: int) -> Sequence[Act]: ...
 
     async def newest(self, limit: int) -> int: ...
+
+    async def looks(self, after: int, limit: int) -> Sequence[Look]: ...
+
+    async def newest_look(self, limit: int) -> int: ...
 
     async def last(self, kind: str) -> Entry | None: ...
 

@@ -90,6 +90,19 @@ COMPONENTS: dict[str, Schema] = {
         }
     ),
     "ActList": list_of("Act"),
+    "Look": object_of(
+        {
+            "index": COUNT,
+            "at": TIME,
+            "at_ms": MS,
+            "by": TEXT,
+            "role": TEXT,
+            "what": TEXT,
+            "lesson": or_null(TEXT),
+            "subject": TEXT,
+        }
+    ),
+    "LookList": list_of("Look"),
     "AuditReport": object_of(
         {
             "at": TIME,

@@ -1,6 +1,7 @@
 /** Texts of the administrator’s page in English, beside those that all pages share. */
 export default {
   "admin.accounts": "Accounts",
+  "admin.audit": "Audit",
   "admin.classes": "Cohorts",
   "admin.lessons": "Live classes",
   "admin.people": "People & courses",

@@ -1,6 +1,7 @@
 /** Texts of the administrator’s page in Chinese, beside those that all pages share. */
 export default {
   "admin.accounts": "账号",
+  "admin.audit": "审计",
   "admin.classes": "班级",
   "admin.lessons": "直播课",
   "admin.people": "人员和项目",

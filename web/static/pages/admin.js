@@ -14,7 +14,7 @@ import { setupForm } from './admin/setup.js';
 
 /** What each of three administrators sees here; the server decides what they may. */
 const DUTIES = {
-  system: ['lessons', 'classes', 'people', 'accounts', 'attendance', 'recordings', 'questions'], security: ['accounts', 'screening'], audit: ['ledger'],
+  system: ['lessons', 'classes', 'people', 'accounts', 'attendance', 'recordings', 'questions'], security: ['accounts', 'screening'], audit: ['audit', 'ledger'],
 };
 
 function draw() {
@@ -32,7 +32,8 @@ function draw() {
   const classes = laterSection(async () => (await import('./admin/people/sections.js')).classesSection());
   const people = laterSection(async () => (await import('./admin/people/sections.js')).peopleSection());
   const accounts = laterSection(async () => (await import('./admin/accounts.js')).accountsSection());
-  const sections = { lessons, classes, people, accounts, attendance, recordings, questions, screening, ledger };
+  const audit = laterSection(async () => (await import('./admin/audit.js')).auditSection());
+  const sections = { lessons, classes, people, accounts, attendance, recordings, questions, screening, audit, ledger };
   const duties = DUTIES[bearer().role] ?? Object.keys(sections);
   const nav = tabs(t('admin.sections'), [
     { name: 'lessons', text: t('admin.lessons'), panel: lessons.node },
@@ -43,6 +44,7 @@ function draw() {
     { name: 'recordings', text: t('admin.recordings'), panel: recordings.node },
     { name: 'questions', text: t('admin.questions'), panel: questions.node },
     { name: 'screening', text: t('screening.title'), panel: screening.node },
+    { name: 'audit', text: t('admin.audit'), panel: audit.node },
     { name: 'ledger', text: t('ledger.title'), panel: ledger.node },
   ].filter(({ name }) => duties.includes(name)), { vertical: true, changed: (name) => sections[name].refresh() });
   mount(bar.node, el('main', { class: 'desk', tabindex: '-1' }, nav.node));
