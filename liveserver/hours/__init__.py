@@ -18,6 +18,7 @@ from liveserver.hours.attendance import Attendance
 from liveserver.hours.export import Made, to_csv
 from liveserver.hours.export_xlsx import to_xlsx
 from liveserver.hours.grants import Grants
+from liveserver.hours.progress import Progress
 from liveserver.hours.sheet import Sheets
 from liveserver.hours.sheet_people import SheetPeople
 from liveserver.hours.statistics import Statistics
@@ -41,7 +42,8 @@ class Hours:
         self._attendance = attendance
         self._sheets = Sheets(store, attendance)
         self._adjustments = Adjustments(store, attendance, clock, rooms)
-        self.statistics = Statistics(store, clock)
+        self.progress = Progress(store)
+        self.statistics = Statistics(store, clock, self.progress)
         self.grants = Grants(store, clock)
         self._clock = clock
 

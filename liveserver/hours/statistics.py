@@ -15,6 +15,7 @@ from liveserver.core.messages import Json
 from liveserver.core.presets import preset
 from liveserver.core.statistics import MAX_DAYS, Day, State, added, reach, series, state
 from liveserver.core.times import china_day, day_number
+from liveserver.hours.progress import Progress
 from liveserver.store import Attended, DayHours, Store
 
 _USUALLY_DAYS = 30
@@ -23,13 +24,14 @@ _USUALLY_DAYS = 30
 class Statistics:
     """Reads what was settled; what is not settled yet does not count."""
 
-    def __init__(self, store: Store, clock: Clock):
+    def __init__(self, store: Store, clock: Clock, progress: Progress):
+        self._progress = progress
         self._book = store.attendance
         self._people = store.people
         self._clock = clock
 
     async def learner(self, person: str, since: str | None, until: str | None) -> Json:
-        """One learner's hours: ever, over a period, and by course."""
+        """One learner's hours: ever, over a period, by course and by project."""
         from_day, to_day = self._period(since, until)
         first, after = reach(from_day, to_day)
         days = await self._book.days(person=person, from_day=first, until_day=after)
@@ -49,6 +51,7 @@ class Statistics:
                 "unfinished": states.count(State.UNFINISHED),
                 "items": courses,
             },
+            "projects": await self._progress.of_person(person),
         }
 
     async def course(self, course: str, since: str | None, until: str | None) -> Json:

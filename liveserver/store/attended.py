@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from liveserver.core.ledger import storable
 from liveserver.store.access import Access
 from liveserver.store.lessons import lesson_of
-from liveserver.store.model import Adjustment, Attended, DayHours, Lesson, Settlement
+from liveserver.store.model import Adjustment, Attended, DayHours, Lesson, ProjectSum, Settlement
 from liveserver.store.tables.attendance import (
     ADJUSTMENTS,
     ATTENDANCE,
@@ -164,6 +164,32 @@ class AttendanceBook:
         c = ATTENDANCE.c
         query = sa.select(ATTENDANCE).where(c.course == storable(course))
         return await self._rows(query.order_by(c.started_at_ms, c.lesson, c.person).limit(limit))
+
+    async def of_projects(self, *, project: str = "", person: str = "") -> list[ProjectSum]:
+        """What was settled in lessons of a project, or by one person in all projects: a row for each pair."""
+        a, project_of = ATTENDANCE.c, LESSONS.c.project
+        sums = (sa.func.count().label("lessons"), sa.func.sum(a.credited_s).label("credited_s"))
+        joined = ATTENDANCE.join(LESSONS, LESSONS.c.id == a.lesson)
+        query = sa.select(project_of, a.person, *sums).select_from(joined)
+        if project:
+            query = query.where(project_of == storable(project))
+        if person:
+            query = query.where(a.person == storable(person), project_of != "")
+        query = query.group_by(project_of, a.person).order_by(a.person, project_of)
+        async with self._access.reading() as connection:
+            rows = (await connection.execute(query)).mappings()
+            return [
+                ProjectSum(row["project"], row["person"], row["lessons"], int(row["credited_s"]))
+                for row in rows
+            ]
+
+    async def names_in(self, project: str) -> dict[str, str]:
+        """By person, as they were known in a project's lessons."""
+        joined = ATTENDEES.join(LESSONS, LESSONS.c.id == ATTENDEES.c.lesson)
+        query = sa.select(ATTENDEES.c.person, ATTENDEES.c.name).select_from(joined)
+        query = query.where(LESSONS.c.project == storable(project)).order_by(LESSONS.c.created_at_ms)
+        async with self._access.reading() as connection:
+            return {row.person: row.name for row in await connection.execute(query)}
 
     async def lessons_of(self, course: str) -> list[Lesson]:
         """The lessons of a course, or those without one that have it as their title; at most 10,000."""

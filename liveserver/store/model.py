@@ -374,3 +374,13 @@ class DayHours:
     course: str
     day: int
     credited_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectSum:
+    """What one learner was credited in the settled lessons of one project."""
+
+    project: str
+    person: str
+    lessons: int
+    credited_s: int

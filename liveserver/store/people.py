@@ -18,7 +18,15 @@ from liveserver.store.people_model import (
     Project,
     TrainingClass,
 )
-from liveserver.store.tables.people import CLASSES, COURSES, GROUPS, ORGANISATIONS, PERSONS, PROJECTS
+from liveserver.store.tables.people import (
+    CLASSES,
+    COURSES,
+    ENROLMENTS,
+    GROUPS,
+    ORGANISATIONS,
+    PERSONS,
+    PROJECTS,
+)
 
 _AT_ONCE = 500
 
@@ -61,6 +69,22 @@ class People:
         async with self._access.reading() as connection:
             row = (await connection.execute(query)).mappings().first()
         return Course(**row) if row else None
+
+    async def learners_of(self, project: str) -> list[str]:
+        """The ids of all who are enrolled in a class of the project, each once."""
+        joined = ENROLMENTS.join(CLASSES, CLASSES.c.id == ENROLMENTS.c.training_class)
+        query = sa.select(ENROLMENTS.c.person).distinct().select_from(joined)
+        query = query.where(CLASSES.c.project == storable(project), ENROLMENTS.c.status == "enrolled")
+        async with self._access.reading() as connection:
+            return list((await connection.scalars(query.order_by(ENROLMENTS.c.person))).all())
+
+    async def projects_of(self, person: str) -> list[str]:
+        """The ids of the projects in a class of which the person is enrolled."""
+        joined = ENROLMENTS.join(CLASSES, CLASSES.c.id == ENROLMENTS.c.training_class)
+        query = sa.select(CLASSES.c.project).distinct().select_from(joined)
+        query = query.where(ENROLMENTS.c.person == storable(person), ENROLMENTS.c.status == "enrolled")
+        async with self._access.reading() as connection:
+            return list((await connection.scalars(query.order_by(CLASSES.c.project))).all())
 
     async def firms(self, wanted: Collection[str]) -> dict[str, str]:
         """Active organisations by name, short name or credit code → their ids."""

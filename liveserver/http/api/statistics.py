@@ -1,4 +1,4 @@
-"""Hours over time, by learner and by course."""
+"""Hours over time, by learner and by course; how far the learners of a project are."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from liveserver.core.permissions import Permission
 from liveserver.http.answers import json_answer
 from liveserver.http.api import PREFIX
 from liveserver.http.api.attendance import PERSON, hours
-from liveserver.http.context import Call
+from liveserver.http.context import AnyCall, Call
 from liveserver.http.fields import text
 from liveserver.http.routes import Route, Scope
 
-COURSE = "{course:[^/]{1,200}}"
+COURSE, PROJECT = "{course:[^/]{1,200}}", "{project:[A-Za-z0-9_-]{1,64}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,10 @@ async def course(call: Call[None, Period]) -> web.Response:
     return json_answer(await hours(call).statistics.course(name, call.query.since, call.query.until))
 
 
+async def project(call: AnyCall) -> web.Response:
+    return json_answer(await hours(call).progress.of_project(call.request.match_info["project"]))
+
+
 ROUTES = (
     Route(
         "GET",
@@ -62,6 +66,15 @@ ROUTES = (
         Permission.SEE_STATISTICS,
         query=Period,
         view="course_statistics",
+    ),
+    Route(
+        "GET",
+        f"{PREFIX}/statistics/projects/{PROJECT}",
+        project,
+        "How far the learners of a project are",
+        Scope.ALL,
+        {200: ("Settled hours of all its courses, against what is asked", "ProjectProgress")},
+        Permission.SEE_STATISTICS,
     ),
     Route(
         "GET",

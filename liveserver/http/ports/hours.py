@@ -19,11 +19,20 @@ class Statistics(Protocol):
     async def course(self, course: str, since: str | None, until: str | None) -> Object: ...
 
 
+class Progress(Protocol):
+    """How far the learners of a project are."""
+
+    async def of_project(self, project_id: str) -> Object: ...
+
+
 class Hours(Protocol):
     """Attendance and lesson hours."""
 
     @property
     def statistics(self) -> Statistics: ...
+
+    @property
+    def progress(self) -> Progress: ...
 
     async def attendance(self, lesson_id: str, after: str, limit: int) -> Object: ...
 

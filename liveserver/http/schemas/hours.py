@@ -64,6 +64,13 @@ _STATISTICS = object_of(
     }
 )
 
+_FAR: dict[str, Schema] = {
+    "lessons": COUNT,
+    "counted_s": {**COUNT, "description": "Of all courses together, before anything is rounded"},
+    "lesson_hours": _LESSON_HOURS,
+    "required_s": or_null(COUNT),
+    "state": {"enum": ["finished", "unfinished", "unknown"]},
+}
 
 COMPONENTS: dict[str, Schema] = {
     "Attendance": _ATTENDANCE,
@@ -173,10 +180,26 @@ COMPONENTS: dict[str, Schema] = {
                             "items": {"type": "array", "items": {"type": "object"}},
                         }
                     ),
+                    "projects": {
+                        "type": "array",
+                        "items": object_of({"project": TEXT, "name": TEXT, **_FAR}),
+                    },
                 }
             ),
         ]
     },
+    "ProjectProgress": object_of(
+        {
+            "project": TEXT,
+            "name": TEXT,
+            "preset": TEXT,
+            "required_hours": COUNT,
+            "learners": COUNT,
+            "finished": COUNT,
+            "items": {"type": "array", "items": object_of({"person": TEXT, "name": TEXT, **_FAR})},
+            "next": or_null(TEXT),
+        }
+    ),
     "CourseStatistics": {
         "allOf": [
             _STATISTICS,

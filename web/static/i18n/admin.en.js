@@ -7,6 +7,7 @@ export default {
   "admin.people": "People & courses",
   "admin.questions": "Questions",
   "admin.sections": "Sections",
+  "admin.statistics": "Statistics",
   "admin.title": "Administration",
   "lessons.create": "New class",
   "lessons.create_confirm": "Create",

@@ -7,6 +7,7 @@ export default {
   "admin.people": "人员和项目",
   "admin.questions": "题库",
   "admin.sections": "管理栏目",
+  "admin.statistics": "统计",
   "admin.title": "管理",
   "lessons.create": "新建课程",
   "lessons.create_confirm": "新建",

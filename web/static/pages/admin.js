@@ -14,7 +14,7 @@ import { setupForm } from './admin/setup.js';
 
 /** What each of three administrators sees here; the server decides what they may. */
 const DUTIES = {
-  system: ['lessons', 'classes', 'people', 'accounts', 'attendance', 'recordings', 'questions'], security: ['accounts', 'screening'], audit: ['audit', 'ledger'],
+  system: ['lessons', 'classes', 'people', 'accounts', 'attendance', 'statistics', 'recordings', 'questions'], security: ['accounts', 'screening'], audit: ['audit', 'ledger'],
 };
 
 function draw() {
@@ -28,12 +28,13 @@ function draw() {
   const recordings = recordingsSection();
   const questions = laterSection(async () => (await import('./admin/questions.js')).questionsSection());
   const ledger = ledgerCard();
+  const statistics = laterSection(async () => (await import('./admin/statistics.js')).statisticsSection());
   const screening = laterSection(async () => (await import('./admin/screening.js')).screeningSection());
   const classes = laterSection(async () => (await import('./admin/people/sections.js')).classesSection());
   const people = laterSection(async () => (await import('./admin/people/sections.js')).peopleSection());
   const accounts = laterSection(async () => (await import('./admin/accounts.js')).accountsSection());
   const audit = laterSection(async () => (await import('./admin/audit.js')).auditSection());
-  const sections = { lessons, classes, people, accounts, attendance, recordings, questions, screening, audit, ledger };
+  const sections = { lessons, classes, people, accounts, attendance, statistics, recordings, questions, screening, audit, ledger };
   const duties = DUTIES[bearer().role] ?? Object.keys(sections);
   const nav = tabs(t('admin.sections'), [
     { name: 'lessons', text: t('admin.lessons'), panel: lessons.node },
@@ -41,6 +42,7 @@ function draw() {
     { name: 'people', text: t('admin.people'), panel: people.node },
     { name: 'accounts', text: t('admin.accounts'), panel: accounts.node },
     { name: 'attendance', text: t('hours.attendance'), panel: attendance.node },
+    { name: 'statistics', text: t('admin.statistics'), panel: statistics.node },
     { name: 'recordings', text: t('admin.recordings'), panel: recordings.node },
     { name: 'questions', text: t('admin.questions'), panel: questions.node },
     { name: 'screening', text: t('screening.title'), panel: screening.node },

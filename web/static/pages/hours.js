@@ -1,12 +1,12 @@
 /** A learner's own hours: what was credited, when, why not more, and how it changed. */
 import '../components/hours-texts.js';
 import { attendedBadges } from '../components/badge.js';
-import { barChart } from '../components/bars.js';
 import { button } from '../components/button.js';
 import { explainLesson } from '../components/explain-lesson.js';
+import { farChart } from '../components/progress.js';
+import { overTime } from '../components/over-time.js';
 import { saveBundle } from '../components/save-bundle.js';
 import { table } from '../components/table.js';
-import { tabs } from '../components/tabs.js';
 import { toast } from '../components/toast.js';
 import { topbar } from '../components/topbar.js';
 import { get } from '../lib/api.js';
@@ -21,8 +21,8 @@ const problem = el('p', { class: 'problem', role: 'alert' });
 const sum = el('p', { class: 'why-sum', testid: 'own-hours' });
 const courses = el('p', { class: 'hint' });
 const averages = el('p', { class: 'hint' });
-const STEPS = [['days', 'hours.by_day'], ['weeks', 'hours.by_week'], ['months', 'hours.by_month']];
-const charts = Object.fromEntries(STEPS.map(([name, key]) => [name, barChart({ label: t(key), empty: t('hours.nothing') })]));
+const time = overTime();
+const projects = farChart(t('progress.projects'));
 const lessons = table({
   caption: t('hours.lessons'), empty: t('hours.nothing'), file: 'hours',
   columns: [
@@ -37,7 +37,7 @@ const lessons = table({
 });
 
 mount(bar.node, el('main', { class: 'inspect', tabindex: '-1' }, problem, el('section', { class: 'panel card' }, sum, courses, averages),
-  tabs(t('hours.over_time'), STEPS.map(([name, key]) => ({ name, text: t(key), panel: el('div', {}, charts[name].node) }))).node,
+  projects.node, time.node,
   el('section', {}, el('div', { class: 'section-head' }, el('h2', {}, t('hours.lessons'))), lessons.node)));
 
 function actions(row) {
@@ -61,16 +61,13 @@ async function refresh() {
     setText(sum, t('hours.mine_sum', { hours: own.lesson_hours, length: length(own.credited_s) }));
     setText(courses, t('hours.courses', over.courses));
     setText(averages, t('hours.averages', { active: length(over.average_active_day_s), calendar: length(over.average_calendar_day_s) }));
-    for (const [name] of STEPS) charts[name].set(over[name].filter((step) => name !== 'days' || step.seconds).map(step));
+    time.set(over);
+    projects.set(over.projects);
+    projects.node.hidden = !over.projects.length;
     lessons.set(own.items);
   } catch (caught) {
     setText(problem, explain(caught));
   }
-}
-
-function step({ name, seconds, change_s: change }) {
-  const sign = change < 0 ? '−' : '+';
-  return { name, text: t('hours.step', { length: length(seconds), change: change ? `${sign}${length(Math.abs(change))}` : '±0' }), parts: [{ value: seconds, tone: 'plain' }] };
 }
 
 refresh();

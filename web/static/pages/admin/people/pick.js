@@ -9,13 +9,14 @@ const REST_MS = 250;
 
 export const titleOf = (row) => [row.code ?? row.number ?? '', row.name, row.phone ?? ''].filter(Boolean).join(' · ');
 
-/** { node, value(), load(id) }; the first choice is nothing, unless `required`. */
+/** { node, value(), row(), load(id) }; the first choice is nothing, unless `required`. */
 export function picker(label, path, { required = false } = {}) {
   const words = textInput({ type: 'search', placeholder: t('people.pick_search'), 'aria-label': t('people.pick_in', { name: label }), on: { input: later } });
   const choices = select([['', t('people.none')]], { id: uniqueId('pick') });
   const node = el('div', { class: 'field' }, el('label', { for: choices.id }, label), words, choices);
   let timer = 0;
   let chosen = null;
+  let known = [];
 
   function later() {
     clearTimeout(timer);
@@ -26,8 +27,8 @@ export function picker(label, path, { required = false } = {}) {
     const asked = words.value;
     const { items } = await get(`/${path}?status=active&limit=${SHOWN}&q=${encodeURIComponent(asked.trim())}`);
     if (asked !== words.value) return; // a later search is on its way
-    const known = chosen && !items.some(({ id }) => id === chosen.id) ? [chosen] : [];
-    fillSelect(choices, [...(required && (items.length || known.length) ? [] : [['', t('people.none')]]), ...[...known, ...items].map((row) => [row.id, titleOf(row)])]);
+    known = chosen && !items.some(({ id }) => id === chosen.id) ? [chosen, ...items] : items;
+    fillSelect(choices, [...(required && known.length ? [] : [['', t('people.none')]]), ...known.map((row) => [row.id, titleOf(row)])]);
     if (asked && items.length && !chosen) choices.value = items[0].id;
   }
 
@@ -37,5 +38,5 @@ export function picker(label, path, { required = false } = {}) {
     if (id) choices.value = id;
   }
 
-  return { node, value: () => choices.value, load };
+  return { node, value: () => choices.value, row: () => known.find(({ id }) => id === choices.value) ?? null, load };
 }

@@ -1,0 +1,25 @@
+/** Texts of statistics and of how far somebody is in English. */
+export default {
+  "progress.averages": "From {from} to {to}: {period} credited, on average {active} on days with classes, {calendar} on every calendar day.",
+  "progress.course": "Course",
+  "progress.course_sum": "{learners} learners in {lessons} classes, {hours} lesson hours together; {finished} have finished.",
+  "progress.courses": "By course",
+  "progress.each": "Each learner",
+  "progress.finished": "Finished",
+  "progress.hint": "What was settled. Classes that are not settled yet do not count.",
+  "progress.learner": "Learner",
+  "progress.learners": "By learner",
+  "progress.lessons": "Classes",
+  "progress.of": "{counted} of {required}",
+  "progress.of_what": "Statistics of",
+  "progress.projects": "By project",
+  "progress.show": "Show",
+  "progress.since": "From",
+  "progress.state": "State",
+  "progress.sum": "{finished} of {learners} learners have the {hours} lesson hours that are asked.",
+  "progress.sum_open": "{learners} learners; the project asks for no number of hours.",
+  "progress.title": "Statistics",
+  "progress.unfinished": "Unfinished",
+  "progress.unknown": "Nothing asked",
+  "progress.until": "Until"
+};

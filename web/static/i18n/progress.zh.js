@@ -1,0 +1,25 @@
+/** Texts of statistics and of how far somebody is in Chinese. */
+export default {
+  "progress.averages": "{from} 至 {to}：计入 {period}；上课日平均 {active}，自然日平均 {calendar}。",
+  "progress.course": "课程",
+  "progress.course_sum": "{lessons} 次课，{learners} 名学员，共 {hours} 学时；{finished} 人已完成。",
+  "progress.courses": "按课程",
+  "progress.each": "每名学员",
+  "progress.finished": "已完成",
+  "progress.hint": "只统计已结算的课，未结算的课不计。",
+  "progress.learner": "学员",
+  "progress.learners": "按学员",
+  "progress.lessons": "课次",
+  "progress.of": "{counted} / {required}",
+  "progress.of_what": "统计对象",
+  "progress.projects": "按项目",
+  "progress.show": "查看",
+  "progress.since": "起",
+  "progress.state": "完成情况",
+  "progress.sum": "{learners} 名学员中 {finished} 人达到要求的 {hours} 学时。",
+  "progress.sum_open": "{learners} 名学员；该项目没有规定学时。",
+  "progress.title": "统计",
+  "progress.unfinished": "未完成",
+  "progress.unknown": "无要求",
+  "progress.until": "止"
+};
