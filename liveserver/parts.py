@@ -16,8 +16,8 @@ from liveserver.checks.photos import Photos
 from liveserver.clock import Clock
 from liveserver.config import Config, to_env
 from liveserver.config.sections import RetentionConfig
-from liveserver.core.challenge_rules import CheckPolicy
 from liveserver.core.chat import SCREENING
+from liveserver.core.check_plan import CheckPolicy
 from liveserver.core.events.cut import Level
 from liveserver.core.retention import Programme, Retention
 from liveserver.cut import neighbours

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from liveserver.core.events.cut import Level
-from tests.test_rooms import chat, claims
+from tests.rooms.node import chat, claims
 from tests.test_screening import ADVERT, ScreenedNode, seen
 
 LINES = 1_000

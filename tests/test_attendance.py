@@ -18,7 +18,7 @@ from liveserver.hours.adjustments import Adjustments
 from liveserver.hours.attendance import Attendance, read_register
 from liveserver.hours.attending import Attending
 from liveserver.store import Lesson, Store, open_store
-from tests.test_rooms import Node, claims
+from tests.rooms.node import Node, claims
 
 START = 1_772_413_200_000  # 2026-03-02 09:00:00 in China
 MIN = 60_000

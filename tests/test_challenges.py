@@ -12,7 +12,7 @@ from liveserver.checks.challenges import Challenges
 from liveserver.clock import Clock
 from liveserver.core import consent
 from liveserver.core.challenge import Cause, CheckKind
-from liveserver.core.challenge_rules import CheckPolicy
+from liveserver.core.check_plan import CheckPolicy
 from liveserver.core.errors import PeerError
 from liveserver.core.ledger import Fact
 from liveserver.core.quiz import arithmetic

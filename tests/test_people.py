@@ -23,8 +23,8 @@ from liveserver.people.roll import FRESH_S, Roll
 from liveserver.store import Lesson, StoreError
 from liveserver.tokens import Claims
 from liveserver.vault import Vault
+from tests.rooms.node import ADMIN, Carrier, Node
 from tests.sfu.sdp import AUDIO, CONTROL, VIDEO, offer
-from tests.test_rooms import ADMIN, Carrier, Node
 
 KEY = b"k" * 32
 OFFER = offer(AUDIO, VIDEO, CONTROL)

@@ -48,7 +48,7 @@ from liveserver.store import Case
 from liveserver.store.incidents import Wanted
 from liveserver.tokens import Tokens
 from models.chat.screen import ChatScreen
-from tests.test_rooms import ADMIN, MODERATOR, TEACHER, Carrier, Node, chat, claims, soon
+from tests.rooms.node import ADMIN, MODERATOR, TEACHER, Carrier, Node, chat, claims, soon
 
 ADVERT = "澳门六合彩代理 加薇信abc123"
 JPEG = b"\xff\xd8 a picture"

@@ -22,7 +22,7 @@ from liveserver.checks.photos import Photos
 from liveserver.clock import Clock
 from liveserver.core import consent, quiz
 from liveserver.core.challenge import CheckKind, CheckState
-from liveserver.core.challenge_rules import CheckPolicy, Checks
+from liveserver.core.check_plan import CheckPolicy, Checks
 from liveserver.core.errors import PeerError
 from liveserver.core.events.checks import ChallengeAsked
 from liveserver.core.ledger import Entry, Fact

@@ -24,8 +24,8 @@ from liveserver.core import (
     publishing_rules,
     screening_rules,
 )
-from liveserver.core.challenge_rules import Checks
 from liveserver.core.chat import ChatState
+from liveserver.core.check_plan import Checks
 from liveserver.core.errors import PeerError
 from liveserver.core.events import Effect, Event
 from liveserver.core.events.attendance import HoursPlanned, Receiving, Seen

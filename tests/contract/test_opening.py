@@ -78,7 +78,7 @@ class TestASqliteFile:
         await first.lessons.create(LESSON)
         await first.close()
         second = await open_store(url)
-        assert await second.lesson("l1") == LESSON
+        assert await second.lessons.one("l1") == LESSON
         await second.close()
 
     async def test_is_free_again_after_its_process_was_killed(self, tmp_path: Path) -> None:

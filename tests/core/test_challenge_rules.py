@@ -8,7 +8,7 @@ import pytest
 
 from liveserver.core import schedule
 from liveserver.core.challenge import ANSWER_MS, CheckKind
-from liveserver.core.challenge_rules import CheckPolicy, Checks
+from liveserver.core.check_plan import CheckPolicy, Checks
 from liveserver.core.errors import PeerError
 from liveserver.core.events import Effect, Event
 from liveserver.core.events.checks import (
