@@ -27,9 +27,8 @@ from liveserver.cut.drills import Drills
 from liveserver.cut.guard import Guard
 from liveserver.garbage import Garbage
 from liveserver.hours.sheet_people import SheetPeople
-from liveserver.http.app import public_app
 from liveserver.http.context import Edge, Services
-from liveserver.http.listen import listen, tls_context
+from liveserver.http.listen import tls_context
 from liveserver.ledger.inspections import Inspections
 from liveserver.log import Event, get_logger, set_up
 from liveserver.metrics import Metrics
@@ -180,9 +179,7 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
         control.listener.url, checks, turn, hours, keeper, notary, people, signing,
         bundles, Inspections(store, clock),
     )  # fmt: skip
-    http = config.http
-    public = await listen(public_app(services), http.host, http.port, http, metrics)
-    stack.push_async_callback(public.close)
+    public = await parts.public_of(services, stack)
     garbage = Garbage(lambda: not rooms.numbers()["viewers"])
     garbage.start()
     stack.push_async_callback(garbage.stop)
@@ -190,7 +187,7 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
         public.port,
         control.listener.port,
         front.port,
-        http.base_url or public.url,
+        config.http.base_url or public.url,
         control.listener.url,
         empty,
     )

@@ -26,9 +26,12 @@ from liveserver.cut.kills import KillFiles
 from liveserver.hours import Hours
 from liveserver.hours.attendance import Attendance
 from liveserver.hours.sheet_people import SheetPeople
-from liveserver.http.context import Edge
+from liveserver.http.app import public_app
+from liveserver.http.context import Edge, Services
 from liveserver.http.control import control_app
+from liveserver.http.door import Door
 from liveserver.http.listen import Listener, listen
+from liveserver.http.refusals import REFUSALS
 from liveserver.keeper import Keeper
 from liveserver.keys import load_or_create
 from liveserver.ledger.bundles import Bundles, opener
@@ -156,6 +159,19 @@ class ControlPort:
             app, config.control_host, config.control.port, config.http, self._edge.metrics
         )
         return self.listener.close
+
+
+async def public_of(services: Services, stack: AsyncExitStack) -> Listener:
+    """The public port, and the door for edges where one is configured."""
+    config = services.config
+    app = public_app(services)
+    public = await listen(app, config.http.host, config.http.port, config.http, services.metrics)
+    stack.push_async_callback(public.close)
+    if config.door.port:
+        door = Door(services, app[REFUSALS])
+        await door.listen(config.door)
+        stack.push_async_callback(door.close)
+    return public
 
 
 async def guard_of(

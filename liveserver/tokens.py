@@ -22,6 +22,7 @@ from liveserver import keys
 from liveserver.core.errors import PeerError
 from liveserver.core.permissions import Role
 from liveserver.core.revocation import Revoked
+from liveserver.verified import Verified
 
 TOKEN_MAX_CHARS = 2048
 SKEW_S = 60
@@ -92,6 +93,7 @@ class Tokens:
             raise ValueError(f"a token key has at least {keys.KEY_BYTES} bytes")
         self._key = key
         self.revoked = Revoked()
+        self._verified: Verified[Claims] = Verified()
 
     @classmethod
     def load_or_create(cls, path: Path) -> Tokens:
@@ -128,13 +130,21 @@ class Tokens:
 
     def verify(self, token: str | None, now_s: int) -> Claims:
         """The token's claims; PeerError `token_missing`, `token_invalid`, `token_expired` or `session_ended`
-        (all 401)."""
+        (all 401). A signature is checked once (`Verified`), whether the token stands each time."""
+        claims = self._verified.get(token) if token and token.isascii() else None
+        if claims is None:
+            claims = self._read(token, now_s)
+            self._verified.keep(token or "", claims)
+        self.require_standing(claims, now_s)
+        return claims
+
+    def _read(self, token: str | None, now_s: int) -> Claims:
         payload = self._open(_ACCESS_AUDIENCE, token, now_s)
         try:
             role = Role(_text(payload, "role"))
         except ValueError as error:
             raise _invalid("unknown role") from error
-        claims = Claims(
+        return Claims(
             person=_text(payload, "sub"),
             name=_text(payload, "name"),
             role=role,
@@ -145,8 +155,6 @@ class Tokens:
             stay=_text(payload, "sid") if "sid" in payload else "",
             training_class=_text(payload, "class") if "class" in payload else "",
         )
-        self.require_standing(claims, now_s)
-        return claims
 
     def require_standing(self, claims: Claims, now_s: int) -> None:
         """Pass, or raise PeerError `token_expired`, `session_ended` (401), for a token that was verified.

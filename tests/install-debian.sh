@@ -11,6 +11,7 @@ packages=(
     python3-gi gir1.2-gst-plugins-base-1.0 gir1.2-gst-plugins-bad-1.0
     postgresql redis-server iproute2 iptables util-linux
     nginx                                            # the edge; a machine that runs services starts one on 80
+    varnish                                          # between nginx and the server; one starts on 6081
     prometheus                                       # promtool alone is used
     coturn                                           # the relay; a machine that runs services starts one on 3478
     radosgw ceph-mon ceph-osd ceph-common            # an S3 server with real object locks, in memory

@@ -22,6 +22,7 @@ from liveserver.config.sections import (
     BusConfig,
     ChallengesConfig,
     ControlConfig,
+    DoorConfig,
     HlsConfig,
     HoursConfig,
     HttpConfig,
@@ -58,6 +59,7 @@ class Config:
     test_hooks: bool = False
     drain: Duration = Duration(10_000)
     http: HttpConfig = HttpConfig()
+    door: DoorConfig = DoorConfig()
     socket: SocketConfig = SocketConfig()
     rtc: RtcConfig = RtcConfig()
     control: ControlConfig = ControlConfig()

@@ -41,6 +41,14 @@ class HttpConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class DoorConfig:
+    """A TCP port for edges alone, which ask for each learner; port 0: none, and the public port answers."""
+
+    host: str = "127.0.0.1"
+    port: int = field(default=0, metadata=_PORT)
+
+
+@dataclass(frozen=True, slots=True)
 class SocketConfig:
     """Control messages over WebSocket (docs/PROTOCOL.md section 1)."""
 

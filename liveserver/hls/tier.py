@@ -87,7 +87,7 @@ class Broadcast:
         self._is_over = is_over
         self._withheld: set[str] = set()  # tracks of which something was not fed
         self._to_wall_ms = clock.wall_ms() - clock.monotonic_ns() // 1_000_000
-        self._dark = self._flags_dark()
+        self._dark, self._epoch = self._flags_dark(), flags.epoch(stage.room)
         self._shown: tuple[Uplink | None, Uplink | None] = (None, None)
         self._followers: dict[str, _Follower] = {}
         self._lane: int | None = packager.open(self)
@@ -157,13 +157,16 @@ class Broadcast:
         """Ten times a second: whoever waits is told of a cut."""
         if self._is_over():
             self.finish(now_ns)
-        dark = self._flags_dark()
-        if dark != self._dark:
-            if dark & ~self._dark:
-                self._begin_anew()
-            else:
-                self.lost()
-            self._dark = dark
+        self._look()
+
+    def _look(self) -> None:
+        """See what the guard did."""
+        dark, epoch = self._flags_dark(), self._flags.epoch(self._stage.room)
+        if dark & ~self._dark or epoch > self._epoch + 1:  # two steps: a cut that is lifted again already
+            self._begin_anew()
+        elif dark != self._dark:
+            self.lost()
+        self._dark, self._epoch = dark, epoch
 
     def _begin_anew(self) -> None:
         """What was packaged is gone, the last picture too: nothing of it may stand for what comes later."""
@@ -196,7 +199,11 @@ class Broadcast:
             self._lane = None
 
     def check(self, rendition: Rendition | None) -> None:
-        """PeerError `lesson_cut` (410) while a cut holds back what is asked for."""
+        """PeerError `lesson_cut` (410) while a cut holds back what is asked for.
+
+        Whoever passes meets nothing from before a cut, not even in the tick after it was lifted.
+        """
+        self._look()
         kinds = {Rendition.VIDEO: VIDEO, Rendition.AUDIO: AUDIO, None: AUDIO}[rendition]
         if self._is_dark(kinds):
             raise PeerError("lesson_cut", "this is not shown", status=410)

@@ -187,7 +187,7 @@ async def _authorised(request: web.Request, edge: Edge, row: Route) -> Claims | 
     if claims is None:
         return None
     try:
-        authorise(request, row, claims)
+        authorise(row, claims, request.match_info.get("lesson"))
     except PeerError as error:
         if isinstance(edge, Services):
             await trail.refused(edge, row, request, claims, error.code)

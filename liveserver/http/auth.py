@@ -32,11 +32,11 @@ def bearer(request: web.Request, edge: Edge, route: Route) -> Claims | None:
     return edge.tokens.verify(token, edge.clock.wall_s())
 
 
-def authorise(request: web.Request, route: Route, claims: Claims) -> None:
-    """Pass, or raise PeerError 403 for who may not use `route`."""
+def authorise(route: Route, claims: Claims, lesson: str | None) -> None:
+    """Pass, or raise PeerError 403 for who may not use `route`; `lesson` is the one in the path, if any."""
     if route.permission is not None:
         require(claims.role, route.permission)
-    if route.scope is Scope.LESSON and not claims.covers(request.match_info["lesson"]):
+    if route.scope is Scope.LESSON and (lesson is None or not claims.covers(lesson)):
         raise PeerError("forbidden", "the token is for another lesson", status=403)
     if route.scope is Scope.ALL and claims.lesson != ALL_LESSONS:
         raise PeerError("forbidden", "the token is for one lesson only", status=403)

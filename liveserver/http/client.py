@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Collection, Iterable
 from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
@@ -20,12 +21,18 @@ def client_of(request: web.Request) -> Client:
     """The client, as the nearest of `accounts.proxies` names it, else the other end of the connection."""
     agent = request.headers.get(hdrs.USER_AGENT, "")[:AGENT_MOST]
     proxies = request.app[EDGE].config.accounts.proxies
-    address = request.remote or ""
+    address = address_of(request.remote or "", request.headers.getall(_FORWARDED, ()), proxies)
+    return Client(address, "".join(letter for letter in agent if letter.isprintable()))
+
+
+def address_of(other_end: str, forwarded: Iterable[str], proxies: Collection[str]) -> str:
+    """The client's address, of IPv6 its household's; `forwarded` are the lines of X-Forwarded-For."""
+    address = other_end
     if address in proxies:
-        hops = [hop.strip() for line in request.headers.getall(_FORWARDED, ()) for hop in line.split(",")]
+        hops = [hop.strip() for line in forwarded for hop in line.split(",")]
         # The last one was written by the proxy we trust; what stands before it anybody may have written.
         address = next((hop for hop in reversed(hops) if hop not in proxies), address)
-    return Client(_network(address), "".join(letter for letter in agent if letter.isprintable()))
+    return _network(address)
 
 
 def require_own_page(request: web.Request) -> None:

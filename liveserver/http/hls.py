@@ -31,7 +31,7 @@ MP4 = "video/mp4"
 EDGE_HEADER = "LL-Edge"
 FIRST_S = 8.0  # whoever comes first waits so long for something to play
 RELOAD_S = 3.0 * playlist.TARGET_S  # RFC 8216bis 6.2.5.2
-_KNOWN_TO_EDGES = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+KNOWN_TO_EDGES = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _SOON = {"Cache-Control": "public, max-age=1"}
 _FOR_LONG = {"Cache-Control": "public, max-age=3600, immutable"}
 _RUN, _RENDITION, _NUMBER = "{run:[0-9a-f]{8}}", "{rendition:video|audio}", r"\d{1,10}"
@@ -105,31 +105,44 @@ async def part(call: Call[None, MediaQuery]) -> web.Response:
 
 
 async def access(call: Call[None, MediaQuery]) -> web.Response:
-    """Whether the token's bearer may have the lesson's media now; an edge asks once a second for each.
-
-    `LL-Run` is another after each cut: an edge that has it in its keys serves nothing from before. Edges know
-    no refusal but 401 and 403 (nginx `auth_request`), so `LL-Refusal` has status and code of any other.
-    """
+    """Whether the token's bearer may have the lesson's media now; `door` answers the same, of edges alone."""
     try:
         broadcast = await _wanted(call, None)
     except PeerError as error:
-        if EDGE_HEADER not in call.request.headers or error.status in _KNOWN_TO_EDGES:
+        if EDGE_HEADER not in call.request.headers:
             raise
-        told = {"LL-Refusal": f"{error.status} {error.code}"}
-        raise RefusalError(error.code, error.detail, HTTPStatus.FORBIDDEN, told) from error
-    headers = {"Cache-Control": "private, max-age=1", "LL-Run": broadcast.shelf.run}
-    return web.Response(status=HTTPStatus.NO_CONTENT, headers=headers)
+        raise for_edge(error) from None
+    return web.Response(status=HTTPStatus.NO_CONTENT, headers=granted(broadcast))
+
+
+def granted(broadcast: Broadcast) -> dict[str, str]:
+    """The headers of a 204 of `access`.
+
+    `LL-Run` is another after each cut: an edge that has it in its keys serves nothing from before.
+    """
+    return {"Cache-Control": "private, max-age=1", "LL-Run": broadcast.shelf.run}
+
+
+def for_edge(error: PeerError) -> PeerError:
+    """A refusal of `access` as edges know them: nginx's `auth_request` takes 401 and 403 alone.
+
+    `LL-Refusal` has status and code of any other.
+    """
+    if error.status in KNOWN_TO_EDGES:
+        return error
+    told = {"LL-Refusal": f"{error.status} {error.code}"}
+    return RefusalError(error.code, error.detail, HTTPStatus.FORBIDDEN, told)
 
 
 async def _wanted(
     call: Call[None, MediaQuery] | Call[None, PlaylistQuery], rendition: Rendition | None
 ) -> Broadcast:
     broadcast = await call.services.rooms.wide(call.lesson, call.bearer)
-    _check(broadcast, rendition)
+    check(broadcast, rendition)
     return broadcast
 
 
-def _check(broadcast: Broadcast, rendition: Rendition | None) -> None:
+def check(broadcast: Broadcast, rendition: Rendition | None) -> None:
     """`lesson_cut` (410) while a cut holds it back, the same for everybody: an edge asks once for all."""
     try:
         broadcast.check(rendition)
@@ -143,7 +156,8 @@ async def _shelf(call: Call[None, MediaQuery]) -> tuple[Shelf, Rendition]:
     rendition = Rendition(found["rendition"])
     shelf = (await _wanted(call, rendition)).shelf
     if shelf.run != found["run"]:
-        raise PeerError("not_found", "that is gone", status=HTTPStatus.NOT_FOUND)
+        # Everybody who played has such addresses when a lesson is cut.
+        raise RefusalError("not_found", "that is gone", HTTPStatus.NOT_FOUND, _SOON)
     return shelf, rendition
 
 
@@ -161,7 +175,7 @@ async def _until(
                 "unavailable", "there is nothing to play", HTTPStatus.SERVICE_UNAVAILABLE, told
             )
         await broadcast.shelf.more(left_s)
-        _check(broadcast, rendition)
+        check(broadcast, rendition)
 
 
 def _playlist(call: Call[None, MediaQuery] | Call[None, PlaylistQuery], written: str) -> web.Response:
@@ -196,21 +210,22 @@ def _route(
     )  # fmt: skip
 
 
+ACCESS = Route(
+    "GET",
+    f"/hls/{LESSON}/access",
+    access,
+    "Whether a token may have a lesson's media now",
+    Scope.LESSON,
+    {204: ("It may", None), **_REFUSED},
+    Permission.WATCH,
+    query=MediaQuery,
+    token_in_query=True,
+)
 ROUTES = (
     _route("index.m3u8", index, "The multivariant playlist of a lesson", PLAYLIST, view="live"),
     _route(f"{_RENDITION}.m3u8", listed, "A media playlist", PLAYLIST, PlaylistQuery),
     _route(f"{_RUN}/{_RENDITION}/init{{number:{_NUMBER}}}.mp4", init, "An init segment", MP4),
     _route(f"{_RUN}/{_RENDITION}/{{sequence:{_NUMBER}}}.m4s", segment, "A segment", MP4),
     _route(f"{_RUN}/{_RENDITION}/{{sequence:{_NUMBER}}}.{{part:{_NUMBER}}}.m4s", part, "A part", MP4),
-    Route(
-        "GET",
-        f"/hls/{LESSON}/access",
-        access,
-        "Whether a token may have a lesson's media now",
-        Scope.LESSON,
-        {204: ("It may", None), **_REFUSED},
-        Permission.WATCH,
-        query=MediaQuery,
-        token_in_query=True,
-    ),
+    ACCESS,
 )

@@ -45,7 +45,7 @@ class Listener:
 async def listen(app: web.Application, host: str, port: int, http: HttpConfig, metrics: Metrics) -> Listener:
     """Serve `app` on `host:port`; port 0 takes any free one. Raises `ListenError`."""
     context = tls_context(http)
-    sock = _bind(host, port)
+    sock = bind(host, port)
     loop = asyncio.get_running_loop()
     runner = web.AppRunner(app, shutdown_timeout=_SHUTDOWN_S)
     await runner.setup()
@@ -96,7 +96,8 @@ class _Protocol(web.RequestHandler):
         return super().handle_error(request, status, exc, message)
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int) -> socket.socket:
+    """A TCP socket on `host:port`. Raises `ListenError`."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

@@ -34,6 +34,17 @@ def problem(
     Closing keeps what a confused or hostile client sent behind a bad request from being read as another
     one (RFC 9112 section 11.2): a refused connection gets one answer.
     """
+    response = web.Response(
+        status=status,
+        body=document(code, detail, status, more),
+        headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store", **(headers or {})},
+    )
+    response.force_close()
+    return response
+
+
+def document(code: str, detail: str, status: int, more: Mapping[str, Any] | None = None) -> bytes:
+    """The body of `problem`."""
     body = {
         **(more or {}),
         "type": "about:blank",
@@ -42,13 +53,7 @@ def problem(
         "detail": detail,
         "code": code,
     }
-    response = web.Response(
-        status=status,
-        body=json.dumps(body, ensure_ascii=False).encode(),
-        headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store", **(headers or {})},
-    )
-    response.force_close()
-    return response
+    return json.dumps(body, ensure_ascii=False).encode()
 
 
 class RefusalError(PeerError):
@@ -59,14 +64,19 @@ class RefusalError(PeerError):
         self.headers = headers
 
 
-def answer_to(error: PeerError) -> web.Response:
-    """The problem that says a `PeerError`."""
+def headers_of(error: PeerError) -> dict[str, str]:
+    """What a refusal's answer needs besides its body."""
     headers = dict(error.headers) if isinstance(error, RefusalError) else {}
     if error.retry_after_s is not None:
         headers["Retry-After"] = str(error.retry_after_s)
     if error.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
-    return problem(error.code, error.detail, error.status, headers)
+    return headers
+
+
+def answer_to(error: PeerError) -> web.Response:
+    """The problem that says a `PeerError`."""
+    return problem(error.code, error.detail, error.status, headers_of(error))
 
 
 @web.middleware

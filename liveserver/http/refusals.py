@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+from collections.abc import Callable
 
 from aiohttp import web
 
@@ -25,19 +26,27 @@ class Refusals:
 
     def note(self, request: web.Request, code: str, status: int) -> None:
         """`code` and `status`: what it was refused with."""
-        if not self._rate.allows(request.app[EDGE].clock.monotonic_ns()):
+        resource = request.match_info.route.resource
+        asked = (request.method, resource.canonical if resource else None)
+        now_ns = request.app[EDGE].clock.monotonic_ns()
+        self.note_of(asked, lambda: client_of(request).address, code, status, now_ns)
+
+    def note_of(
+        self, asked: tuple[str, str | None], address: Callable[[], str], code: str, status: int, now_ns: int
+    ) -> None:
+        """As `note`, of a method and route that were asked for from an address."""
+        if not self._rate.allows(now_ns):
             self._unsaid += 1
             return
         unsaid, self._unsaid = self._unsaid, 0
-        route = request.match_info.route.resource
-        address = client_of(request).address.encode()
+        method, route = asked
         _log.warning(
             Event.HTTP_REFUSED,
             code=code,
             status=status,
-            method=request.method,
-            route=route.canonical if route else None,
-            client=hmac.digest(self._key, address, "sha256").hex()[:12],
+            method=method,
+            route=route,
+            client=hmac.digest(self._key, address().encode(), "sha256").hex()[:12],
             **({"unsaid_before": unsaid} if unsaid else {}),
         )
 

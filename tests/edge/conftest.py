@@ -1,4 +1,4 @@
-"""One nginx, one server behind it, one lesson on the air for all tests of the edge."""
+"""One nginx with its Varnish, one server behind them, one lesson on the air for all tests of the edge."""
 
 from __future__ import annotations
 
@@ -9,32 +9,37 @@ import pytest
 from tests.drivers.media import pattern_publisher
 from tests.drivers.process import until
 from tests.drivers.server import Lesson, Server, request
-from tests.edge.nginx import PROGRAM, Nginx, free_port
+from tests.edge.nginx import PROGRAM, Nginx, Ports
+from tests.edge.varnish import PROGRAM as VARNISH
+from tests.edge.varnish import Varnish
 
 
 @pytest.fixture(scope="package")
-def ports() -> tuple[int, int]:
-    return free_port(), free_port()
+def ports() -> Ports:
+    return Ports.free()
 
 
 @pytest.fixture(scope="package")
-def edge(ports: tuple[int, int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
-    if PROGRAM is None:
-        pytest.skip("nginx is not installed (tests/install-debian.sh)")
-    with Nginx(tmp_path_factory.mktemp("nginx"), *ports) as running:
+def edge(ports: Ports, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
+    """nginx and Varnish."""
+    if PROGRAM is None or VARNISH is None:
+        pytest.skip("nginx or Varnish is not installed (tests/install-debian.sh)")
+    varnish = Varnish(tmp_path_factory.mktemp("varnish"), ports.media, ports.origin)
+    with varnish, Nginx(tmp_path_factory.mktemp("nginx"), ports) as running:
         yield running
 
 
 @pytest.fixture(scope="package")
-def server(edge: Nginx, ports: tuple[int, int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(edge: Nginx, ports: Ports, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server whose address is the edge's: whatever is asked of it goes through nginx."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("SSL_CERT_FILE", str(edge.chain))
         running = Server(
             tmp_path_factory.mktemp("server"),
             "--port",
-            str(ports[0]),
-            LIVESERVER_CONTROL_PORT=str(ports[1]),
+            str(ports.origin),
+            LIVESERVER_CONTROL_PORT=str(ports.guard),
+            LIVESERVER_DOOR_PORT=str(ports.door),
             LIVESERVER_HTTP_BASE_URL=edge.url,
             LIVESERVER_CONTROL_BASE_URL=edge.url,
             LIVESERVER_ACCOUNTS_PROXIES="127.0.0.1",

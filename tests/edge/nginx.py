@@ -8,6 +8,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 from liveserver.certificate import self_signed
@@ -18,10 +19,30 @@ NAME = "localhost"
 PROGRAM = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin")
 
 
-class Nginx:
-    """The shipped files with only those lines changed that every operator changes, and the folders."""
+KEPT = ("parts", "playlists")
 
-    def __init__(self, folder: Path, origin_port: int, guard_port: int):
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """On loopback: what stands behind nginx."""
+
+    origin: int
+    guard: int
+    door: int
+    media: int
+
+    @classmethod
+    def free(cls) -> Ports:
+        return cls(free_port(), free_port(), free_port(), free_port())
+
+
+class Nginx:
+    """The shipped files with only those lines changed that every operator changes, and the folders.
+
+    Without Varnish nginx keeps playlists and parts itself.
+    """
+
+    def __init__(self, folder: Path, ports: Ports, *, with_varnish: bool = True, connections: int = 2048):
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o755)
@@ -32,20 +53,26 @@ class Nginx:
         values = {
             "user www-data;": "user root;" if os.getuid() == 0 else "",
             "worker_rlimit_nofile 65536;": "",
-            "worker_connections 32768;": "worker_connections 512;",
+            "worker_connections 32768;": f"worker_connections {connections};",
             "listen 80 default_server;": f"listen 127.0.0.1:{self._plain_port} default_server;",
             "listen 443 ssl default_server;": f"listen 127.0.0.1:{self.port} ssl default_server;",
             "listen 443 ssl http2;": f"listen 127.0.0.1:{self.port} ssl http2;",
             "server_name class.example;": f"server_name {NAME};",
             "/etc/nginx/tls/chain.pem": str(self.chain),
             "/etc/nginx/tls/key.pem": str(key),
-            "127.0.0.1:8080": f"127.0.0.1:{origin_port}",
-            "127.0.0.1:8081": f"127.0.0.1:{guard_port}",
+            "127.0.0.1:8080": f"127.0.0.1:{ports.origin}",
+            "127.0.0.1:8081": f"127.0.0.1:{ports.guard}",
+            "127.0.0.1:8083": f"127.0.0.1:{ports.door}",
+            "127.0.0.1:6081": f"127.0.0.1:{ports.media if with_varnish else ports.origin}",
             "/run/nginx.pid": f"{folder}/pid",
             "/var/log/nginx/": f"{folder}/",
             "/var/lib/nginx/": f"{folder}/",
             "/var/cache/": f"{folder}/",
         }
+        if not with_varnish:
+            values |= {
+                f"{name}_kept {{\n    default off;": f"{name}_kept {{\n    default {name};" for name in KEPT
+            }
         shipped = {folder / file.name: file.read_text() for file in CONFIG.glob("*.conf")}
         for value, own in values.items():
             assert any(value in text for text in shipped.values()), f"nowhere in {CONFIG}: {value}"

@@ -16,6 +16,7 @@ import pytest
 
 from tests.contract.redis import RedisServer
 from tests.drivers.server import REPOSITORY, Server, request
+from tests.edge.varnish import options
 
 DEPLOY = REPOSITORY / "deploy"
 TOOLS = REPOSITORY / "tests/node_modules"
@@ -82,7 +83,17 @@ class TestTheComposeFile:
         assert done.returncode == 0, done.stdout + done.stderr
 
     def test_has_every_part(self, compose):
-        parts = {"liveserver", "redis", "postgres", "s3", "nginx", "coturn", "prometheus", "grafana"}
+        parts = {
+            "liveserver",
+            "redis",
+            "postgres",
+            "s3",
+            "nginx",
+            "varnish",
+            "coturn",
+            "prometheus",
+            "grafana",
+        }
         assert parts <= set(compose["services"])
 
     def test_keeps_each_of_them_within_bounds(self, compose):
@@ -95,6 +106,14 @@ class TestTheComposeFile:
             assert "healthcheck" in service or name in ("liveserver", "bucket"), "theirs is in the image"
             assert not str(service.get("user", "")).startswith("0"), name
             assert "privileged" not in service, name
+
+    def test_starts_varnish_as_a_host_without_it_does(self, compose):
+        command = compose["services"]["varnish"]["command"]
+        _, *unit = options()
+        assert set(unit) - set(command) == {"-j", "unix,user=vcache", "127.0.0.1:6081"}, (
+            "containers have jails"
+        )
+        assert set(command) - set(unit) == {"varnishd", ":6081"}
 
     def test_shows_people_nginx_and_media_alone(self, compose):
         services = compose["services"].items()

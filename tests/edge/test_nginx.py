@@ -19,7 +19,7 @@ from websockets.sync.client import connect
 from tests.drivers.media import pattern_publisher
 from tests.drivers.process import until
 from tests.drivers.server import Lesson, Reply, Server, request
-from tests.edge.nginx import NAME, Nginx
+from tests.edge.nginx import NAME, Nginx, Ports
 from tests.http.test_media import OFFER, SDP
 from tests.http.test_sockets import close_code, join, until_type
 
@@ -41,9 +41,9 @@ def listed(server: Server, lesson: Lesson, rendition: str) -> list[str]:
     return [uri.partition("?")[0] for uri in LISTED.findall(reply.body.decode())]
 
 
-def asked_of_origin(ports: tuple[int, int], route: str, status: int = 200) -> int:
+def asked_of_origin(ports: Ports, route: str, status: int = 200) -> int:
     """How often the server itself has answered a route so."""
-    text = request("GET", f"http://127.0.0.1:{ports[0]}/metrics").body.decode()
+    text = request("GET", f"http://127.0.0.1:{ports.origin}/metrics").body.decode()
     found = re.findall(rf'http_requests_total{{method="GET",route="{route}",status="{status}"}} (\S+)', text)
     return int(sum(map(float, found)))
 
@@ -219,7 +219,7 @@ class TestACut:
     def test_goes_to_the_guard_while_the_server_is_busy(self, server, ports):
         lesson = server.new_lesson()
         with ThreadPoolExecutor(1) as pool:
-            block = f"http://127.0.0.1:{ports[0]}/debug/block?seconds=3"
+            block = f"http://127.0.0.1:{ports.origin}/debug/block?seconds=3"
             blocked = pool.submit(request, "POST", block)
             time.sleep(0.3)  # until it has begun; then nothing of the public port answers
             body = {"level": "lesson", "reason": "advert"}

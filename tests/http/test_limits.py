@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.drivers.server import Server, request
+from tests.edge.nginx import free_port
 from tests.http.conftest import closed, connect, read_all
+
+DOOR = free_port()
+QUESTION = b"GET /hls/x/access?token=x HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +27,7 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         LIVESERVER_HTTP_UNFINISHED_PER_ADDRESS="5",
         LIVESERVER_SOCKET_JOIN_TIMEOUT="300ms",
         LIVESERVER_RECORDER_ENABLED="false",
+        LIVESERVER_DOOR_PORT=str(DOOR),
     )
     server.start()
     yield server
@@ -72,6 +77,34 @@ class TestASlowClient:
         with connect(strict.base_url) as sock:
             sock.sendall(upgrade.encode())
             assert (4401).to_bytes(2, "big") in read_all(sock)
+
+
+class TestTheDoorForEdges:
+    @pytest.mark.parametrize("start", [b"", b"GET /hls/x/access?token=", QUESTION + b"GET /hls/x"])
+    def test_cuts_off_who_never_ends_a_question(self, strict: Server, start: bytes) -> None:
+        with connect(f"http://127.0.0.1:{DOOR}") as sock:
+            sock.sendall(start)
+            assert closed(sock)
+
+    def test_cuts_off_who_drips(self, strict: Server) -> None:
+        with connect(f"http://127.0.0.1:{DOOR}") as sock:
+            sock.settimeout(0.05)
+            sock.sendall(QUESTION[:-2])
+            assert drips_until_closed(sock)
+
+    def test_ends_what_is_idle(self, strict: Server) -> None:
+        with connect(f"http://127.0.0.1:{DOOR}") as sock:
+            sock.sendall(QUESTION)
+            assert sock.recv(4096).startswith(b"HTTP/1.1 401 ")
+            assert closed(sock)
+
+    def test_has_so_many_unfinished_ones_an_address(self, strict: Server) -> None:
+        lines = [connect(f"http://127.0.0.1:{DOOR}") for _ in range(6)]
+        try:
+            assert read_all(lines[-1]).startswith(b"HTTP/1.1 503 ")
+        finally:
+            for line in lines:
+                line.close()
 
 
 def drips_until_closed(sock: socket.socket) -> bool:
