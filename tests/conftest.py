@@ -94,6 +94,7 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         LIVESERVER_TEST_HOOKS="true",
         LIVESERVER_HOURS_SETTLE_AFTER="1s",
         LIVESERVER_HOURS_TELL_EVERY="2s",
+        LIVESERVER_ACCOUNTS_SECOND_FACTOR="moderator",
     )
     server.start()
     yield server

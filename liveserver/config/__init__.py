@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 import tomllib
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from liveserver.config.checks import ConfigError, check
 from liveserver.config.sections import (
@@ -42,6 +44,7 @@ from liveserver.config.sections import (
 )
 from liveserver.config.units import Duration, LogLevel, Size
 from liveserver.config.values import convert
+from liveserver.core.permissions import FORCED, Role
 
 _TOKENS_MS = 31 * 86_400_000
 ENV_PREFIX = "LIVESERVER_"
@@ -97,6 +100,19 @@ class Config:
     def key_file(self) -> Path:
         """The key that signs tokens and links."""
         return self.data_dir / "keys" / "tokens.key"
+
+    @property
+    def second_factor(self) -> frozenset[Role]:
+        """Roles that take a passkey. `auto`: administrators and moderators, where the configuration names a
+        host that passkeys can be bound to; nothing a client says decides it."""
+        given = set(self.accounts.second_factor)
+        if "auto" in given:
+            given.remove("auto")
+            address = urlsplit(self.http.base_url)
+            named = re.fullmatch(r"[0-9.:\[\]]*", address.hostname or "") is None
+            if self.accounts.passkey_rp or (address.scheme == "https" and named):
+                given |= FORCED
+        return frozenset(map(Role, given))
 
     @property
     def longest_token_ms(self) -> int:

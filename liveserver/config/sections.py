@@ -7,7 +7,7 @@ from typing import Any
 
 from liveserver.config.units import Duration, Size
 from liveserver.core.challenge import CheckKind
-from liveserver.core.log_in import SamePerson, StaffFactor
+from liveserver.core.log_in import SamePerson
 
 
 def _between(low: int, high: int) -> Any:
@@ -18,6 +18,7 @@ _PORT = _between(0, 65535)
 Versions = tuple[str, ...]
 """Names of `VERSIONS`."""
 TurnUrls = tuple[str, ...]
+Factors = tuple[str, ...]
 """URIs of RFC 7065, such as `turn:relay.example:3478?transport=udp`."""
 
 
@@ -248,7 +249,7 @@ class AccountsConfig:
     proxies: tuple[str, ...] = ()
     password_age: Duration = Duration(0)
     password_link: Duration = Duration(72 * 3_600_000)
-    staff_factor: StaffFactor = StaffFactor.ENROLLED
+    second_factor: Factors = ("auto",)
     passkey_rp: str = ""
 
 

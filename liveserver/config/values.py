@@ -13,7 +13,8 @@ from typing import Any
 from liveserver.config.sections import TurnUrls
 from liveserver.config.units import Duration, LogLevel, Size
 from liveserver.core.challenge import CheckKind
-from liveserver.core.log_in import SamePerson, StaffFactor
+from liveserver.core.log_in import SamePerson
+from liveserver.core.permissions import STAFF, Role
 
 VERSIONS = ("web", "archive", "parts")  # what can be made of a sealed recording
 MAX_TURN_URLS = 8  # each costs every client an allocation
@@ -70,6 +71,15 @@ def _versions(value: object) -> tuple[str, ...]:
     return items
 
 
+def _factors(value: object) -> tuple[str, ...]:
+    known = ("auto", *sorted((*STAFF, Role.INSTRUCTOR)))
+    expected = f"a list out of {', '.join(known)} is expected"
+    items = _texts(value, expected)
+    if set(items) - set(known):
+        raise ValueError(expected)
+    return items
+
+
 def _addresses(value: object) -> tuple[str, ...]:
     items = _texts(value, "a list of IP addresses is expected")
     for item in items:
@@ -107,9 +117,9 @@ CONVERTERS: Mapping[str, Callable[[object], object]] = {
     "Size": lambda value: Size.parse(_string(value)),
     "LogLevel": _one_of(LogLevel),
     "CheckKind": _one_of(CheckKind),
-    "StaffFactor": _one_of(StaffFactor),
     "SamePerson": _one_of(SamePerson),
     "tuple[str, ...]": _addresses,
     "TurnUrls": _turn_urls,
     "Versions": _versions,
+    "Factors": _factors,
 }

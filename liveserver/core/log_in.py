@@ -46,7 +46,7 @@ class Ended(StrEnum):
 
 
 class Need(StrEnum):
-    """What keeps an administrator's role from somebody who is signed in."""
+    """What keeps a role from somebody who is signed in."""
 
     PASSKEY = "passkey"
     """A second factor: sign in with a passkey, or register one first."""
@@ -54,14 +54,6 @@ class Need(StrEnum):
     """The password is too old and has to be changed."""
     SEPARATE = "separate"
     """There are three administrators now: all in one hand is over."""
-
-
-class StaffFactor(StrEnum):
-    """When administrators, moderators and inspectors have to use a passkey (MLPS 8.1.4.1 d)."""
-
-    ENROLLED = "enrolled"
-    """As soon as they have one."""
-    ALWAYS = "always"
 
 
 class SamePerson(StrEnum):
@@ -121,18 +113,20 @@ def needs(
     method: Method,
     *,
     passkeys: int,
-    factor: StaffFactor,
+    forced: bool,
     password_age_ms: int,
     most_ms: int,
 ) -> tuple[Need, ...]:
     """What is missing before a session acts in `role`; nothing where there is no such role.
 
-    `passkeys`: how many the account has. `most_ms`: how old a password may be, 0 for ever.
+    `passkeys`: how many the account has: who has one signs in with it. `forced`: whether the role takes one
+    anyway (MLPS 8.1.4.1 d), but for whoever came by the one-time link of the first start: there was none to
+    come with. `most_ms`: how old a password may be, 0 for ever.
     """
     if role is None:
         return ()
     missing = []
-    second = factor is StaffFactor.ALWAYS or passkeys > 0
+    second = passkeys > 0 or (forced and method is not Method.SETUP)
     if method is Method.OIDC or (second and method is not Method.PASSKEY):
         missing.append(Need.PASSKEY)
     if method is Method.PASSWORD and most_ms and password_age_ms >= most_ms:

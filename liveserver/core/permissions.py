@@ -36,10 +36,14 @@ class Role(StrEnum):
     """Audit administrator 审计管理员."""
     MEMBER = "member"
     """Somebody who signed in: his place in a class says what he is in a lesson."""
+    REGISTERING = "registering"
+    """Somebody whose role takes a passkey, and who came by less: he may register one, and nothing else."""
 
 
 STAFF = frozenset({Role.SYSTEM, Role.SECURITY, Role.AUDIT, Role.MODERATOR, Role.INSPECTOR, Role.ADMIN})
 """Roles an account may have for all lessons, one at most."""
+FORCED = frozenset({Role.ADMIN, Role.SYSTEM, Role.SECURITY, Role.AUDIT, Role.MODERATOR})
+"""Roles that take a passkey unless it is configured otherwise."""
 GRANTED_BY_SECURITY = STAFF - {Role.ADMIN}
 """Those the security administrator gives; `admin` is made by the set-up link alone."""
 SEPARATE = frozenset({Role.SYSTEM, Role.SECURITY, Role.AUDIT})
@@ -254,7 +258,6 @@ TABLE: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 _P.MANAGE_RETENTION,
                 _P.SEE_ACCOUNTS,
                 _P.MANAGE_ACCOUNTS,
-                _P.REVOKE_ACCESS,
                 _P.RECORD_IDENTITY,
                 _P.OWN_ACCOUNT,
                 _P.ENTER_LESSONS,
@@ -285,6 +288,7 @@ TABLE: Mapping[Role, frozenset[Permission]] = MappingProxyType(
         ),
         Role.AUDIT: frozenset({_P.SEE_LEDGER, _P.SEE_AUDIT, _P.OWN_ACCOUNT}),
         Role.MEMBER: frozenset({_P.OWN_ACCOUNT, _P.ENTER_LESSONS, _P.SEE_OWN_LESSONS, _P.SEE_OWN_HOURS}),
+        Role.REGISTERING: frozenset({_P.OWN_ACCOUNT}),
         Role.INSPECTOR: frozenset(
             {
                 _P.SEE_LESSON,

@@ -68,8 +68,9 @@ def log_in(
     accounts = Accounts(store, clock, tokens, revocations, passwords, int(config.accounts.password_link.s))
     proving = Proving(store, clock, tokens, passwords, metrics, config.accounts)
     signing_in = SigningIn(
-        store, clock, tokens, revocations, proving, accounts, metrics, config.accounts, config.sessions
-    )
+        store, clock, tokens, revocations, proving, accounts, metrics,
+        config.second_factor, config.accounts.password_age.ms, config.sessions,
+    )  # fmt: skip
     metrics.watch("passwords", passwords.numbers)
     passkeys = Passkeys(store, clock, tokens, signing_in)
     oidc = None

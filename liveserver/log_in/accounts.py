@@ -134,16 +134,6 @@ class Accounts:
         items = [shape(account, passkeys.get(account.person, 0)) for account in accounts]
         return {"items": items, "next": cursor}
 
-    async def take_back(self, person: str, by: Claims) -> None:
-        """Whatever somebody was issued to come in by is void, with an account or without one.
-
-        Raises PeerError `staff_account` (403) as `link` does.
-        """
-        account = await self._store.accounts.account(person)
-        if account is not None and person != by.person:
-            self._require_rolefree(account, by)
-        await self.sign_out_everywhere(person, by.person)
-
     # What an owner does
 
     async def set_password(self, link: str, password: str) -> None:
@@ -182,7 +172,8 @@ class Accounts:
         await self._fact("password_set", person=account.person, how=how)
 
     async def sign_out_everywhere(self, person: str, by: str) -> None:
-        """By the owner, or an administrator who takes access back: every stay, and every token there is."""
+        """By the owner, or an administrator who takes access back: every stay, and every token there is, of
+        somebody with an account or without one."""
         why = Why.SIGNED_OUT if by == person else Why.BY_ADMINISTRATOR
         await self._sign_out(person, Ended.SIGNED_OUT, why, by)
 

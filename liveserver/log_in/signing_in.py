@@ -10,7 +10,7 @@ import secrets
 from dataclasses import dataclass, replace
 
 from liveserver.clock import Clock
-from liveserver.config.sections import AccountsConfig, SessionsConfig
+from liveserver.config.sections import SessionsConfig
 from liveserver.core.errors import PeerError
 from liveserver.core.ledger import Fact
 from liveserver.core.log_in import Ended, Lengths, Method, Need, digest, exchange, needs, over
@@ -52,7 +52,7 @@ class Opened:
 
 
 class SigningIn:
-    """`proving`: what proves a password, and charges every attempt."""
+    """`proving`: what proves a password, and charges every attempt. `forced`: roles that take a passkey."""
 
     def __init__(
         self,
@@ -63,7 +63,8 @@ class SigningIn:
         proving: Proving,
         accounts: Accounts,
         metrics: Metrics,
-        config: AccountsConfig,
+        forced: frozenset[Role],
+        password_age_ms: int,
         sessions: SessionsConfig,
     ):
         self._store = store
@@ -72,7 +73,8 @@ class SigningIn:
         self._revocations = revocations
         self.proving = proving
         self._accounts = accounts
-        self._config = config
+        self._forced = forced
+        self._password_age_ms = password_age_ms
         self._lengths = Lengths(sessions.idle.ms, sessions.longest.ms)
         self._access_s = int(sessions.access.s)
         self._counts = dict.fromkeys(("signed_in", "copied"), 0)
@@ -188,7 +190,7 @@ class SigningIn:
         now_s = self._clock.wall_s()
         ends_s = (row.began_at_ms + self._lengths.longest_ms) // 1000
         ttl_s = max(1, min(self._access_s, ends_s - now_s))
-        lesson = NO_LESSON if role is Role.MEMBER else ALL_LESSONS
+        lesson = NO_LESSON if role in (Role.MEMBER, Role.REGISTERING) else ALL_LESSONS
         token = self._tokens.issue(
             person=account.person, name=account.shown, role=role, lesson=lesson, now_s=now_s, ttl_s=ttl_s,
             stay=row.id,
@@ -198,7 +200,8 @@ class SigningIn:
     async def _role(self, account: Account, method: Method) -> tuple[Role, tuple[Need, ...]]:
         """What somebody acts as, and what keeps him from the role his account has."""
         if not account.role:
-            return Role.MEMBER, ()
+            registers = method is not Method.PASSKEY and await self._must_teach_by_passkey(account.person)
+            return (Role.REGISTERING, (Need.PASSKEY,)) if registers else (Role.MEMBER, ())
         role = Role(account.role)
         if role is Role.ADMIN and await self._store.accounts.roles_held() >= SEPARATE:
             return Role.MEMBER, (Need.SEPARATE,)
@@ -206,11 +209,26 @@ class SigningIn:
             role,
             method,
             passkeys=len(await self._store.accounts.passkeys_of(account.person)),
-            factor=self._config.staff_factor,
+            forced=role in self._forced,
             password_age_ms=self._clock.wall_ms() - account.password_at_ms,
-            most_ms=self._config.password_age.ms,
+            most_ms=self._password_age_ms,
         )
+        if Need.PASSKEY in missing:
+            return Role.REGISTERING, missing
         return (Role.MEMBER, missing) if missing else (role, ())
+
+    async def require_factor(self, claims: Claims, role: Role) -> None:
+        """Pass, or raise PeerError `passkey_needed` (403) for who comes into a lesson in a role that takes a
+        passkey, and signed in by less. Tokens that no sign-in brought are the operator's own."""
+        if role not in self._forced or not claims.stay:
+            return
+        row = await self._store.accounts.stay(claims.stay)
+        if row is None or row.method != Method.PASSKEY:
+            raise PeerError("passkey_needed", f"the role {role} takes a sign-in with a passkey", status=403)
+
+    async def _must_teach_by_passkey(self, person: str) -> bool:
+        """An instructor is one by his place in a class."""
+        return Role.INSTRUCTOR in self._forced and bool(await self._store.planned.taught_by(person))
 
     async def _drop(self, handle: str, now_ms: int, why: Ended, spared: str = "") -> None:
         """End the stay whose handle this is; a wrong secret ends nothing. `spared`: whose lessons go on."""

@@ -157,6 +157,39 @@ class TestALearnersPhone:
         tab.wait_sees(by_testid("sign-in-name"))
 
 
+class TestAModerator:
+    """Of a server on which the role takes a passkey (the shared one's `accounts.second_factor`)."""
+
+    def test_registers_a_passkey_before_anything_else_and_comes_in_with_it(
+        self, server: Server, tabs: Callable[..., ChromiumTab]
+    ) -> None:
+        made = server.api("POST", "/accounts", {"sign_in_name": "chen.jian", "name": "陈监看"}).json
+        assert server.api("PUT", f"/accounts/{made['person']}/role", {"role": "moderator"}).status == 200
+        again = server.api("POST", f"/accounts/{made['person']}/link").json["link"]
+        tab = tabs(**PHONE)
+        finger(tab)
+        tab.goto(f"{front(server, 'zh')}#{again.partition('#')[2]}")
+        for field in ("new-password", "new-password-again"):
+            tab.fill(by_testid(field), PASSWORD)
+        tab.click(by_testid("save-password"))
+        tab.wait_sees(by_testid("sign-in-name"))
+        sign_in(tab, "chen.jian")
+        tab.wait_text(by_testid("needs-passkey"), "巡课员")
+        tab.wait_sees(by_testid("factor-add"))
+        look_at(tab, "portal-factor-zh-390x844")
+        assert (
+            tab.evaluate("() => document.querySelector('[data-testid=my-lessons], [data-testid^=office-]')")
+            is None
+        )
+        tab.click(by_testid("factor-add"))
+        tab.click(by_testid("confirm-passkey"))
+        tab.wait_sees(by_testid("office-moderate"))
+        tab.click(by_testid("sign-out"))
+        sign_in(tab, "chen.jian")  # now there is one to come in with
+        tab.click(by_testid("factor-sign-in"))
+        tab.wait_sees(by_testid("office-moderate"))
+
+
 class TestTheFirstAdministrator:
     def test_makes_his_account_then_one_for_another_and_notes_an_identity(
         self, server: Server, tabs: Callable[..., ChromiumTab]

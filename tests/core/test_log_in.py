@@ -10,7 +10,6 @@ from liveserver.core.log_in import (
     Lengths,
     Method,
     Need,
-    StaffFactor,
     Stay,
     digest,
     exchange,
@@ -56,27 +55,28 @@ class TestAStay:
 
 class TestAnAdministratorsRole:
     @staticmethod
-    def missing(method: Method, passkeys: int, factor: StaffFactor, age: int = 0, most: int = 0):
-        return needs(Role.SYSTEM, method, passkeys=passkeys, factor=factor, password_age_ms=age, most_ms=most)
+    def missing(method: Method, passkeys: int, forced: bool = False, age: int = 0, most: int = 0):
+        return needs(Role.SYSTEM, method, passkeys=passkeys, forced=forced, password_age_ms=age, most_ms=most)
 
     def test_takes_the_passkey_as_soon_as_there_is_one(self) -> None:
-        assert self.missing(Method.PASSWORD, 0, StaffFactor.ENROLLED) == ()
-        assert self.missing(Method.PASSWORD, 1, StaffFactor.ENROLLED) == (Need.PASSKEY,)
-        assert self.missing(Method.PASSKEY, 1, StaffFactor.ENROLLED) == ()
+        assert self.missing(Method.PASSWORD, 0) == ()
+        assert self.missing(Method.PASSWORD, 1) == (Need.PASSKEY,)
+        assert self.missing(Method.PASSKEY, 1) == ()
 
     def test_takes_a_passkey_always_where_that_is_the_rule(self) -> None:
-        assert self.missing(Method.PASSWORD, 0, StaffFactor.ALWAYS) == (Need.PASSKEY,)
-        assert self.missing(Method.SETUP, 0, StaffFactor.ALWAYS) == (Need.PASSKEY,)
+        assert self.missing(Method.PASSWORD, 0, forced=True) == (Need.PASSKEY,)
+        assert self.missing(Method.PASSKEY, 1, forced=True) == ()
+
+    def test_is_had_by_the_link_of_the_first_start_until_there_is_a_passkey(self) -> None:
+        assert self.missing(Method.SETUP, 0, forced=True) == ()
+        assert self.missing(Method.SETUP, 1, forced=True) == (Need.PASSKEY,)
 
     def test_is_never_had_by_an_identity_provider_alone(self) -> None:
-        assert self.missing(Method.OIDC, 0, StaffFactor.ENROLLED) == (Need.PASSKEY,)
+        assert self.missing(Method.OIDC, 0) == (Need.PASSKEY,)
 
     def test_takes_a_password_that_is_not_too_old(self) -> None:
-        assert self.missing(Method.PASSWORD, 0, StaffFactor.ENROLLED, 90, 90) == (Need.PASSWORD,)
-        assert self.missing(Method.PASSWORD, 0, StaffFactor.ENROLLED, 89, 90) == ()
+        assert self.missing(Method.PASSWORD, 0, age=90, most=90) == (Need.PASSWORD,)
+        assert self.missing(Method.PASSWORD, 0, age=89, most=90) == ()
 
     def test_needs_nothing_where_there_is_none(self) -> None:
-        assert (
-            needs(None, Method.OIDC, passkeys=0, factor=StaffFactor.ALWAYS, password_age_ms=9, most_ms=1)
-            == ()
-        )
+        assert needs(None, Method.OIDC, passkeys=0, forced=True, password_age_ms=9, most_ms=1) == ()

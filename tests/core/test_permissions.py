@@ -9,7 +9,7 @@ from liveserver.core.permissions import SEPARATE, STAFF, TABLE, Permission, Role
 
 # Written out a second time, by permission: a slip in the table does not repeat itself here.
 GRANTED: dict[Permission, set[Role]] = {
-    Permission.SEE_LESSON: set(Role) - {Role.AUDIT, Role.MEMBER},
+    Permission.SEE_LESSON: set(Role) - {Role.AUDIT, Role.MEMBER, Role.REGISTERING},
     Permission.PUBLISH: {Role.INSTRUCTOR},
     Permission.WATCH: {Role.LEARNER, Role.MODERATOR, Role.ADMIN, Role.INSPECTOR, Role.SECURITY},
     Permission.ATTEND: {Role.LEARNER},
@@ -52,9 +52,10 @@ GRANTED: dict[Permission, set[Role]] = {
     Permission.STOP_AUDIT: set(),
     Permission.SEE_ACCOUNTS: {Role.ADMIN, Role.SYSTEM, Role.SECURITY},
     Permission.MANAGE_ACCOUNTS: {Role.ADMIN, Role.SYSTEM},
+    Permission.REVOKE_ACCESS: {Role.ADMIN, Role.SECURITY},
     Permission.GRANT_ROLES: {Role.ADMIN, Role.SECURITY},
     Permission.RECORD_IDENTITY: {Role.ADMIN, Role.SYSTEM},
-    Permission.OWN_ACCOUNT: {*STAFF, Role.MEMBER},
+    Permission.OWN_ACCOUNT: {*STAFF, Role.MEMBER, Role.REGISTERING},
     Permission.ENTER_LESSONS: {*STAFF, Role.MEMBER} - {Role.AUDIT},
 }
 

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from liveserver.config.sections import AccountsConfig
-from liveserver.core.log_in import StaffFactor
+from liveserver.config.sections import AccountsConfig, HttpConfig
+from liveserver.core.errors import PeerError
 from liveserver.core.permissions import GRANTED_BY_SECURITY, Role
 from liveserver.http import links
-from liveserver.store.people_model import Person
+from liveserver.store.people_model import Assignment, Person
+from tests.log_in.authenticator import Authenticator
 from tests.log_in.door import NAME, PASSWORD, Browser, Door
 from tests.log_in.door import door as opened
+from tests.log_in.test_passkeys import Phone
 
 
 async def made(door: Door, browser: Browser, name: str = NAME) -> dict[str, str]:
@@ -182,13 +184,58 @@ class TestThreeAdministrators:
         assert reply.code == "link_used"
 
     async def test_a_passkey_is_the_second_factor_where_that_is_the_rule(self, tmp_path: Path) -> None:
-        rule = replace(AccountsConfig(), staff_factor=StaffFactor.ALWAYS)
+        rule = replace(AccountsConfig(), second_factor=("system",))
         async with opened(tmp_path, accounts=rule) as door, door.browser() as browser:
             await door.account(role=Role.SYSTEM)
             reply = await browser.sign_in()
-            assert (reply.json["role"], reply.json["account_role"]) == ("member", "system")
+            assert (reply.json["role"], reply.json["account_role"]) == ("registering", "system")
             assert reply.json["needs"] == ["passkey"]
-            assert (await browser.send("GET", "/accounts")).code == "forbidden"
+            for path in ("/accounts", "/lessons", "/me/lessons"):
+                assert (await browser.send("GET", path)).status in (403, 404), path
+            phone = Phone(door, browser, Authenticator(str(door.url).rstrip("/"), "127.0.0.1"))
+            assert (await phone.register()).status == 201
+            assert (await browser.refresh()).json["role"] == "registering", "it has to be shown as well"
+            assert (await phone.sign_in()).json["role"] == "system"
+            assert (await browser.send("GET", "/accounts")).status == 200
+
+    async def test_nobody_is_forced_where_passkeys_cannot_work(self, tmp_path: Path) -> None:
+        async with opened(tmp_path) as door, door.browser() as browser:
+            await door.account(role=Role.SYSTEM)
+            assert (await browser.sign_in()).json["role"] == "system"
+
+    async def test_the_first_administrator_comes_in_and_registers_his_before_he_comes_again(
+        self, tmp_path: Path
+    ) -> None:
+        there = HttpConfig(base_url="https://class.example")
+        async with opened(tmp_path, http=there) as door, door.browser("https://class.example") as browser:
+            body = {"token": TestTheFirstAdministrator.link(door), "name": "赵", "sign_in_name": "zhao"}
+            assert (await browser.send("POST", "/setup", {**body, "password": PASSWORD})).json[
+                "role"
+            ] == "admin"
+            assert (await browser.sign_in("zhao")).json["role"] == "registering"
+            await door.account("qian", Role.INSPECTOR, person="p2")
+            assert (await browser.sign_in("qian")).json["role"] == "inspector"
+
+    async def test_whoever_teaches_takes_one_where_that_is_the_rule(self, tmp_path: Path) -> None:
+        rule = replace(AccountsConfig(), second_factor=("instructor",))
+        async with opened(tmp_path, accounts=rule) as door, door.browser() as browser:
+            person = await door.account()
+            assert (await browser.sign_in()).json["role"] == "member"
+            claims = door.tokens.verify(browser.token, door.clock.wall_s())
+            with pytest.raises(
+                PeerError, match="passkey_needed"
+            ):  # into a lesson, before the token is renewed
+                await door.log_in.signing_in.require_factor(claims, Role.INSTRUCTOR)
+            await door.log_in.signing_in.require_factor(claims, Role.LEARNER)
+            teacher, row = Person(person, "赵丽", salt=b"s"), Assignment("c1", person)
+            await door.store.people.teachers.put(row, teacher, "test", 1, "assigned")
+            reply = await browser.refresh()
+            assert (reply.json["role"], reply.json["needs"]) == ("registering", ["passkey"])
+            phone = Phone(door, browser, Authenticator(str(door.url).rstrip("/"), "127.0.0.1"))
+            await phone.register()
+            assert (await phone.sign_in()).json["role"] == "member"
+            claims = door.tokens.verify(browser.token, door.clock.wall_s())
+            await door.log_in.signing_in.require_factor(claims, Role.INSTRUCTOR)
 
 
 class TestTheFirstAdministrator:

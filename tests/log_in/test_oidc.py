@@ -177,7 +177,7 @@ class TestARealProvider:
         await real.door.account(role=Role.SYSTEM)
         assert await real.sign_in("zhao.li") == "/#signed-in"
         reply = await real.browser.refresh()
-        assert (reply.json["role"], reply.json["needs"]) == ("member", ["passkey"])
+        assert (reply.json["role"], reply.json["needs"]) == ("registering", ["passkey"])
 
     async def test_makes_no_account(self, real: Real) -> None:
         assert await real.sign_in("nobody") == "/#problem=oidc_unknown_person"

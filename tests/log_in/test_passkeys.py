@@ -81,7 +81,7 @@ class TestSigningIn:
 
     async def test_by_password_alone_has_no_role_any_more(self, phone: Phone) -> None:
         reply = await phone.browser.sign_in()
-        assert (reply.json["role"], reply.json["needs"]) == ("member", ["passkey"])
+        assert (reply.json["role"], reply.json["needs"]) == ("registering", ["passkey"])
 
     async def test_asks_for_verification_and_names_no_account(self, phone: Phone) -> None:
         options = (await phone.asked())["public_key"]

@@ -10,6 +10,7 @@ from liveserver.http.answers import json_answer
 from liveserver.http.api import PREFIX
 from liveserver.http.api.lessons import lesson_token
 from liveserver.http.api.registry import people
+from liveserver.http.api.session import parts
 from liveserver.http.context import Call, base_url
 from liveserver.http.routes import LESSON, Route, Scope
 
@@ -18,6 +19,7 @@ async def enter(call: Call[None, None]) -> web.Response:
     """For lessons that are over as well: recordings are seen with it."""
     lesson, person = call.lesson, call.bearer.person
     role = await people(call).lessons.role_of(lesson, person)
+    await parts(call).signing_in.require_factor(call.bearer, role)
     name = await people(call).lessons.name(person) or call.bearer.name
     of = (await call.services.rooms.lesson(lesson))["class"]
     token = lesson_token(

@@ -30,7 +30,7 @@ async def take_back(call: Call[Taken, None]) -> web.Response:
     if (body.person is None) == (body.token is None):
         raise PeerError("bad_request", "a person or a token is expected")
     if body.person is not None:
-        await parts(call).accounts.take_back(body.person, call.bearer)
+        await parts(call).accounts.sign_out_everywhere(body.person, call.bearer.person)
         return json_answer({"person": body.person, "token": None})
     token_id = body.token or ""
     if "." in token_id:

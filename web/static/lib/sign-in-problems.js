@@ -8,6 +8,7 @@ const SENTENCES = {
   busy: 'signin.busy',
   signed_out: 'signin.signed_out',
   sign_in_again: 'signin.again',
+  passkey_needed: 'signin.passkey_needed',
   link_used: 'signin.link_used',
   oidc_refused: 'signin.oidc_refused',
   oidc_unknown_person: 'signin.oidc_unknown',

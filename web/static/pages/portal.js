@@ -20,9 +20,9 @@ const OFFICES = {
 };
 const WORK = { admin: 'office.admin', moderate: 'office.moderate', inspect: 'office.inspect' };
 const ROLES = {
-  admin: 'role.admin', system: 'role.system', security: 'role.security', audit: 'role.audit', moderator: 'role.moderator', inspector: 'role.inspector',
+  instructor: 'role.instructor', admin: 'role.admin', system: 'role.system', security: 'role.security', audit: 'role.audit', moderator: 'role.moderator', inspector: 'role.inspector',
 };
-const NEEDS = { passkey: 'needs.passkey', password: 'needs.password', separate: 'needs.separate' };
+const NEEDS = { password: 'needs.password', separate: 'needs.separate' };
 
 /** The code that the way back from the identity provider ended with, if it failed. */
 function takeProblem() {
@@ -43,14 +43,18 @@ function welcome(problem, offered) {
 }
 
 async function home(session) {
-  const [{ lessonsSection }, { accountSection }] = await Promise.all([import('./portal/lessons.js'), import('./portal/account.js')]);
+  const [{ lessonsSection }, { accountSection }, { secondFactor }] = await Promise.all([
+    import('./portal/lessons.js'), import('./portal/account.js'), import('./portal/second-factor.js')]);
   const leave = button(t('signin.out'), { kind: 'quiet', testid: 'sign-out', press: out });
   const bar = topbar(t('portal.title'), el('span', { class: 'who', testid: 'who' }, session.name), leave);
-  const lessons = session.role === 'audit' ? null : lessonsSection(); // who reads the log is in no class
+  // Who reads the log is in no class; who has yet to show a passkey sees nothing before.
+  const lessons = ['audit', 'registering'].includes(session.role) ? null : lessonsSection();
   const account = accountSection();
   const offices = OFFICES[session.role] ?? [];
+  const acts = t(ROLES[session.account_role ?? 'instructor']);
   mount(bar.node, el('main', { class: 'portal', tabindex: '-1' },
-    session.needs.map((need) => el('p', { class: 'notice danger', role: 'status', testid: `needs-${need}` }, t(NEEDS[need], { role: t(ROLES[session.account_role]) }))),
+    session.needs.map((need) => need === 'passkey' ? secondFactor(acts, account.add, home)
+      : el('p', { class: 'notice danger', role: 'status', testid: `needs-${need}` }, t(NEEDS[need], { role: acts }))),
     offices.length > 0 && el('section', { class: 'mine', 'aria-labelledby': 'offices' }, el('h2', { id: 'offices' }, t('mine.offices', { role: t(ROLES[session.role]) })),
       el('div', { class: 'row' }, offices.map((page) => button(t(WORK[page]), { kind: 'primary', testid: `office-${page}`, press: () => goTo(`/${page}`) })))),
     lessons?.node, account.node));

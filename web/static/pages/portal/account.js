@@ -62,6 +62,7 @@ export function accountSection() {
       label: t('account.add'), testid: 'confirm-passkey', explain: excuse, focus: label, confirm: () => addPasskey(label.value.trim()) });
     if (made) toast(t('account.added'));
     await refresh();
+    return Boolean(made);
   }
 
   async function change() {
@@ -79,5 +80,5 @@ export function accountSection() {
     if (done) location.reload();
   }
 
-  return { node, refresh };
+  return { node, refresh, add };
 }

@@ -1,0 +1,40 @@
+/** What stands between a sign-in and a role that takes a passkey: register one, then come in with it. */
+import { button } from '../../components/button.js';
+import { passkeys, signInByPasskey } from '../../lib/account.js';
+import { el } from '../../lib/dom.js';
+import { t } from '../../lib/i18n.js';
+import { canUsePasskeys } from '../../lib/passkey.js';
+import { excuse } from '../../lib/sign-in-problems.js';
+
+/** `add()` registers one and says whether; `entered(session)` once somebody has come in with it. */
+export function secondFactor(role, add, entered) {
+  const why = el('p', { class: 'problem', role: 'alert', testid: 'factor-problem' });
+  const steps = el('div', { class: 'row' });
+  const node = el('section', { class: 'notice danger', role: 'status', testid: 'needs-passkey' },
+    el('p', {}, t(canUsePasskeys() ? 'needs.passkey' : 'needs.passkey_elsewhere', { role })), steps, why);
+  if (canUsePasskeys()) draw();
+
+  async function draw() {
+    const own = await passkeys().catch(() => ({ items: [] }));
+    steps.replaceChildren(own.items.length
+      ? button(t('signin.passkey'), { kind: 'primary', symbol: 'shield', testid: 'factor-sign-in', press: enter })
+      : button(t('account.add_passkey'), { kind: 'primary', symbol: 'plus', testid: 'factor-add', press: register }));
+  }
+
+  async function register() {
+    if (!(await add())) return;
+    await enter();
+    await draw();
+  }
+
+  async function enter() {
+    why.textContent = '';
+    try {
+      entered(await signInByPasskey());
+    } catch (caught) {
+      why.textContent = excuse(caught);
+    }
+  }
+
+  return node;
+}
