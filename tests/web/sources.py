@@ -6,9 +6,9 @@ import json
 import posixpath
 import re
 from functools import cache
-from pathlib import Path
 
 import web
+from web.modules import imports
 
 ROOT = web.root()
 STATIC = ROOT / "static"
@@ -16,7 +16,6 @@ MODULES = {path.relative_to(STATIC).as_posix(): path.read_text() for path in sor
 CATALOGUES = ("zh", "en")
 
 _LATER = re.compile(r"\bimport\('([^']+)'\)")
-_IMPORT = re.compile(r"^(?:import|export)\b[^'\"]*?from '([^']+)'|^import '([^']+)'", re.MULTILINE)
 
 
 def code() -> dict[str, str]:
@@ -49,11 +48,6 @@ def _without_doubles(pairs: list[tuple[str, str]]) -> dict[str, str]:
     return dict(pairs)
 
 
-def imports(module: str) -> list[str]:
-    """What a module imports, as paths below `static/`."""
-    return _resolved(module, [first or second for first, second in _IMPORT.findall(MODULES[module])])
-
-
 def imports_later(module: str) -> list[str]:
     """What a module loads after the first paint, by `import(…)`."""
     return _resolved(module, _LATER.findall(MODULES[module]))
@@ -72,7 +66,7 @@ def graph(*entries: str, later: bool = False) -> frozenset[str]:
         module = waiting.pop()
         if module not in found:
             found.add(module)
-            waiting += imports(module) + (imports_later(module) if later else [])
+            waiting += [*imports(module), *(imports_later(module) if later else ())]
     return frozenset(found)
 
 
@@ -83,7 +77,3 @@ def linked(page: str, pattern: str) -> list[str]:
 
 def entries(page: str) -> list[str]:
     return linked(page, r'<script type="module"[^>]* src="/static/([^"]+)"')
-
-
-def shell_path(page: str) -> Path:
-    return ROOT / "pages" / f"{page}.html"
