@@ -9,6 +9,7 @@ are remembered (`Verified`); cuts, removals and a lesson's end are looked at eac
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from http import HTTPStatus
 from typing import cast
 
@@ -40,7 +41,10 @@ class Door:
 
     def __init__(self, services: Services, refusals: Refusals):
         self.services = services
-        self.connections = Connections(services.config.http, services.metrics, lambda: Visitor(self))
+        http = services.config.http
+        # All come from one edge, a class at once.
+        limits = dataclasses.replace(http, unfinished_per_address=http.max_connections)
+        self.connections = Connections(limits, services.metrics, lambda: Visitor(self))
         self.open: set[Visitor] = set()
         self._refusals = refusals
         self._server: asyncio.Server | None = None

@@ -43,6 +43,7 @@ def server(edge: Nginx, ports: Ports, tmp_path_factory: pytest.TempPathFactory) 
             LIVESERVER_HTTP_BASE_URL=edge.url,
             LIVESERVER_CONTROL_BASE_URL=edge.url,
             LIVESERVER_ACCOUNTS_PROXIES="127.0.0.1",
+            LIVESERVER_HTTP_UNFINISHED_PER_ADDRESS="2000",
             LIVESERVER_TEST_HOOKS="true",
         )
         running.start()

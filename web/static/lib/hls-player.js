@@ -19,6 +19,8 @@ const CONFIG = {
   backBufferLength: 10,
   maxLiveSyncPlaybackRate: 1.2,
   liveDurationInfinity: true,
+  // Each time it has run dry it stays so much further behind (s): one part and a little, and not a second for a hiccup.
+  liveSyncOnStallIncrease: 0.4,
 };
 
 const isNative = () => !globalThis.MediaSource && document.createElement('video').canPlayType(TYPE) !== '';
