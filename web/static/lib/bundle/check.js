@@ -1,15 +1,15 @@
 /**
  * Does an evidence bundle prove what it says (docs/EVIDENCE.md)? Every byte is looked at here, nothing leaves this
- * machine. What this does not do is to reckon hours again from the facts: it proves that they are those which the
- * ledger settled; nor does it check the signature of a time stamp. `liveserver verify`, or the checker in the bundle,
- * does both.
+ * machine. What this does not check is the signature of a time stamp: `liveserver verify`, or the checker in the
+ * bundle, does.
  */
-import { canonical, encode, hex, same, sha256, unhex, written } from './bytes.js';
+import { canonical, hex, same, sha256, unhex, written } from './bytes.js';
 import { videos, words } from './beside.js';
 import { fits, followed, signedBy } from './heads.js';
-import { includes, leafHash, Root } from './merkle.js';
+import { Hours } from './hours.js';
+import { leafHash, Root } from './merkle.js';
 import { outside } from './outside.js';
-import { ENTRIES, HEAD, HOURS, LESSON, MANIFEST, SEAL, TREE, lines, Misfit, object, objects, opened } from './parts.js';
+import { ENTRIES, HEAD, LESSON, MANIFEST, SEAL, TREE, lines, Misfit, object, objects, opened } from './parts.js';
 import { crc32 } from './zip.js';
 
 export { Misfit } from './parts.js';
@@ -25,7 +25,7 @@ export async function checkBundle(file, progress = () => {}) {
   const { head, known } = await signedHead(parts, manifest);
   progress(0.05);
   const facts = await ledger(parts, manifest, head, (share) => progress(0.05 + 0.75 * share));
-  const learners = await hours(parts, manifest, facts);
+  const hours = await facts.hours.finish();
   await words(parts, facts);
   const recordings = await videos(parts, facts);
   progress(0.9);
@@ -33,7 +33,7 @@ export async function checkBundle(file, progress = () => {}) {
   const others = await outside(parts, head, known);
   progress(1);
   const { lesson, settlement } = object(parts, LESSON);
-  return { lesson: lesson.id, title: lesson.title, person: manifest.person, entries: facts.count, head, learners, recordings,
+  return { lesson: lesson.id, title: lesson.title, person: manifest.person, entries: facts.count, head, hours, recordings,
     ...others, provisional: !settlement };
 }
 
@@ -64,7 +64,7 @@ async function signedHead(parts, manifest) {
 
 async function ledger(parts, manifest, head, progress) {
   const root = new Root();
-  const facts = { count: 0, chat: new Map(), incidents: new Map(), sealed: new Map(), stored: new Map(), settled: new Map(), seed: null };
+  const facts = { count: 0, chat: new Map(), incidents: new Map(), sealed: new Map(), stored: new Map(), hours: new Hours(parts, manifest), seed: null };
   const entries = lines(parts, ENTRIES);
   let units = [];
   for (const [number, row] of objects(parts, TREE)) {
@@ -97,6 +97,7 @@ async function taken(units, entries, root, facts, manifest) {
     const entry = line && canonical(line);
     if (!line || !same(hashes[i], hash) || entry?.index !== start) throw new Misfit('entry', ENTRIES, String(start));
     if (entry.lesson !== manifest.lesson) throw new Misfit('entry_lesson', ENTRIES, String(start));
+    facts.hours.take(entry);
     await meant(entry, facts);
   }
   for (const one of units) if (!await root.add(one)) throw new Misfit('tree', TREE, String(one.number));
@@ -108,33 +109,10 @@ async function meant({ type, data, index }, facts) {
   else if (type === 'incident') facts.incidents.set(data.id, data);
   else if (type === 'sealed' || type === 'failed') facts.sealed.set(data.recording, data);
   else if (type === 'stored') for (const one of data.objects) facts.stored.set(one.key, one.sha256);
-  else if (type === 'attendance_settled') facts.settled.set(data.revision, data);
   else if (type === 'checks_committed') facts.seed = data.commitment;
   else if (type === 'checks_revealed' && hex(await sha256(unhex(data.seed) ?? new Uint8Array())) !== facts.seed) {
     throw new Misfit('seed', ENTRIES, String(index));
   }
-}
-
-// --- hours ---
-
-async function hours(parts, manifest, facts) {
-  const { settlement } = object(parts, LESSON);
-  const settled = settlement && facts.settled.get(settlement.revision);
-  if (settlement && !settled) throw new Misfit('settlement', LESSON, 'settlement');
-  const rows = [...objects(parts, HOURS)].map(([, row]) => row);
-  if (!settled) return rows.length;
-  if (manifest.person !== null) {
-    const [row] = rows;
-    const share = row && { facts: row.facts, person: manifest.person, result: row.result, salt: row.salt };
-    const path = row?.path?.map((node) => unhex(node)) ?? [];
-    const good = row && !path.includes(null)
-      && await includes(row.index, settled.people, await leafHash(encode(written(share))), path, unhex(settled.people_root) ?? new Uint8Array());
-    if (!good) throw new Misfit('share', HOURS, manifest.person);
-    return 1;
-  }
-  const texts = rows.map(({ result }) => `${written(result)}\n`).join('');
-  if (hex(await sha256(encode(texts))) !== settled.result_sha256) throw new Misfit('hours', HOURS);
-  return rows.length;
 }
 
 /** Whatever was not looked into until now. */

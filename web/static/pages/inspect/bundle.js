@@ -44,7 +44,8 @@ export function bundleCard() {
     const rows = [
       [t('inspect.entries'), t('inspect.entries_of', { n: format.count(report.entries), all: format.count(report.head.size) })],
       [t('inspect.signed_at'), format.dateTime(report.head.at_ms)],
-      [t('inspect.hours'), t(report.provisional ? 'inspect.hours_provisional' : 'inspect.hours_settled', { n: report.learners })],
+      [t('inspect.hours'), t(report.provisional ? 'inspect.hours_provisional' : 'inspect.hours_settled', { n: report.hours.learners })],
+      [t('inspect.reckoned'), t('inspect.reckoned_same', { told: format.count(report.hours.credited_s), here: format.count(report.hours.reckoned_s) })],
       ...report.recordings.map(({ id, sha256 }) => [t('inspect.video', { id }), sha256]),
       [t('inspect.witnesses'), report.witnesses.length
         ? report.witnesses.map((one) => t('inspect.witness', { name: one.name, n: format.count(one.size), time: format.dateTime(one.at_ms) })).join(' ')
@@ -52,7 +53,7 @@ export function bundleCard() {
       ...report.places.map((one) => [t('inspect.kept_outside'), place(one)]),
       [t('inspect.log'), report.head.log],
     ];
-    found.say('good', text, rows, [el('p', {}, t('inspect.not_reckoned'))]);
+    found.say('good', text, rows);
   }
 
   function place({ stamped_ms: stampedMs, key, sha256, size }) {

@@ -23,6 +23,7 @@ const WORDS = {
   settlement: 'inspect.misfit_settlement',
   share: 'inspect.misfit_share',
   hours: 'inspect.misfit_hours',
+  reckoned: 'inspect.misfit_reckoned',
   words: 'inspect.misfit_words',
   recording: 'inspect.misfit_recording',
   fragment: 'inspect.misfit_fragment',
