@@ -34,6 +34,7 @@ class Event(StrEnum):
     SETUP_USED = "setup.used"
     SIGN_IN_LOCKED = "sign_in.locked"
     SIGN_IN_COPIED = "sign_in.copied"
+    PHONES_SEALED = "people.phones_sealed"
     OIDC_FAILED = "oidc.failed"
     HTTP_FAILED = "http.failed"
     HTTP_REFUSED = "http.refused"

@@ -21,6 +21,7 @@ from liveserver.store import Store
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
+_SLICE = 200
 
 
 class SealedError(Exception):
@@ -67,6 +68,21 @@ class Vault:
     async def unseal(self, person: str, name: str, sealed: bytes) -> bytes:
         """Raises SealedError."""
         return unseal(await self._key(person), name, sealed)
+
+    async def unseal_all(self, things: Sequence[tuple[str, str, bytes]]) -> dict[str, bytes]:
+        """Of each (person, name, sealed), by person: what was sealed; who has no key any more is left out.
+
+        In slices of the loop's time. Raises SealedError for what is not what was sealed.
+        """
+        found: dict[str, bytes] = {}
+        for start in range(0, len(things), _SLICE):
+            part = things[start : start + _SLICE]
+            keys = await self._store.people_keys.known([person for person, _, _ in part], self._purpose)
+            for person, name, sealed in part:
+                if person in keys:
+                    key = unseal(self._wrapping, f"{self._purpose}/{person}", keys[person])
+                    found[person] = unseal(key, name, sealed)
+        return found
 
     async def destroy(self, person: str) -> bool:
         """Nothing of the person's opens from now on; whether there was a key."""

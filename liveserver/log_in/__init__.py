@@ -18,6 +18,8 @@ from liveserver.log_in.passwords import Passwords
 from liveserver.log_in.proving import Proving
 from liveserver.log_in.signing_in import SigningIn
 from liveserver.metrics import Metrics
+from liveserver.people.phones import PURPOSE as PHONES
+from liveserver.people.phones import Phones
 from liveserver.revocations import Revocations
 from liveserver.store import Store
 from liveserver.tokens import Tokens
@@ -37,13 +39,17 @@ class LogIn:
     """None where no identity provider is configured."""
     identities: Identities
     revocations: Revocations
+    phones: Phones
+    """Telephone numbers, under the key of identity numbers."""
     store: Store
     clock: Clock
 
     async def start(self) -> None:
-        """Forget where people were signed in three years ago (MLPS 8.1.5.4 asks for six months)."""
+        """Forget where people were signed in three years ago (MLPS 8.1.5.4 asks for six months); seal what an
+        earlier version kept in clear."""
         before_ms = self.clock.wall_ms() - STAYS_KEPT_MS
         await self.store.accounts.forget_stays(before_ms)
+        await self.phones.start()
 
     async def close(self) -> None:
         """Let go of the identity provider."""
@@ -78,7 +84,8 @@ def log_in(
         oidc = Oidc(store, clock, tokens, signing_in, config.oidc, _secret(config.oidc))
     key = load_or_create(config.identities_key_file)
     identities = Identities(store, clock, Vault(store, clock, key, PURPOSE), key)
-    return LogIn(accounts, signing_in, passkeys, oidc, identities, revocations, store, clock)
+    phones = Phones(store, Vault(store, clock, key, PHONES), key)
+    return LogIn(accounts, signing_in, passkeys, oidc, identities, revocations, phones, store, clock)
 
 
 def _secret(oidc: OidcConfig) -> str:

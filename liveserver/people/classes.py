@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from liveserver.core.people import APPROVALS, Approval, Assigned, Enrolled, Stat
 from liveserver.core.presets import preset
 from liveserver.hours.csv_table import csv_bytes
 from liveserver.people.kinds import shown
+from liveserver.people.phones import Phones
 from liveserver.people.registry import Registry, new_id
 from liveserver.people.repeats import Repeats
 from liveserver.people.roll import Roll
@@ -30,7 +31,16 @@ GROUPS_MOST = 100
 class Classes:
     """Owned by the main loop. Raises PeerError for what is refused."""
 
-    def __init__(self, store: Store, clock: Clock, registry: Registry, roll: Roll, revocations: Revocations):
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        registry: Registry,
+        roll: Roll,
+        revocations: Revocations,
+        phones: Phones,
+    ):
+        self._phones = phones
         self._revocations = revocations
         self._roll = roll
         self._repeats = Repeats(store)
@@ -105,8 +115,9 @@ class Classes:
     ) -> Json:
         """Telephone numbers are masked."""
         await self.require(training_class)
-        found, following = await self._people.roster.page(training_class, wanted, status, after, limit)
-        return {"items": [member_json(one) for one in found], "next": following}
+        mark = self._phones.wanted(wanted)
+        found, following = await self._people.roster.page(training_class, wanted, status, after, limit, mark)
+        return {"items": await self._shown(found), "next": following}
 
     async def enrol(self, training_class: str, values: Mapping[str, Any], by: str) -> Json:
         """A person into a class, or back. Raises PeerError `unknown_person`, `unknown_organisation` (422),
@@ -118,7 +129,7 @@ class Classes:
         await self._repeats.require_new(found, row)
         done = await self._people.roster.put(row, person, by, row.enrolled_at_ms, "enrolled")
         await self._door(training_class, person.id, by, is_open=True)
-        return member_json(Member(done, person))
+        return await self._one_shown(done, person)
 
     async def change_enrolment(
         self, training_class: str, key: str, values: Mapping[str, Any], by: str
@@ -140,8 +151,9 @@ class Classes:
             list({member.row.enterprise or member.person.enterprise for member in members} - {""})
         )
         rows = []
-        for member in members:
-            row, person = member.row, member.person
+        people = await self._phones.open([member.person for member in members])
+        for member, person in zip(members, people, strict=True):
+            row = member.row
             firm = firms.get(row.enterprise or person.enterprise)
             rows.append(
                 [row.student_no, masked_name(person.name), masked_number(person.phone),
@@ -156,7 +168,7 @@ class Classes:
     async def teachers(self, training_class: str, status: str | None, after: str | None, limit: int) -> Json:
         await self.require(training_class)
         found, following = await self._people.teachers.page(training_class, "", status, after, limit)
-        return {"items": [member_json(one) for one in found], "next": following}
+        return {"items": await self._shown(found), "next": following}
 
     async def assign(self, training_class: str, values: Mapping[str, Any], by: str) -> Json:
         """Raises as `enrol`."""
@@ -165,7 +177,7 @@ class Classes:
         row = Assignment(training_class, assigned_at_ms=now_ms, **values)
         done = await self._people.teachers.put(row, person, by, now_ms, "assigned")
         await self._door(training_class, person.id, by, is_open=True)
-        return member_json(Member(done, person))
+        return await self._one_shown(done, person)
 
     async def change_assignment(
         self, training_class: str, key: str, values: Mapping[str, Any], by: str
@@ -209,7 +221,14 @@ class Classes:
             self._roll.forget(training_class)
         else:
             await self._door(training_class, person.id, by, is_open=leaves[status] is None)
-        return member_json(Member(done, person))
+        return await self._one_shown(done, person)
+
+    async def _shown(self, members: Sequence[Member[Any]]) -> list[Json]:
+        people = await self._phones.open([member.person for member in members])
+        return [member_json(Member(one.row, person)) for one, person in zip(members, people, strict=True)]
+
+    async def _one_shown(self, row: Any, person: Person) -> Json:
+        return (await self._shown([Member(row, person)]))[0]
 
     async def let_in(self, training_class: str, people: Iterable[str], by: str) -> None:
         """They are enrolled, some of them again."""

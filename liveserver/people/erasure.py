@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from liveserver.clock import Clock
+from liveserver.people.phones import Phones
 from liveserver.revocations import Revocations, Why
 from liveserver.store import Store
 
@@ -30,11 +31,13 @@ class Erasure:
         store: Store,
         clock: Clock,
         revocations: Revocations,
+        phones: Phones,
         numbers: Sealed | None,
         photos: Photos | None,
     ):
         self._store = store
         self._revocations = revocations
+        self._phones = phones
         self._clock = clock
         self._numbers = numbers
         self._photos = photos
@@ -43,6 +46,7 @@ class Erasure:
         """Raises PeerError as `store.erasing`. Asked again, it goes on where it ended."""
         await self._store.erasing.person(person, by, reason, self._clock.wall_ms())
         await self._revocations.person(person, Why.ERASED, by)
+        await self._phones.erase(person)
         if self._numbers is not None:
             await self._numbers.erase(person, by)
         if self._photos is not None:

@@ -6,6 +6,7 @@ from liveserver.clock import Clock
 from liveserver.people.classes import Classes
 from liveserver.people.erasure import Erasure, Photos
 from liveserver.people.lessons import ClassLessons
+from liveserver.people.phones import Phones
 from liveserver.people.registry import Registry
 from liveserver.people.roll import Roll
 from liveserver.people.roster_import import Numbers, RosterImport
@@ -21,12 +22,13 @@ class People:
         store: Store,
         clock: Clock,
         revocations: Revocations,
+        phones: Phones,
         numbers: Numbers | None = None,
         photos: Photos | None = None,
     ):
         roll = Roll(store, clock)
-        self.registry = Registry(store, clock)
-        self.classes = Classes(store, clock, self.registry, roll, revocations)
-        self.roster_import = RosterImport(store, clock, self.classes, roll, numbers)
-        self.erasure = Erasure(store, clock, revocations, numbers, photos)
+        self.registry = Registry(store, clock, phones)
+        self.classes = Classes(store, clock, self.registry, roll, revocations, phones)
+        self.roster_import = RosterImport(store, clock, self.classes, roll, phones, numbers)
+        self.erasure = Erasure(store, clock, revocations, phones, numbers, photos)
         self.lessons = ClassLessons(store, clock, self.classes, roll)

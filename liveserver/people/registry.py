@@ -14,7 +14,9 @@ from liveserver.core.messages import Json
 from liveserver.core.people import Status, require_order
 from liveserver.hours.csv_table import csv_bytes
 from liveserver.people.kinds import KINDS, Kind, shown
+from liveserver.people.phones import Phones
 from liveserver.store import Store
+from liveserver.store.people_model import Person
 
 ID_BYTES = 8
 EXPORT_MOST = 100_000
@@ -34,8 +36,9 @@ def new_salt() -> bytes:
 class Registry:
     """Owned by the main loop. Raises PeerError for what is refused."""
 
-    def __init__(self, store: Store, clock: Clock):
+    def __init__(self, store: Store, clock: Clock, phones: Phones):
         self._people = store.people
+        self._phones = phones
         self._clock = clock
 
     async def add(self, name: str, values: Mapping[str, Any], by: str) -> Json:
@@ -47,6 +50,8 @@ class Registry:
         salt = {"salt": new_salt()} if "salt" in kind.model.__dataclass_fields__ else {}
         value = kind.model(id=new_id(), created_at_ms=now_ms, **checked, **salt)
         self._require_period(kind, value)
+        if isinstance(value, Person):
+            (value,) = await self._phones.seal([value])
         return shown(await kind.catalogue(self._people).add(value, by, now_ms))
 
     async def change(self, name: str, key: str, values: Mapping[str, Any], by: str) -> Json:
@@ -58,14 +63,18 @@ class Registry:
             now = await self.get(name, key)
             first, last = (checked.get(day, getattr(now, day)) for day in kind.period)
             require_order(first, last)
+        if name == "person" and "phone" in checked:
+            before = await self.get(name, key)
+            checked |= await self._phones.changes(key, checked.pop("phone"), before.phone_mark)
         changed = await kind.catalogue(self._people).change(key, checked, by, self._clock.wall_ms())
-        return shown(changed)
+        return shown(await self._opened(changed))
 
     async def set_status(self, name: str, key: str, status: Status, by: str) -> Json:
         """Out of the way, or back."""
         act = "archived" if status is Status.ARCHIVED else "restored"
         catalogue = KINDS[name].catalogue(self._people)
-        return shown(await catalogue.change(key, {"status": str(status)}, by, self._clock.wall_ms(), act))
+        changed = await catalogue.change(key, {"status": str(status)}, by, self._clock.wall_ms(), act)
+        return shown(await self._opened(changed))
 
     async def get(self, name: str, key: str) -> Any:
         """Raises PeerError `not_found` (404)."""
@@ -75,13 +84,13 @@ class Registry:
         return found
 
     async def one(self, name: str, key: str, *, masked: bool) -> Json:
-        return shown(await self.get(name, key), masked=masked)
+        return shown(await self._opened(await self.get(name, key)), masked=masked)
 
     async def page(
         self, name: str, wanted: str, after: str | None, limit: int, where: Mapping[str, Any]
     ) -> Json:
-        """Telephone numbers are masked in lists."""
-        found, following = await KINDS[name].catalogue(self._people).page(wanted, after, limit, where)
+        """Telephone numbers are masked in lists, and of a person found by the whole number alone."""
+        found, following = await self._page(name, wanted, after, limit, where)
         return {"items": [shown(one, masked=True) for one in found], "next": following}
 
     async def export(self, name: str, wanted: str, where: Mapping[str, Any]) -> bytes:
@@ -90,12 +99,26 @@ class Registry:
         rows: list[list[object]] = []
         after = None
         while len(rows) < EXPORT_MOST:
-            found, after = await kind.catalogue(self._people).page(wanted, after, _PAGE, where)
+            found, after = await self._page(name, wanted, after, _PAGE, where)
             rows += [[_cell(name, one, column) for column, _ in kind.columns] for one in found]
             if after is None:
                 break
             await asyncio.sleep(0)
         return csv_bytes([head for _, head in kind.columns], rows)
+
+    async def _page(
+        self, name: str, wanted: str, after: str | None, limit: int, where: Mapping[str, Any]
+    ) -> tuple[list[Any], str | None]:
+        catalogue = KINDS[name].catalogue(self._people)
+        if name != "person":
+            return await catalogue.page(wanted, after, limit, where)
+        marks = {"phone_mark": self._phones.wanted(wanted)}
+        found, following = await catalogue.page(wanted, after, limit, where, marks)
+        return await self._phones.open(found), following
+
+    async def _opened(self, value: Any) -> Any:
+        """With the telephone number, if it is a person's."""
+        return (await self._phones.open([value]))[0] if isinstance(value, Person) else value
 
     def _checked(self, kind: Kind, values: Mapping[str, Any]) -> dict[str, Any]:
         checks = kind.checks

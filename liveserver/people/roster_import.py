@@ -19,6 +19,7 @@ from liveserver.core.people import Enrolled, Status
 from liveserver.core.roster import Roster, Row, Wrong, read_roster
 from liveserver.core.subsidy import CLAUSE, Place, repeated
 from liveserver.people.classes import Classes
+from liveserver.people.phones import Phones
 from liveserver.people.registry import new_id, new_salt
 from liveserver.people.repeats import Repeats, place
 from liveserver.people.roll import Roll
@@ -63,8 +64,15 @@ class RosterImport:
     """Owned by the main loop."""
 
     def __init__(
-        self, store: Store, clock: Clock, classes: Classes, roll: Roll, numbers: Numbers | None = None
+        self,
+        store: Store,
+        clock: Clock,
+        classes: Classes,
+        roll: Roll,
+        phones: Phones,
+        numbers: Numbers | None = None,
     ):
+        self._phones = phones
         self._numbers = numbers
         self._people = store.people
         self._clock = clock
@@ -94,6 +102,7 @@ class RosterImport:
         sha256 = hashlib.sha256(data).hexdigest()
         if members and not dry_run:
             new = frozenset(one.person.id for one in members) - known.ids
+            members = await self._sealed(members, new)
             await self._people.roster.take(training_class, members, new, sha256, by, now_ms)
             await self._classes.let_in(training_class, [one.person.id for one in members], by)
             await self._enter_numbers(roster, states, members, by)
@@ -105,6 +114,13 @@ class RosterImport:
             "ignored": list(roster.ignored),
             "items": [_shown(row, state) for row, state in zip(roster.rows, states, strict=True)],
         }
+
+    async def _sealed(
+        self, members: Sequence[Member[Enrolment]], new: frozenset[str]
+    ) -> list[Member[Enrolment]]:
+        """With the telephone numbers of those who are new as they are to be kept."""
+        sealed = {p.id: p for p in await self._phones.seal([m.person for m in members if m.person.id in new])}
+        return [Member(one.row, sealed.get(one.person.id, one.person)) for one in members]
 
     def _check_numbers(self, roster: Roster) -> None:
         for row in roster.rows:
@@ -146,7 +162,10 @@ class RosterImport:
         training_class = of.id
         groups = (await self._classes.groups(training_class))["items"]
         named = await self._people.persons.named([row.get("person") for row in roster.rows])
-        of_phones = await self._people.of_phones(sorted({row.get("phone") for row in roster.rows} - {""}))
+        marks = {self._phones.mark(row.get("phone")): row.get("phone") for row in roster.rows}
+        marks.pop(b"", None)
+        of_marks = await self._people.of_phones(list(marks))
+        of_phones = {marks[mark]: found for mark, found in of_marks.items()}
         members = await self._people.roster.with_student_no(training_class)
         by_student_no = {(one.row.student_no, one.person.name): one.person for one in members}
         ids = {*named, *(person.id for found in of_phones.values() for person in found)}
@@ -225,7 +244,7 @@ def _person(row: Row, known: _Known, enterprise: str, now_ms: int) -> Person | N
         row.wrong.append(Wrong(code, "phone", "say which person by the id"))
         return None
     again = known.by_student_no.get((row.get("student_no"), name)) if row.get("student_no") else None
-    if again is not None and (not phone or not again.phone):
+    if again is not None and (not phone or not again.phone_mark):
         return _present(row, again)
     return Person(new_id(), name, phone, enterprise, created_at_ms=now_ms, salt=new_salt())
 

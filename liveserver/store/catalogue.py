@@ -87,11 +87,16 @@ class Catalogue(Generic[T]):
         return found
 
     async def page(
-        self, wanted: str, after: str | None, limit: int, where: Mapping[str, Any] | None = None
+        self,
+        wanted: str,
+        after: str | None,
+        limit: int,
+        where: Mapping[str, Any] | None = None,
+        marks: Mapping[str, bytes] | None = None,
     ) -> tuple[list[T], str | None]:
         """Those that hold the text `wanted` somewhere, newest first; raises as `Lessons.page`.
 
-        `where`: columns that have to be equal.
+        `where`: columns that have to be equal. `marks`: columns of keyed hashes with that of `wanted`.
         """
         query = sa.select(self._table)
         for column, value in (where or {}).items():
@@ -99,7 +104,8 @@ class Catalogue(Generic[T]):
                 self._table.c[column] == (storable(value) if isinstance(value, str) else value)
             )
         if wanted:
-            query = query.where(holds(self._searched, wanted))
+            marked = [self._table.c[column] == mark for column, mark in (marks or {}).items() if mark]
+            query = query.where(sa.or_(holds(self._searched, wanted), *marked))
         return await self._access.page(query, self._listing, after, limit)
 
     def fact(self, before: T | None, after: T, by: str, at_ms: int, act: str) -> ledger.PreparedFact:
@@ -117,6 +123,8 @@ class Catalogue(Generic[T]):
 def row_of(value: Any) -> dict[str, Any]:
     """A value as its row. Raises PeerError `bad_message` for text that no database holds."""
     row = asdict(value)
+    if "phone_sealed" in row:
+        row["phone"] = ""
     for content in row.values():
         if isinstance(content, str):
             storable(content)

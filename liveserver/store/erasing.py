@@ -59,9 +59,14 @@ async def _require_gone(connection: AsyncConnection, person: str) -> None:
             raise PeerError("still_enrolled", "the person belongs to a class", status=409)
 
 
+_NOBODY: dict[str, object] = {
+    "name": "", "phone": "", "phone_sealed": b"", "phone_mark": b"", "enterprise": "", "salt": b"",
+}  # fmt: skip
+
+
 def _blanking(person: str) -> list[sa.Update]:
     blank: dict[sa.Table, tuple[sa.Column[str], dict[str, object]]] = {
-        PERSONS: (PERSONS.c.id, {"name": "", "phone": "", "enterprise": "", "salt": b""}),
+        PERSONS: (PERSONS.c.id, _NOBODY),
         ENROLMENTS: (ENROLMENTS.c.person, {"student_no": "", "target_group": "", "subsidy_type": ""}),
         ASSIGNMENTS: (ASSIGNMENTS.c.person, {"certificate_no": ""}),
         ATTENDEES: (ATTENDEES.c.person, {"name": ""}),

@@ -91,12 +91,19 @@ class Members(Generic[T]):
             return await self._row(connection, training_class, person)
 
     async def page(
-        self, training_class: str, wanted: str, status: str | None, after: str | None, limit: int
+        self,
+        training_class: str,
+        wanted: str,
+        status: str | None,
+        after: str | None,
+        limit: int,
+        phone_mark: bytes = b"",
     ) -> tuple[list[Member[T]], str | None]:
-        """A class's, the newest first; raises as `Lessons.page`."""
+        """A class's, the newest first; raises as `Lessons.page`. `phone_mark`: of `wanted`, if it has one."""
         query = self._of(training_class, status)
         if wanted:
-            query = query.where(holds([PERSONS.c.name, PERSONS.c.phone, PERSONS.c.id], wanted))
+            marked = [PERSONS.c.phone_mark == phone_mark] if phone_mark else []
+            query = query.where(sa.or_(holds([PERSONS.c.name, PERSONS.c.id], wanted), *marked))
         return await self._access.page(query, self._listing, after, limit)
 
     async def all(self, training_class: str, status: str | None, most: int) -> list[Member[T]]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from liveserver.core.ledger import storable
 from liveserver.store.access import Access
@@ -36,7 +37,7 @@ class People:
 
     def __init__(self, access: Access):
         self._access = access
-        self.persons = Catalogue(access, "person", PERSONS, Person, ("name", "phone", "id"))
+        self.persons = Catalogue(access, "person", PERSONS, Person, ("name", "id"))
         self.organisations = Catalogue(
             access, "organisation", ORGANISATIONS, Organisation, ("name", "short_name", "uscc")
         )
@@ -51,17 +52,33 @@ class People:
         self.teachers = Teachers(access)
         """Those who teach them."""
 
-    async def of_phones(self, phones: Sequence[str]) -> dict[str, list[Person]]:
-        """Who has one of the telephone numbers; several may share one."""
-        found: dict[str, list[Person]] = {}
+    async def of_phones(self, marks: Sequence[bytes]) -> dict[bytes, list[Person]]:
+        """Who has one of the telephone numbers, by their marks; several may share one."""
+        found: dict[bytes, list[Person]] = {}
         async with self._access.reading() as connection:
-            for start in range(0, len(phones), _AT_ONCE):
-                part = [storable(phone) for phone in phones[start : start + _AT_ONCE]]
-                query = sa.select(PERSONS).where(PERSONS.c.phone.in_(part))
+            for start in range(0, len(marks), _AT_ONCE):
+                query = sa.select(PERSONS).where(PERSONS.c.phone_mark.in_(marks[start : start + _AT_ONCE]))
                 for row in (await connection.execute(query)).mappings():
                     person = Person(**row)
-                    found.setdefault(person.phone, []).append(person)
+                    found.setdefault(bytes(person.phone_mark), []).append(person)
         return found
+
+    async def with_clear_phones(self, limit: int) -> list[Person]:
+        """Some of those whose telephone number an earlier version kept in clear."""
+        query = sa.select(PERSONS).where(PERSONS.c.phone != "").order_by(PERSONS.c.id).limit(limit)
+        async with self._access.reading() as connection:
+            return [Person(**row) for row in (await connection.execute(query)).mappings()]
+
+    async def seal_phones(self, sealed: Mapping[str, tuple[str, bytes, bytes]]) -> None:
+        """Person → the number in clear, as it was read, and what takes its place; all or none."""
+        c = PERSONS.c
+
+        async def work(connection: AsyncConnection) -> None:
+            for person, (clear, data, mark) in sealed.items():
+                statement = sa.update(PERSONS).where(c.id == person, c.phone == clear)
+                await connection.execute(statement.values(phone="", phone_sealed=data, phone_mark=mark))
+
+        await self._access.write(work)
 
     async def course_named(self, name: str) -> Course | None:
         """The course of that name; there is one at most."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -74,6 +74,15 @@ class PeopleKeys:
 
         result: dict[str, bytes] = await self._access.write(work)
         return result
+
+    async def known(self, people: Sequence[str], purpose: str) -> dict[str, bytes]:
+        """The wrapped keys there are, of some hundred persons."""
+        c = PERSON_KEYS.c
+        query = sa.select(c.person, c.wrapped).where(
+            c.person.in_([storable(one) for one in people]), c.purpose == purpose, c.wrapped.is_not(None)
+        )
+        async with self._access.reading() as connection:
+            return {person: bytes(key) for person, key in await connection.execute(query)}
 
     async def destroy(self, person: str, purpose: str, at_ms: int) -> bool:
         """Forget the key for ever, and what of the photos' knows them again; whether there was one."""

@@ -119,9 +119,12 @@ class ClassGroup:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody, under the id that tokens, attendance, checks and keys use. `status`: active or archived."""
+    """Somebody, under the id that tokens, attendance, checks and keys use. `status`: active or archived.
 
-    PRIVATE: ClassVar[frozenset[str]] = frozenset({"name", "phone"})
+    `phone` is never kept: in the database it is sealed, with a keyed hash to find it by (`people.phones`).
+    """
+
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"name", "phone_mark"})
     id: str
     name: str
     phone: str = ""
@@ -129,6 +132,8 @@ class Person:
     status: str = "active"
     created_at_ms: int = 0
     salt: bytes = b""
+    phone_sealed: bytes = b""
+    phone_mark: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +168,8 @@ class Assignment:
     left_at_ms: int | None = None
 
 
-_UNSAID = frozenset({"id", "salt", "training_class", "person", "created_at_ms"})
+_UNSAID = frozenset({"id", "salt", "training_class", "person", "created_at_ms", "phone", "phone_sealed"})
+_NAMES = {"phone_mark": "phone"}
 
 
 def said(value: Any, salt: bytes, only: Mapping[str, object] | None = None) -> dict[str, JSON]:
@@ -174,10 +180,12 @@ def said(value: Any, salt: bytes, only: Mapping[str, object] | None = None) -> d
     found: dict[str, JSON] = {}
     for field in fields(value):
         content = getattr(value, field.name)
+        name = _NAMES.get(field.name, field.name)
+        content = content.hex() if isinstance(content, bytes) else content
         if field.name in _UNSAID or (only is not None and field.name not in only):
             continue
         if field.name in value.PRIVATE and content:
-            found[field.name] = commitment(salt, canonical_json([field.name, content]))
+            found[name] = commitment(salt, canonical_json([name, content]))
         elif content or only is not None:
-            found[field.name] = content
+            found[name] = content
     return found

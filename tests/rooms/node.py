@@ -16,6 +16,7 @@ from liveserver.core.revocation import Revoked
 from liveserver.cut.guard import Guard
 from liveserver.cut.kills import KillFiles
 from liveserver.people.people import People
+from liveserver.people.phones import PURPOSE, Phones
 from liveserver.recording import Recordings
 from liveserver.revocations import Revocations
 from liveserver.rooms.connections import Connection
@@ -25,6 +26,7 @@ from liveserver.sfu.forwarder import Forwarder
 from liveserver.sfu.front import Front
 from liveserver.store import Store, StoreError, open_store
 from liveserver.tokens import Claims
+from liveserver.vault import Vault
 
 
 class Carrier:
@@ -128,7 +130,9 @@ class Node:
         store: Any = self.flaky
         recordings = Recordings(None, store, self.clock, Retention())
         self.revocations = Revocations(Revoked(), store, self.bus, self.clock, 86_400_000)
-        self.people = People(store, self.clock, self.revocations)
+        key = bytes(32)
+        phones = Phones(store, Vault(store, self.clock, key, PURPOSE), key)
+        self.people = People(store, self.clock, self.revocations, phones)
         self.rooms = Rooms(
             store, self.bus, self.guard, self.forwarder, recordings, self.clock,
             screening=await self.begin_screening(store), admission=self.people.lessons, max_lessons=8,

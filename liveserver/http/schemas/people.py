@@ -26,7 +26,7 @@ def _properties(kind: type[Any]) -> dict[str, Schema]:
     """As `people.kinds.shown` shows it."""
     found: dict[str, Schema] = {}
     for field in fields(kind):
-        if field.name == "salt":
+        if field.type == "bytes":  # salts, and what is sealed
             continue
         if field.name.endswith("_at_ms"):
             nullable = field.type != "int"

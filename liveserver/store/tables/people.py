@@ -127,14 +127,17 @@ PERSONS = sa.Table(
     METADATA,
     sa.Column("id", sa.Text, primary_key=True),
     _text("name"),
-    _text("phone"),
+    _text("phone"),  # in clear from before 0019, until the node has sealed it
     _text("enterprise"),
     _text("status", "active"),
     sa.Column("created_at_ms", WHOLE, nullable=False),
     sa.Column("salt", sa.LargeBinary, nullable=False),
+    sa.Column("phone_sealed", sa.LargeBinary, nullable=False),  # under the person's key; empty for none
+    sa.Column("phone_mark", sa.LargeBinary, nullable=False),  # keyed hash: finds the number
     sa.Index("persons_by_age", "created_at_ms", "id"),
     sa.Index("persons_by_name", "name"),
     sa.Index("persons_by_phone", "phone"),
+    sa.Index("persons_by_phone_mark", "phone_mark"),
 )
 
 ENROLMENTS = sa.Table(
