@@ -31,8 +31,6 @@ sub vcl_backend_response {
         set beresp.ttl = 0s;
     } elsif (beresp.status == 503) {
         set beresp.ttl = 1s;
-    } elsif (beresp.ttl > 2m) {
-        set beresp.ttl = 2m;  # a lesson's parts can be had for a minute
     }
     return (deliver);
 }

@@ -21,10 +21,12 @@ from recorder.audio import FRAME, RATE
 
 LISTED_S = playlist.SKIP_UNTIL_S + 2 * playlist.TARGET_S
 KEPT_S = 2 * LISTED_S
+CACHED_S = 60  # by caches; with the address it is all that a plain CDN asks for
 MAX_BYTES = 64 * 1024**2  # a minute at 8 Mbit/s; beyond it the oldest go
 MAX_PARTS = 64  # of a segment
 TOKEN = "@token@"  # noqa: S105 - stands for one in texts that are kept
 _EPOCH_S = 1_700_000_000  # media sequence numbers: never lower after a restart than before it
+_RUN_BYTES = 8  # nobody guesses it
 _FIRST_PARTS = 4  # nobody is answered before: the hold-back of 1 s has to be there
 
 
@@ -73,10 +75,10 @@ class _Segment:
 
 class Shelf:
     """`run` is in every address, so that nothing a cache has is ever taken for something else. It is another
-    after each cut, so that nothing from before is had by its address."""
+    after each cut, so that nothing from before is had by its address. Only who has a token is told it."""
 
     def __init__(self, now_s: int):
-        self.run = secrets.token_hex(4)
+        self.run = secrets.token_hex(_RUN_BYTES)
         self.is_over = False
         self._segments: deque[_Segment] = deque()
         self._inits: dict[int, Init] = {}
@@ -115,7 +117,7 @@ class Shelf:
 
     def cut_off(self) -> None:
         """What there is is not shown any more, what comes next does not follow it."""
-        self.run = secrets.token_hex(4)
+        self.run = secrets.token_hex(_RUN_BYTES)
         self._segments.clear()
         self._numbers.clear()
         self._bytes = 0

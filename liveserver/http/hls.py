@@ -17,7 +17,7 @@ from aiohttp import web
 from liveserver.core.errors import PeerError
 from liveserver.core.permissions import Permission
 from liveserver.hls import playlist
-from liveserver.hls.shelf import TOKEN, Rendition, Shelf
+from liveserver.hls.shelf import CACHED_S, TOKEN, Rendition, Shelf
 from liveserver.http.auth import token_of
 from liveserver.http.context import Call
 from liveserver.http.fields import text, whole
@@ -33,8 +33,9 @@ FIRST_S = 8.0  # whoever comes first waits so long for something to play
 RELOAD_S = 3.0 * playlist.TARGET_S  # RFC 8216bis 6.2.5.2
 KNOWN_TO_EDGES = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _SOON = {"Cache-Control": "public, max-age=1"}
-_FOR_LONG = {"Cache-Control": "public, max-age=3600, immutable"}
-_RUN, _RENDITION, _NUMBER = "{run:[0-9a-f]{8}}", "{rendition:video|audio}", r"\d{1,10}"
+# As long as a part can be had at all: a cache that asks for no token gives it to nobody for longer.
+_FOR_LONG = {"Cache-Control": f"public, max-age={CACHED_S}, immutable"}
+_RUN, _RENDITION, _NUMBER = "{run:[0-9a-f]{16}}", "{rendition:video|audio}", r"\d{1,10}"
 
 
 @dataclass(frozen=True, slots=True)

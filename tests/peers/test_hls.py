@@ -52,7 +52,7 @@ def follow(server: Server, lesson: Lesson, rendition: str, seconds: float) -> ru
     def fetch(uri: str) -> bytes:
         reply = request("GET", uri)
         assert reply.status == 200, (reply.status, uri.partition("?")[0])
-        assert "max-age=3600" in reply.headers["Cache-Control"]
+        assert "max-age=60," in reply.headers["Cache-Control"]
         return reply.body
 
     watch = rules.Watch(address, fetch)
