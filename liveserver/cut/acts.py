@@ -142,6 +142,6 @@ class Acts:
         is_lit = message["lit"] is True
         notice = messages.notice_message("node_back" if is_lit else "node_cut_off")
         for room in self._rooms.values():
-            room.tell(notice, Permission.SEE_LESSON)
+            room.voice.tell(room.state.who_may(Permission.SEE_LESSON), notice)
             if is_lit:
                 room.stage.refresh(self._clock.monotonic_ns())

@@ -66,7 +66,7 @@ class Connection:
             case messages.Join():
                 room.post(Greeted(self.id))
             case messages.Heartbeat(seq):
-                room.send(self.id, {"type": "heartbeat", "seq": seq, "at_ms": self._clock.wall_ms()})
+                room.voice.send(self.id, {"type": "heartbeat", "seq": seq, "at_ms": self._clock.wall_ms()})
             case messages.Visibility(state):
                 room.post(Seen(self.id, state))
             case messages.Chat():
@@ -115,7 +115,7 @@ class Connection:
 
     def gone(self, reason: str) -> None:
         """The carrier has ended."""
-        self._room.forget(self.id)
+        self._room.voice.forget(self.id)
         self._room.post(Left(self.id, reason))
 
 
@@ -145,17 +145,18 @@ class ViewerEnd:
     def send_away(self, error: PeerError) -> None:
         """Tell the client why, then end it; one that has not connected is ended without words."""
         self._say(messages.error_message(error))
-        if not self._room.close(self._connection.id, CLOSE_NO_TOKEN, error.code) and self.viewer is not None:
+        was_reached = self._room.voice.close(self._connection.id, CLOSE_NO_TOKEN, error.code)
+        if not was_reached and self.viewer is not None:
             self.viewer.close(error.code)
 
     def connected(self) -> None:
         self._settled(self._connection.id)
         if self.viewer is not None:
-            self._room.closes_by(self._connection.id, self.viewer.close)
+            self._room.voice.closes_by(self._connection.id, self.viewer.close)
         self._room.post(Joined(self._connection.member("webrtc")))
 
     def control_opened(self, channel: DataChannel) -> None:
-        self._room.reach(self._connection.id, channel)
+        self._room.voice.reach(self._connection.id, channel)
         self._room.post(Greeted(self._connection.id))
         for codec in self._lacking:
             self._tell_lacking(codec)
@@ -196,7 +197,7 @@ class ViewerEnd:
         self._say(messages.notice_message("codec_unsupported", f"this browser cannot show {codec.upper()}"))
 
     def _say(self, message: messages.Json) -> None:
-        self._room.send(self._connection.id, message)
+        self._room.voice.send(self._connection.id, message)
 
 
 class PublisherEnd:
@@ -216,7 +217,7 @@ class PublisherEnd:
 
     def connected(self) -> None:
         assert self.publisher is not None
-        self._room.closes_by(self.id, self.publisher.close)
+        self._room.voice.closes_by(self.id, self.publisher.close)
         tracks = tuple(uplink.track for uplink in self.publisher.uplinks)
         person = self._claims.person
         name = self._room.shown_name(person, self._claims.name)
@@ -238,7 +239,7 @@ class PublisherEnd:
         self._room.post(Receiving(self.id, on, self._room.now_ms() - ago_ns // 1_000_000))
 
     def closed(self, reason: str) -> None:
-        self._room.forget(self.id)
+        self._room.voice.forget(self.id)
         if self.publisher is None:
             self._room.post(Unpublished(self.id, reason))
             return

@@ -9,96 +9,57 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
-from typing import Any, Protocol, TypeVar
+from collections.abc import Awaitable, Sequence
+from typing import TypeVar
 
-from liveserver.checks.photos import Judged, Photos
+from liveserver.checks.photos import Photos
 from liveserver.clock import Clock
 from liveserver.core import events
 from liveserver.core.errors import PeerError
-from liveserver.core.events.chat import KeepLine, KeepMute
-from liveserver.core.events.checks import Judge, PhotoJudged
 from liveserver.core.events.cut import (
-    CarriedOut,
     CutMade,
     CutMeasured,
     KeepEvidence,
     NoteCut,
     NoteRestored,
     Recorded,
-    Refresh,
     RestoreAsked,
     Restored,
 )
-from liveserver.core.events.lesson import Joined, Keep, LessonState, Tick
-from liveserver.core.events.media import ClosePublisher, Hold, Record, ShareScreen
-from liveserver.core.events.screening import IncidentSeen, Report
-from liveserver.core.events.telling import Append, Broadcast, Close, Send, Tell
-from liveserver.core.heads import Receipt
-from liveserver.core.ledger import Entry, Fact
-from liveserver.core.messages import Json, dumps
-from liveserver.core.permissions import Permission, Role
+from liveserver.core.events.lesson import Joined, Keep, Tick
+from liveserver.core.events.screening import IncidentSeen
+from liveserver.core.events.telling import Append
+from liveserver.core.ledger import Fact
+from liveserver.core.permissions import Role
 from liveserver.core.room import RoomState
 from liveserver.core.screening import Verdict
 from liveserver.hours.attending import Attending
 from liveserver.log import Event, get_logger
-from liveserver.patience import until_stored
-from liveserver.recording import RecorderSink, Recordings
+from liveserver.recording import Recordings
+from liveserver.rooms.acting import Acting, Guard
+from liveserver.rooms.voice import SLICE_S, Voice
+from liveserver.rooms.writing import Promise, Writing
 from liveserver.screening import Screening
 from liveserver.sfu.stage import Stage
-from liveserver.store import ChatLine, CutRow, Muted, Store, StoreError
+from liveserver.store import ChatLine, Store
 
 MAX_WAITING = 20_000  # events; a class of 10,000 may join at once
 _BATCH = 512
 _MAX_OWED = 500  # what is beyond stays in the guard's files and comes again
-_FACTS_AT_ONCE = 500  # the store takes no more than 1,000
 _LAST_WORDS_S = 2.0  # for the facts that wait when a room stops
 _STEP_MS = 1000  # the wall clock may drift from the monotonic one by so much
-_SLICE_S = 0.005  # for one message to many, before others are let in
-_SLICE = 250  # sockets: what is written to them leaves at the end of the loop's turn, 15 us each
 _URGENT = (CutMade, CutMeasured, RestoreAsked, Restored, IncidentSeen)
-_AFTERWARDS = (  # what the database is for
-    Keep,
-    KeepEvidence,
-    NoteCut,
-    NoteRestored,
-    Recorded,
-)
-_ROW_S = 5.0  # a database that takes longer for a row is away
+_AFTERWARDS = (Keep, KeepEvidence, NoteCut, NoteRestored, Recorded)  # what the database is for
 _BREATH_S = 0.05  # between commits of what nobody waits for: a class that joins at once shares a few
 T = TypeVar("T")
 
-
-class Carrier(Protocol):
-    """A way to one client. Neither method blocks; each is bounded inside."""
-
-    @property
-    def kind(self) -> str: ...
-
-    def send(self, text: str) -> None: ...
-
-    def close(self, code: int, reason: str) -> None: ...
-
-
-class Guard(Protocol):
-    """Who is told what became of a cut. From any thread; neither blocks."""
-
-    def told(self, cut: str, at_ns: int) -> None: ...
-
-    def recorded(self, lesson: str, act: str) -> None: ...
-
-
-Promise = Callable[[Fact, Entry | None], Receipt | None]
-"""The signed receipt for a fact that was kept; None while the log's key is away."""
 _Waiting = tuple[events.Event, asyncio.Future[None] | None]
 _WAKE: _Waiting = (Tick(), None)  # something urgent waits elsewhere; never looked at itself
 
 
 class Room:
-    """`stage` is the lesson's media; `state` is for reading by others, never for changing."""
+    """`stage` is the lesson's media, `voice` the way to its connections; others read `state`, no more."""
 
     def __init__(
         self,
@@ -119,35 +80,23 @@ class Room:
         self.stage = stage
         self.attending = attending if attending is not None else Attending(state.lesson)
         self.photos = photos
+        self.voice = Voice()
         self.dropped_events = 0
-        self._judging: set[asyncio.Task[None]] = set()
-        self._store = store
-        self._recordings = recordings
         self._clock = clock
         self._epoch_ms = clock.wall_ms() - clock.monotonic_ns() // 1_000_000
         self._step_ms = 0  # what the wall clock jumped since, as far as the ledger was told
         self._screening = screening
-        self._guard = guard
-        self._carriers: dict[str, Carrier] = {}
-        self._greeted: set[str] = set()  # who has had `joined`; no broadcast comes before it
-        self._closers: dict[str, Callable[[str], None]] = {}
-        self._sink: RecorderSink | None = None
-        self._ended_recording = ""
-        self._said_to = 0  # how many, since others were let in
-        self._said: tuple[Json, str] = ({}, "{}")  # what was sent last, and its text
-        self._queue: asyncio.Queue[tuple[events.Event, asyncio.Future[None] | None]] = asyncio.Queue(
-            MAX_WAITING
-        )
+        self._log = get_logger(lesson=state.lesson)
+        self._writing = Writing(state.lesson, store, self.attending, self._meanwhile, receipt, self._log)
+        self._acting = Acting(
+            state, stage, self.voice, self._writing, store, recordings, clock, guard,
+            screening, photos, self.post,
+        )  # fmt: skip
+        self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(MAX_WAITING)
         self._urgent: deque[events.Event] = deque()
         self._alarm = asyncio.Event()  # there is something urgent
         self._owed: list[tuple[list[Fact], list[events.Effect]]] = []  # of what was urgent: for the database
-        self._rows: deque[Callable[[], Awaitable[object]]] = deque()  # for the database, beside facts
-        self._writing = False
-        self._receipt = receipt
-        self._promised: dict[str, Json] = {}  # receipts of this batch, by the check they are for
-        self._unnamed: dict[str, str] = {}  # whose names are not stored yet
         self._hurry = asyncio.Event()  # somebody waits
-        self._log = get_logger(lesson=state.lesson)
         self._task = asyncio.create_task(self._run(), name=f"room {state.lesson}")
 
     def now_ms(self) -> int:
@@ -181,19 +130,6 @@ class Room:
         self._hurry.set()
         return future
 
-    def reach(self, connection: str, carrier: Carrier) -> None:
-        """Messages for `connection` go this way from now on."""
-        self._carriers[connection] = carrier
-
-    def closes_by(self, connection: str, close: Callable[[str], None]) -> None:
-        """How to end a connection that has no carrier, or whose carrier is not all of it."""
-        self._closers[connection] = close
-
-    def forget(self, connection: str) -> None:
-        self._carriers.pop(connection, None)
-        self._closers.pop(connection, None)
-        self._greeted.discard(connection)
-
     def judge(self, text: str) -> Verdict | None:
         """What screening says of a chat line."""
         return self._screening.chat(self.state.lesson, text) if self._screening else None
@@ -202,42 +138,26 @@ class Room:
         """The name under which a person is shown here."""
         return self._screening.name(self.state.lesson, person, name) if self._screening else name
 
-    def send(self, connection: str, message: Json) -> None:
-        """Say something to one client that is no fact and changes nothing."""
-        carrier = self._carriers.get(connection)
-        if carrier is not None:
-            if message is not self._said[0]:
-                self._said = (message, dumps(message))  # a thousand may be sent away with the same words
-            carrier.send(self._said[1])
-
-    def tell(self, message: Json, to: Permission) -> None:
-        """Say something to those whose role may `to`."""
-        text = dumps(message)
-        for connection in self.state.who_may(to):
-            carrier = self._carriers.get(connection)
-            if carrier is not None and connection in self._greeted:
-                carrier.send(text)
-
     async def stop(self, reason: str) -> None:
         """The node is stopping: everyone leaves, those facts are kept, the task ends; the state stays."""
         self.stage.close(reason)
         self._queue.put_nowait((Tick(), last := asyncio.get_running_loop().create_future()))
         self._hurry.set()
         await asyncio.wait([last], timeout=_LAST_WORDS_S)
-        ending = [self._task, *self._judging]  # what was being judged is found waiting at the next start
+        ending = [self._task, *self._acting.judging]  # what is judged is found waiting at the next start
         for task in ending:
             task.cancel()
         await asyncio.gather(*ending, return_exceptions=True)
 
     @property
-    def waiting(self) -> int:
-        """Events not yet looked at, or not yet in the database."""
-        return self._queue.qsize() + len(self._urgent) + len(self._owed) + len(self._rows)
-
-    @property
     def recording(self) -> str | None:
         """The id of the recording under way."""
-        return self._sink.recording if self._sink else None
+        return self._acting.recording
+
+    @property
+    def waiting(self) -> int:
+        """Events not yet looked at, or not yet in the database."""
+        return self._queue.qsize() + len(self._urgent) + len(self._owed) + len(self._writing)
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -269,7 +189,7 @@ class Room:
 
     async def _handle(self, batch: list[_Waiting]) -> None:
         now_ms = self.now_ms()
-        await self._write_rows()
+        await self._writing.rows()
         facts = self._clock_steps(now_ms)
         chat: list[ChatLine] = []
         came: dict[str, str] = {}
@@ -287,12 +207,12 @@ class Room:
                     self._note(effect, now_ms, facts, chat)
             rest: list[events.Effect] = [effect for effect in effects if not isinstance(effect, Append)]
             work.append((rest, future))
-        await asyncio.gather(self._commit(facts, chat), self._note_names(came))
+        await asyncio.gather(self._writing.commit(facts, chat), self._writing.names(came))
         for following, future in work:
-            await self._carry_out(following)
+            await self._acting.carry_out(following)
             if future is not None and not future.done():
                 future.set_result(None)
-        self._promised.clear()
+        self._writing.receipts.clear()
         if any(isinstance(event, Tick) for event, _ in batch):
             await self._tell_credit(now_ms)
 
@@ -315,15 +235,15 @@ class Room:
         if len(self._owed) < _MAX_OWED:
             self._owed.append((facts, [effect for effect in effects if isinstance(effect, _AFTERWARDS)]))
         at_once = [effect for effect in effects if not isinstance(effect, (Append, *_AFTERWARDS))]
-        await self._carry_out(at_once)
+        await self._acting.carry_out(at_once)
 
     async def _pay(self) -> None:
         """Put into the database what is owed."""
         while self._owed:
             facts, afterwards = self._owed[0]
-            await self._commit(facts, [])
+            await self._writing.commit(facts, [])
             self._owed.pop(0)
-            await self._carry_out(afterwards)
+            await self._acting.carry_out(afterwards)
 
     def _refuse(self, event: events.Event, future: asyncio.Future[None] | None, error: PeerError) -> None:
         if future is not None and not future.done():
@@ -334,7 +254,7 @@ class Room:
         )
         self._log.info(Event.PEER_REFUSED, code=error.code, connection=connection)
         if connection is not None:
-            self.close(connection, 4410, error.code)
+            self.voice.close(connection, 4410, error.code)
 
     def _note(self, effect: Append, now_ms: int, facts: list[Fact], chat: list[ChatLine]) -> None:
         facts.append(Fact(effect.type, self.state.lesson, now_ms, effect.data))
@@ -346,43 +266,6 @@ class Room:
                     said.at_ms, said.salt, said.state,
                 )
             )  # fmt: skip
-
-    async def _commit(self, facts: list[Fact], chat: list[ChatLine]) -> None:
-        """Keep: nothing is acknowledged before it is in the ledger, or on the disk while the database is
-        away. A thousand sent away at once take several appends; each has an id, so that one whose answer
-        was lost is there once."""
-        for start in range(0, len(facts), _FACTS_AT_ONCE):
-            part = facts[start : start + _FACTS_AT_ONCE]
-            ids = {fact.data.get("id") for fact in part if fact.type == "chat"}
-            lines = [line for line in chat if line.id in ids]
-            keep = partial(self._store.keep, secrets.token_hex(16), part, lines)
-            self._promise(part, await self._until_stored(keep))
-            for fact in part:
-                self.attending.take(fact)
-
-    def _promise(self, facts: Sequence[Fact], entries: Sequence[Entry] | None) -> None:
-        """Receipts for who answered a check: theirs to keep, whatever becomes of this server (REL-G42)."""
-        if self._receipt is None:
-            return
-        for number, fact in enumerate(facts):
-            if fact.type == "challenge_resolved":
-                entry = entries[number] if entries else None
-                receipt = self._receipt(fact, entry)
-                if receipt is not None:
-                    self._promised[str(fact.data["id"])] = receipt.document()
-
-    async def _note_names(self, came: dict[str, str]) -> None:
-        """Names stand beside the ledger, where they can be erased."""
-        self._unnamed |= self.attending.names(came)
-        if not self._unnamed or self._store.away:
-            return
-        names, self._unnamed = self._unnamed, {}
-
-        async def note() -> None:
-            await self._store.attendance.note_names(self.state.lesson, names)
-            self.attending.noted(names)
-
-        await self._write(note)
 
     def _clock_steps(self, now_ms: int) -> list[Fact]:
         """The wall clock jumped: the ledger is told, lengths go on as before (DOMAIN 9.8)."""
@@ -400,38 +283,13 @@ class Room:
         learners = self.state.learners
         for person, message in self.attending.tell(learners, now_ms):
             for connection in learners.get(person, ()):
-                if connection in self._greeted:
-                    self.send(connection, message)
-            if loop.time() - began_s > _SLICE_S:
+                if self.voice.has_greeted(connection):
+                    self.voice.send(connection, message)
+            if loop.time() - began_s > SLICE_S:
                 await asyncio.sleep(0)
                 began_s = loop.time()
 
-    async def _until_stored(self, write: Callable[[], Awaitable[T]]) -> T:
-        """`write`, again and again while the database is away."""
-        return await self._attending(until_stored(write, self._log))
-
-    async def _write(self, write: Callable[[], Awaitable[object]]) -> None:
-        """Beside the ledger, in order: now, or when the database is back. Nobody waits for that."""
-        if not self._store.journaled or len(self._rows) >= _MAX_OWED:
-            await self._until_stored(write)
-            return
-        self._rows.append(write)
-        await self._write_rows()
-
-    async def _write_rows(self) -> None:
-        if self._writing:  # what is urgent came between: its turn comes
-            return
-        self._writing = True
-        try:
-            while self._rows and not self._store.away:
-                await self._attending(asyncio.wait_for(self._rows[0](), _ROW_S))
-                self._rows.popleft()
-        except (StoreError, TimeoutError):
-            self._log.exception(Event.STORE_FAILED)
-        finally:
-            self._writing = False
-
-    async def _attending(self, work: Awaitable[T]) -> T:
+    async def _meanwhile(self, work: Awaitable[T]) -> T:
         """Wait for `work`, and carry out meanwhile what is urgent."""
         task = asyncio.ensure_future(work)
         try:
@@ -443,175 +301,3 @@ class Room:
             return await task
         finally:
             task.cancel()
-
-    async def _carry_out(self, effects: Sequence[events.Effect]) -> None:
-        for effect in effects:
-            await _ACTS[type(effect)](self, effect)
-
-    async def _send(self, effect: Send) -> None:
-        if effect.message["type"] == "joined":
-            self._greeted.add(effect.connection)
-        message = effect.message
-        if message["type"] == "result" and message.get("challenge") in self._promised:
-            message = {**message, "receipt": self._promised[message["challenge"]]}
-        self.send(effect.connection, message)
-
-    async def _broadcast(self, effect: Broadcast) -> None:
-        await self._say(self.state.who_may(effect.to), dumps(effect.message))
-
-    async def _tell(self, effect: Tell) -> None:
-        await self._say(effect.connections, dumps(effect.message))
-
-    async def _say(self, connections: Sequence[str], text: str) -> None:
-        """To each in slices of the loop's time: a data channel costs far more than a socket."""
-        loop = asyncio.get_running_loop()
-        began_s = loop.time()
-        for connection in connections:
-            carrier = self._carriers.get(connection) if connection in self._greeted else None
-            if carrier is not None:
-                carrier.send(text)
-                self._said_to += 1
-            if self._said_to >= _SLICE or loop.time() - began_s > _SLICE_S:
-                await asyncio.sleep(0)
-                self._said_to = 0
-                began_s = loop.time()
-
-    async def _judge(self, effect: Judge) -> None:
-        """The models look while the room goes on; without any a person has to."""
-        task = asyncio.create_task(self._judged(effect), name=f"photo {effect.photo}")
-        self._judging.add(task)
-        task.add_done_callback(self._judging.discard)
-
-    async def _judged(self, effect: Judge) -> None:
-        if self.photos is None:
-            judged = Judged(None, "no_models")
-        else:
-            judged = await self.photos.judge(effect.photo, effect.turned, effect.asked)
-        self.post(
-            PhotoJudged(
-                effect.person, effect.challenge, effect.photo, judged.passed, judged.detail,
-                judged.liveness, effect.turned,
-            )
-        )  # fmt: skip
-
-    async def _close_one(self, effect: Close) -> None:
-        self.close(effect.connection, effect.code, effect.reason)
-
-    def close(self, connection: str, code: int, reason: str) -> bool:
-        """End one connection behind what was said to it; whether there was a way to."""
-        carrier = self._carriers.pop(connection, None)
-        close = self._closers.pop(connection, None)
-        self._greeted.discard(connection)
-        if carrier is not None:
-            carrier.close(code, reason)
-        elif close is not None:
-            close(reason)
-        return carrier is not None or close is not None
-
-    async def _close_publisher(self, effect: ClosePublisher) -> None:
-        if self.stage.publisher is not None:
-            self.stage.publisher.close(effect.reason)
-
-    async def _hold(self, effect: Hold) -> None:
-        self.stage.hold(effect.on, self._clock.monotonic_ns())
-
-    async def _refresh(self, effect: Refresh) -> None:
-        self.stage.refresh(self._clock.monotonic_ns())
-
-    async def _share_screen(self, effect: ShareScreen) -> None:
-        self.stage.share_screen(effect.on)
-
-    async def _record(self, effect: Record) -> None:
-        over = (LessonState.CUT, LessonState.ENDED)
-        if effect.on and self._sink is None and self.state.state not in over:
-            begin = partial(self._recordings.begin, self.state.lesson, self.state.title)
-            self._sink = await self._until_stored(begin)
-            self.stage.record(self._sink)
-            if self.state.state in over:  # it became so while the database was away
-                await self._record(Record(False))
-        elif not effect.on and self._sink is not None:
-            self.stage.record(None)
-            self._recordings.finish(self._sink)
-            self._ended_recording, self._sink = self._sink.recording, None
-
-    async def _keep(self, effect: Keep) -> None:
-        update = partial(
-            self._store.lessons.update,
-            self.state.lesson,
-            state=effect.state,
-            started_at_ms=effect.started_at_ms,
-            ended_at_ms=effect.ended_at_ms,
-            instructor=effect.instructor,
-        )
-        await self._write(update)
-
-    async def _keep_line(self, effect: KeepLine) -> None:
-        await self._write(partial(self._store.chat.set_state, effect.line_id, effect.state))
-
-    async def _keep_mute(self, effect: KeepMute) -> None:
-        mute, kept, lesson = effect.mute, self._store.incidents, self.state.lesson
-        if effect.on:
-            row = Muted(lesson, mute.person, mute.name, mute.reason, mute.at_ms, mute.by, mute.incidents)
-            await self._write(partial(kept.mute, row))
-        else:
-            await self._write(partial(kept.unmute, lesson, mute.person))
-
-    async def _report(self, effect: Report) -> None:
-        if self._screening is not None:
-            self._screening.report(self.state.lesson, effect)
-
-    async def _carried_out(self, effect: CarriedOut) -> None:
-        self._guard.told(effect.cut, self._clock.monotonic_ns())
-
-    async def _keep_evidence(self, effect: KeepEvidence) -> None:
-        recording, self._ended_recording = self._ended_recording, ""
-        if recording:
-            hold = partial(self._recordings.hold, recording, self.state.lesson, effect.reason, effect.by)
-            await self._until_stored(hold)
-
-    async def _note_cut(self, effect: NoteCut) -> None:
-        cut = effect.cut
-        row = CutRow(
-            key=f"{cut.id}@{effect.node}",
-            cut=cut.id,
-            node=effect.node,
-            lesson=self.state.lesson,
-            epoch=cut.epoch,
-            level=cut.level,
-            person=cut.person,
-            reason=cut.reason,
-            made_by=cut.by,
-            at_ms=cut.at_ms,
-            measured=effect.measured.as_json() if effect.measured is not None else None,
-        )
-        await self._write(partial(self._store.cuts.save, row))
-
-    async def _note_restored(self, effect: NoteRestored) -> None:
-        lesson, note = self.state.lesson, self._store.cuts.restored
-        await self._write(partial(note, lesson, effect.epoch, effect.at_ms, effect.by))
-
-    async def _recorded(self, effect: Recorded) -> None:
-        self._guard.recorded(self.state.lesson, effect.act)
-
-
-_ACTS: dict[type[Any], Callable[[Room, Any], Awaitable[None]]] = {
-    Send: Room._send,
-    Tell: Room._tell,
-    Broadcast: Room._broadcast,
-    Close: Room._close_one,
-    ClosePublisher: Room._close_publisher,
-    Hold: Room._hold,
-    Refresh: Room._refresh,
-    ShareScreen: Room._share_screen,
-    Record: Room._record,
-    Keep: Room._keep,
-    CarriedOut: Room._carried_out,
-    KeepEvidence: Room._keep_evidence,
-    NoteCut: Room._note_cut,
-    NoteRestored: Room._note_restored,
-    Recorded: Room._recorded,
-    Judge: Room._judge,
-    KeepLine: Room._keep_line,
-    KeepMute: Room._keep_mute,
-    Report: Room._report,
-}

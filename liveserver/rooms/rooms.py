@@ -45,8 +45,10 @@ from liveserver.revocations import Revocations
 from liveserver.rooms.arrivals import Arrivals
 from liveserver.rooms.connections import Connection, PublisherEnd, ViewerEnd
 from liveserver.rooms.reopening import Reopening
-from liveserver.rooms.room import Carrier, Promise, Room
+from liveserver.rooms.room import Room
+from liveserver.rooms.voice import Carrier
 from liveserver.rooms.ways import Ways
+from liveserver.rooms.writing import Promise
 from liveserver.screening import Screening
 from liveserver.sessions import Answer, Patched, Sessions
 from liveserver.sfu.forwarder import Forwarder
@@ -387,11 +389,11 @@ class Rooms:
             raise
         await self._require_member(room, claims)
         connection = Connection(room, claims, self._clock)
-        room.reach(connection.id, carrier)
+        room.voice.reach(connection.id, carrier)
         try:
             await room.ask(Joined(connection.member("websocket")))
         except PeerError:
-            room.forget(connection.id)
+            room.voice.forget(connection.id)
             raise
         return connection
 
@@ -399,7 +401,7 @@ class Rooms:
         """The recorder reports: show it to those who teach and moderate."""
         room = self._rooms.get(lesson)
         if room is not None:
-            room.tell(message, Permission.SEE_ROSTER)
+            room.voice.tell(room.state.who_may(Permission.SEE_ROSTER), message)
 
     # --- random checks ---
 

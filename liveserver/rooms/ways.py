@@ -91,7 +91,7 @@ class Ways:
         for lesson, person in self._seats.invited(called_on, taken, now_ns):
             room = self._rooms[lesson]
             for connection in _sockets_alone(room, person):
-                room.send(connection, {"type": "invite", "transport": "webrtc"})
+                room.voice.send(connection, {"type": "invite", "transport": "webrtc"})
 
     def drop(self, lesson: str) -> None:
         """The lesson has left this node."""
