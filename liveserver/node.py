@@ -158,7 +158,7 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
     hours, bundles = parts.hours_of(
         config, store, rooms, notary, keeper, SheetPeople(store, signing.identities), clock, metrics, stack
     )
-    wall = watcher.wall = Wall(rooms.on_wall, clock)
+    wall = watcher.wall = Wall(rooms.lessons.on_wall, clock)
     wall.start()
     stack.push_async_callback(wall.stop)
     metrics.watch("wall", wall.numbers)
@@ -172,7 +172,7 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
             "guard": await _guard_answers(guard),
         }
 
-    moderation = Moderation(store, rooms, screening.incidents, rules.lexicons, clock)
+    moderation = Moderation(store, rooms.moderating, screening.incidents, rules.lexicons, clock)
     services = Services(
         config, tokens, metrics, clock, rooms, store, wall, moderation, rules,
         Inventory(media.models_folder(config)), Drills(store, clock), Questions(store, clock, screening),

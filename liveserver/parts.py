@@ -103,7 +103,7 @@ def hours_of(
     stack.push_async_callback(attendance.stop)
     metrics.watch("hours", attendance.numbers)
     objects = opener(config.objects_dir, keeper)
-    return Hours(store, attendance, clock, people, rooms), Bundles(
+    return Hours(store, attendance, clock, people, rooms.checking), Bundles(
         store, attendance, notary, clock, config.bundles_dir, objects
     )
 

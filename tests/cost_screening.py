@@ -27,7 +27,7 @@ async def per_line(node: ScreenedNode, text: Callable[[int], str]) -> tuple[floa
     """Milliseconds of the loop's thread for a verdict, and for a whole line to three people."""
     lesson, _, _ = await node.live(mute_after=0)
     learner, _ = await node.join(lesson, claims())
-    room = node.rooms._rooms[lesson]
+    room = node.rooms.registry.rooms[lesson]
     began = time.thread_time()
     for number in range(LINES):
         room.judge(text(number))

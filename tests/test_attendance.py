@@ -119,7 +119,7 @@ class TestRooms:
         """REL-R15."""
         lesson = await node.lesson()
         await node.join(lesson, claims())
-        room = node.rooms._rooms[lesson]
+        room = node.rooms.registry.rooms[lesson]
         before_ms, real = room.now_ms(), node.clock.wall_ms
         node.clock.wall_ms = lambda: real() + 3_600_000  # type: ignore[method-assign]
         await room.ask(Tick())

@@ -63,7 +63,7 @@ class School(Node):
 
     async def lesson(self) -> str:
         placed = await self.people.lessons.place(self.cohort, "", "")
-        return (await self.rooms.create_lesson("第一课", ADMIN, planned_s=2700, placed=placed)).id
+        return (await self.rooms.lessons.create("第一课", ADMIN, planned_s=2700, placed=placed)).id
 
 
 @pytest.fixture
@@ -90,23 +90,27 @@ class TestALessonOfAClass:
             await school.person("zhao"),
             await school.lesson(),
         )
-        await school.rooms.connect(lesson, bearer(learner), Carrier())
-        assert await refused(school.rooms.connect(lesson, bearer(stranger), Carrier())) == "not_enrolled"
-        assert await refused(school.rooms.watch(lesson, bearer(stranger), OFFER)) == "not_enrolled"
+        await school.rooms.joining.connect(lesson, bearer(learner), Carrier())
+        assert (
+            await refused(school.rooms.joining.connect(lesson, bearer(stranger), Carrier())) == "not_enrolled"
+        )
+        assert await refused(school.rooms.joining.watch(lesson, bearer(stranger), OFFER)) == "not_enrolled"
 
     async def test_is_closed_to_who_left_at_once(self, school: School) -> None:
         learner, lesson = await school.enrol("li"), await school.lesson()
-        await school.rooms.connect(lesson, bearer(learner), Carrier())
+        await school.rooms.joining.connect(lesson, bearer(learner), Carrier())
         await school.people.classes.change_enrolment(school.cohort, learner, {"status": "left"}, "ada")
-        assert await refused(school.rooms.connect(lesson, bearer(learner), Carrier())) == "not_enrolled"
+        assert (
+            await refused(school.rooms.joining.connect(lesson, bearer(learner), Carrier())) == "not_enrolled"
+        )
 
     async def test_is_taught_by_who_is_assigned_or_was_given_its_token(self, school: School) -> None:
         teacher, lesson = await school.assign("wang"), await school.lesson()
         instructor = Role.INSTRUCTOR
-        await school.rooms.connect(lesson, bearer(teacher, instructor), Carrier())
-        await school.rooms.connect(lesson, bearer("substitute", instructor, lesson), Carrier())
+        await school.rooms.joining.connect(lesson, bearer(teacher, instructor), Carrier())
+        await school.rooms.joining.connect(lesson, bearer("substitute", instructor, lesson), Carrier())
         other = bearer("other", instructor)
-        assert await refused(school.rooms.connect(lesson, other, Carrier())) == "not_assigned"
+        assert await refused(school.rooms.joining.connect(lesson, other, Carrier())) == "not_assigned"
 
 
 class Hands(Clock):
@@ -178,7 +182,7 @@ class TestAStart:
         teacher = bearer(await school.assign("wang"), Role.INSTRUCTOR)
 
         async def start() -> str:
-            return await refused(school.rooms.publish(lesson, teacher, OFFER))
+            return await refused(school.rooms.joining.publish(lesson, teacher, OFFER))
 
         assert await start() == "class_not_approved"
         await school.approve()
@@ -188,15 +192,17 @@ class TestAStart:
             await school.enrol(name)
         assert await start() == "class_too_large"
         await school.people.registry.change("class", school.cohort, {"capacity": 3}, "ada")
-        await school.rooms.publish(lesson, teacher, OFFER)
+        await school.rooms.joining.publish(lesson, teacher, OFFER)
 
     async def test_takes_the_policy_that_the_project_has_by_then(self, school: School) -> None:
         lesson = await school.lesson()
-        assert (await school.rooms.lesson(lesson))["preset"] == "beijing-qihang-2023"
+        assert (await school.rooms.lessons.one(lesson))["preset"] == "beijing-qihang-2023"
         await school.people.registry.change("project", school.project["id"], {"preset": "fujian"}, "ada")
-        await school.rooms.publish(lesson, bearer(await school.assign("wang"), Role.INSTRUCTOR), OFFER)
-        assert (await school.rooms.lesson(lesson))["preset"] == "fujian"
-        room = await school.rooms._room(lesson)
+        await school.rooms.joining.publish(
+            lesson, bearer(await school.assign("wang"), Role.INSTRUCTOR), OFFER
+        )
+        assert (await school.rooms.lessons.one(lesson))["preset"] == "fujian"
+        room = await school.rooms.registry.room(lesson)
         assert (room.state.hours_policy.preset, room.state.hours_policy.planned_ms) == ("fujian", 2_700_000)
 
 

@@ -103,7 +103,7 @@ class ScreenedNode(Node):
 
     @property
     def moderation(self) -> Moderation:
-        return Moderation(self.store, self.rooms, self.incidents, self.lexicons, self.clock)
+        return Moderation(self.store, self.rooms.moderating, self.incidents, self.lexicons, self.clock)
 
     async def live(self, **policy: Any) -> tuple[str, Carrier, Carrier]:
         """A lesson with a moderator and its instructor in it, under a policy of its own if one is given."""
@@ -149,7 +149,7 @@ class TestAFinding:
         assert decision.action is Action.BLANK
         cut = await soon(lambda: node.guard.kill_of(lesson).cuts.get(Level.PICTURE), "the picture is cut")
         assert (cut.by, cut.reason) == (SCREENING, "screening: porn")
-        row = node.rooms._rooms[lesson].stage.room
+        row = node.rooms.registry.rooms[lesson].stage.room
         assert node.flags.dark(row) == VIDEO
         await soon(lambda: "incident" in mod.types() and "warning" in teacher.types(), "people are told")
         incident = mod.last("incident")
@@ -417,9 +417,9 @@ async def test_a_commit_whose_answer_was_lost_is_not_made_twice(node: ScreenedNo
 async def test_a_question_is_looked_at_before_it_is_asked(node: ScreenedNode) -> None:
     lesson, _, _ = await node.live()
     question = Question(QuestionKind.SINGLE, "哪个是本课内容?", ("车床", ADVERT), frozenset({0}))
-    node.rooms._challenges = object()  # what would ask it is not asked
+    node.rooms.checking._challenges = object()  # what would ask it is not asked
     with pytest.raises(PeerError) as refused:
-        await node.rooms.challenge(lesson, TEACHER, CheckKind.QUIZ, None, question)
+        await node.rooms.checking.ask(lesson, TEACHER, CheckKind.QUIZ, None, question)
     assert (refused.value.code, refused.value.status) == ("text_refused", 422)
     assert [case.incident.person for case in await node.cases(lesson)] == ["wang"]
 

@@ -69,14 +69,14 @@ class Door:
     def at_once(self, asked: wire.Question) -> Broadcast | None:
         """What may be had; None where that takes a look at the database. Raises PeerError."""
         claims = self._claims(asked)
-        broadcast = self.services.rooms.wide_at_once(asked.lesson, claims)
+        broadcast = self.services.rooms.joining.wide_at_once(asked.lesson, claims)
         if broadcast is not None:
             hls.check(broadcast, None)
         return broadcast
 
     async def looked_up(self, asked: wire.Question) -> Broadcast:
         """As `at_once`, of somebody who has not asked for a while."""
-        broadcast = await self.services.rooms.wide(asked.lesson, self._claims(asked))
+        broadcast = await self.services.rooms.joining.wide(asked.lesson, self._claims(asked))
         hls.check(broadcast, None)
         return broadcast
 

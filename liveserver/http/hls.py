@@ -138,7 +138,7 @@ def for_edge(error: PeerError) -> PeerError:
 async def _wanted(
     call: Call[None, MediaQuery] | Call[None, PlaylistQuery], rendition: Rendition | None
 ) -> Broadcast:
-    broadcast = await call.services.rooms.wide(call.lesson, call.bearer)
+    broadcast = await call.services.rooms.joining.wide(call.lesson, call.bearer)
     check(broadcast, rendition)
     return broadcast
 

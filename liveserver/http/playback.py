@@ -86,7 +86,7 @@ async def sealed(call: Call[None, PlaybackQuery]) -> StoredRecording:
     recording = await call.services.store.recordings.one(link.subject)
     if recording is None or recording.state != "sealed":
         raise PeerError("not_found", "there is no such sealed recording", status=HTTPStatus.NOT_FOUND)
-    call.services.rooms.may_play(recording.lesson, link.person, link.role)
+    call.services.rooms.playback.may_play(recording.lesson, link.person, link.role)
     return recording
 
 

@@ -41,7 +41,7 @@ def ice_servers(call: AnyCall) -> CIMultiDict[str]:
 async def patch(call: AnyCall) -> web.Response:
     """Trickled candidates → 204; an ICE restart → 200 with the server's new credentials (RFC 9725 4.3)."""
     session = call.request.match_info["session"]
-    done = await call.services.rooms.patch(
+    done = await call.services.rooms.joining.patch(
         session, call.bearer, call.body, unquoted(call.request.headers.get("If-Match"))
     )
     headers = {"ETag": quoted(done.etag)}
@@ -54,7 +54,7 @@ async def patch(call: AnyCall) -> web.Response:
 
 async def leave(call: AnyCall) -> web.Response:
     """Ends the session → 200 (RFC 9725 4.2)."""
-    await call.services.rooms.leave(call.request.match_info["session"], call.bearer)
+    await call.services.rooms.joining.leave(call.request.match_info["session"], call.bearer)
     return web.Response()
 
 

@@ -42,8 +42,8 @@ Span = tuple[int, int]
 
 async def about(call: Call[None, PlaybackQuery]) -> web.Response:
     link = opened(call)
-    recording = await call.services.rooms.recording(link.subject)
-    call.services.rooms.may_play(recording["lesson"], link.person, link.role)
+    recording = await call.services.rooms.playback.recording(link.subject)
+    call.services.rooms.playback.may_play(recording["lesson"], link.person, link.role)
     return json_answer(await shown(call, recording, call.query.link))
 
 
@@ -64,7 +64,7 @@ async def shown(call: AnyCall, recording: dict[str, Any], link: str) -> dict[str
     made = services.tokens.verify_link(LINK_KIND, link, now_s)
     ttl_s = max(1, made.expires_at_s - now_s)
     reels = []
-    for reel in await services.rooms.reels(recording["id"]):
+    for reel in await services.rooms.playback.reels(recording["id"]):
         own = link
         if reel["id"] != recording["id"]:
             own = services.tokens.sign_link(

@@ -12,7 +12,7 @@ from liveserver.http.routes import LESSON, SESSION, Route, Scope
 
 async def watch(call: AnyCall) -> web.Response:
     """An SDP offer in, an answer out; a learner's second session ends the first."""
-    answer = await call.services.rooms.watch(call.lesson, call.bearer, call.body)
+    answer = await call.services.rooms.joining.watch(call.lesson, call.bearer, call.body)
     return sessions.created(call, "/whep", answer)
 
 

@@ -12,7 +12,7 @@ from liveserver.http.routes import LESSON, SESSION, Route, Scope
 
 async def publish(call: AnyCall) -> web.Response:
     """An SDP offer in, an answer out; a second publisher replaces the first."""
-    answer = await call.services.rooms.publish(call.lesson, call.bearer, call.body)
+    answer = await call.services.rooms.joining.publish(call.lesson, call.bearer, call.body)
     return sessions.created(call, "/whip", answer)
 
 

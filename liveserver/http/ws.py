@@ -132,7 +132,7 @@ async def _converse(call: AnyCall, ws: web.WebSocketResponse, carrier: WebSocket
         _refuse(carrier, error, otherwise=NO_TOKEN)
         return
     try:
-        peer = await services.rooms.connect(lesson, claims, carrier)
+        peer = await services.rooms.joining.connect(lesson, claims, carrier)
     except PeerError as error:
         _refuse(carrier, error)
         return

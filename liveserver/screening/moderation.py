@@ -13,7 +13,7 @@ from liveserver.core.ledger import JSON, Fact, commitment
 from liveserver.core.messages import Json
 from liveserver.core.permissions import Permission, Role, require
 from liveserver.log import Event, get_logger
-from liveserver.rooms.rooms import Rooms
+from liveserver.rooms.moderating import Moderating
 from liveserver.screening.evidence import EvidenceDamagedError
 from liveserver.screening.incidents import Incidents
 from liveserver.screening.lexicons import Lexicons
@@ -28,7 +28,9 @@ _log = get_logger()
 class Moderation:
     """Owned by the main loop. A token of one lesson reaches that lesson's incidents alone."""
 
-    def __init__(self, store: Store, rooms: Rooms, incidents: Incidents, lexicons: Lexicons, clock: Clock):
+    def __init__(
+        self, store: Store, rooms: Moderating, incidents: Incidents, lexicons: Lexicons, clock: Clock
+    ):
         self._store = store
         self._kept = store.incidents
         self._rooms = rooms

@@ -161,11 +161,11 @@ class Node:
         return await self.start()
 
     async def lesson(self) -> str:
-        return (await self.rooms.create_lesson("Lathe safety", ADMIN)).id
+        return (await self.rooms.lessons.create("Lathe safety", ADMIN)).id
 
     async def join(self, lesson: str, who: Claims) -> tuple[Connection, Carrier]:
         carrier = Carrier()
-        return await self.rooms.connect(lesson, who, carrier), carrier
+        return await self.rooms.joining.connect(lesson, who, carrier), carrier
 
     async def facts(self, lesson: str) -> list[str]:
         """Types of the lesson's facts in order, without presence and the times of cuts."""

@@ -57,7 +57,7 @@ class TestChat:
     async def test_a_closed_chat_refuses_by_name_and_keeps_the_reference(self, node):
         lesson = await node.lesson()
         author, carrier = await node.join(lesson, claims())
-        await node.rooms.cut(lesson, MODERATOR, "chat", "quarrel")
+        await node.rooms.moderating.cut(lesson, MODERATOR, "chat", "quarrel")
         await soon(lambda: "cut" in carrier.types(), "told of the cut")
         with pytest.raises(PeerError) as raised:
             await author.receive(chat("no", "r9"))

@@ -30,7 +30,7 @@ class TestJoining:
         assert first.closed == (4409, "replaced")
         assert second.closed is None
         assert await node.facts(lesson) == ["create", "join", "leave", "join"]
-        assert (await node.rooms.lesson(lesson))["viewers"] == 1
+        assert (await node.rooms.lessons.one(lesson))["viewers"] == 1
 
     async def test_a_moderator_may_have_two_windows(self, node):
         lesson = await node.lesson()
@@ -51,7 +51,7 @@ class TestJoining:
         people = [claims(f"p{n}") for n in range(500)]
         joined = await asyncio.gather(*(node.join(lesson, person) for person in people))
         assert all(carrier.heard[0]["type"] == "joined" for _, carrier in joined)
-        assert (await node.rooms.lesson(lesson))["viewers"] == 500
+        assert (await node.rooms.lessons.one(lesson))["viewers"] == 500
         assert (await node.facts(lesson)).count("join") == 500
         commits = node.store._writer.commits
         assert commits < 50, "a commit for each of them would take too long on a slow disk"
@@ -70,35 +70,37 @@ class TestSessions:
     async def test_learners_beyond_the_bound_on_joins_under_way_come_again(self, node):
         lesson = await node.lesson()
         recvonly = offer(AUDIO, direction="recvonly")
-        node.rooms._arrivals = Arrivals(2)
+        node.rooms.joining._arrivals = Arrivals(2)
         for number in range(2):
-            await node.rooms.watch(lesson, claims(f"p{number}"), recvonly)
+            await node.rooms.joining.watch(lesson, claims(f"p{number}"), recvonly)
         with pytest.raises(PeerError) as raised:
-            await node.rooms.watch(lesson, claims("late"), "not even read")
+            await node.rooms.joining.watch(lesson, claims("late"), "not even read")
         assert (raised.value.code, raised.value.status) == ("lesson_full", 503)
         assert raised.value.retry_after_s >= 1
-        await node.rooms.watch(lesson, MODERATOR, recvonly)
-        for peer in list(node.rooms._forwarder.peers.values()):
+        await node.rooms.joining.watch(lesson, MODERATOR, recvonly)
+        for peer in list(node.forwarder.peers.values()):
             peer.close("handshake_timeout")
-        await node.rooms.watch(lesson, claims("late"), recvonly)
+        await node.rooms.joining.watch(lesson, claims("late"), recvonly)
 
     async def test_whip_and_whep_answer_and_end(self, node):
         lesson = await node.lesson()
-        published = await node.rooms.publish(lesson, TEACHER, offer(AUDIO, VIDEO, CONTROL))
-        watched = await node.rooms.watch(lesson, claims(), offer(AUDIO, VIDEO, CONTROL, direction="recvonly"))
+        published = await node.rooms.joining.publish(lesson, TEACHER, offer(AUDIO, VIDEO, CONTROL))
+        watched = await node.rooms.joining.watch(
+            lesson, claims(), offer(AUDIO, VIDEO, CONTROL, direction="recvonly")
+        )
         assert published.session_id != watched.session_id
         assert "a=ice-lite" in published.sdp and "a=ice-lite" in watched.sdp
-        await node.rooms.leave(published.session_id, TEACHER)
+        await node.rooms.joining.leave(published.session_id, TEACHER)
         with pytest.raises(PeerError) as raised:
-            await node.rooms.leave(published.session_id, TEACHER)
+            await node.rooms.joining.leave(published.session_id, TEACHER)
         assert (raised.value.code, raised.value.status) == ("unknown_session", 404)
 
     async def test_a_session_belongs_to_who_began_it(self, node):
         lesson = await node.lesson()
-        watched = await node.rooms.watch(lesson, claims(), offer(AUDIO, direction="recvonly"))
+        watched = await node.rooms.joining.watch(lesson, claims(), offer(AUDIO, direction="recvonly"))
         for call in (
-            node.rooms.leave(watched.session_id, claims("eve")),
-            node.rooms.patch(watched.session_id, claims("eve"), "a=ice-ufrag:abcd", "*"),
+            node.rooms.joining.leave(watched.session_id, claims("eve")),
+            node.rooms.joining.patch(watched.session_id, claims("eve"), "a=ice-ufrag:abcd", "*"),
         ):
             with pytest.raises(PeerError) as raised:
                 await call
@@ -106,22 +108,24 @@ class TestSessions:
 
     async def test_trickle_and_restart(self, node):
         lesson = await node.lesson()
-        session = await node.rooms.watch(lesson, claims(), offer(AUDIO, direction="recvonly"))
-        trickle = await node.rooms.patch(session.session_id, claims(), "a=candidate:1\r\n", session.etag)
+        session = await node.rooms.joining.watch(lesson, claims(), offer(AUDIO, direction="recvonly"))
+        trickle = await node.rooms.joining.patch(
+            session.session_id, claims(), "a=candidate:1\r\n", session.etag
+        )
         assert (trickle.status, trickle.etag) == (204, session.etag)
         fragment = "a=ice-ufrag:wxyz\r\na=ice-pwd:zzzzzzzzzzzzzzzzzzzzzz\r\n"
-        restarted = await node.rooms.patch(session.session_id, claims(), fragment, "*")
+        restarted = await node.rooms.joining.patch(session.session_id, claims(), fragment, "*")
         assert restarted.status == 200
         assert restarted.etag != session.etag
         assert "a=ice-pwd:" in restarted.body
         with pytest.raises(PeerError) as raised:
-            await node.rooms.patch(session.session_id, claims(), "a=candidate:1\r\n", session.etag)
+            await node.rooms.joining.patch(session.session_id, claims(), "a=candidate:1\r\n", session.etag)
         assert raised.value.status == 412
 
     async def test_a_refused_offer_leaves_nothing(self, node):
         lesson = await node.lesson()
         with pytest.raises(PeerError, match="sdp_malformed"):
-            await node.rooms.watch(lesson, claims(), "hello")
+            await node.rooms.joining.watch(lesson, claims(), "hello")
         assert len(node.forwarder.peers) == 0
 
     async def test_what_operators_see(self, node):

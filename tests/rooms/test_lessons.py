@@ -16,11 +16,11 @@ class TestLessons:
     async def test_a_new_lesson_is_a_fact_and_waits(self, node):
         lesson = await node.lesson()
         assert await node.facts(lesson) == ["create"]
-        shown = await node.rooms.lesson(lesson)
+        shown = await node.rooms.lessons.one(lesson)
         assert (shown["state"], shown["viewers"], shown["cut"]) == ("waiting", 0, None)
 
     async def test_an_unknown_one_is_not_found(self, node):
-        for call in (node.rooms.lesson("zzz"), node.rooms.connect("zzz", claims(), Carrier())):
+        for call in (node.rooms.lessons.one("zzz"), node.rooms.joining.connect("zzz", claims(), Carrier())):
             with pytest.raises(PeerError) as raised:
                 await call
             assert (raised.value.code, raised.value.status) == ("unknown_lesson", 404)
@@ -36,11 +36,11 @@ class TestLessons:
         for _ in range(12):
             lesson = await node.lesson()
             await node.join(lesson, claims())
-            await node.rooms.cut(lesson, MODERATOR, "picture", "advert")
-            await node.rooms.end(lesson, TEACHER)
+            await node.rooms.moderating.cut(lesson, MODERATOR, "picture", "advert")
+            await node.rooms.lessons.end(lesson, TEACHER)
         lesson = await node.lesson()
         await node.join(lesson, claims())
-        row = node.rooms._rooms[lesson].stage.room
+        row = node.rooms.registry.rooms[lesson].stage.room
         assert node.flags.dark(row) == 0
 
 
@@ -49,7 +49,7 @@ class TestEnd:
         lesson = await node.lesson()
         _, learner = await node.join(lesson, claims())
         _, teacher = await node.join(lesson, TEACHER)
-        shown = await node.rooms.end(lesson, TEACHER)
+        shown = await node.rooms.lessons.end(lesson, TEACHER)
         assert shown["state"] == "ended"
         assert learner.last("lesson")["state"] == teacher.last("lesson")["state"] == "ended"
         assert learner.closed == teacher.closed == (4410, "lesson_ended")
@@ -57,8 +57,8 @@ class TestEnd:
 
     async def test_twice_is_once(self, node):
         lesson = await node.lesson()
-        await node.rooms.end(lesson, TEACHER)
-        await node.rooms.end(lesson, TEACHER)
+        await node.rooms.lessons.end(lesson, TEACHER)
+        await node.rooms.lessons.end(lesson, TEACHER)
         assert await node.facts(lesson) == ["create", "end"]
 
 
@@ -66,15 +66,15 @@ class TestRestart:
     async def test_the_same_store_and_kill_files_keep_it_cut(self, node):
         lesson = await node.lesson()
         _, carrier = await node.join(lesson, MODERATOR)
-        await node.rooms.cut(lesson, MODERATOR, "lesson", "advert")
+        await node.rooms.moderating.cut(lesson, MODERATOR, "lesson", "advert")
         await soon(lambda: "cut" in carrier.types(), "cut")
         await node.restarted()
-        assert (await node.rooms.lesson(lesson))["state"] == "cut"
+        assert (await node.rooms.lessons.one(lesson))["state"] == "cut"
         with pytest.raises(PeerError, match="lesson_cut"):
             await node.join(lesson, claims())
-        assert node.flags.dark(node.rooms._rooms[lesson].stage.room) == ALL
-        await node.rooms.restore(lesson, MODERATOR, "checked")
-        await soon(lambda: node.rooms._rooms[lesson].state.state == "waiting", "restored")
+        assert node.flags.dark(node.rooms.registry.rooms[lesson].stage.room) == ALL
+        await node.rooms.moderating.restore(lesson, MODERATOR, "checked")
+        await soon(lambda: node.rooms.registry.rooms[lesson].state.state == "waiting", "restored")
         await node.join(lesson, claims())
 
     async def test_even_when_the_kill_file_is_all_that_was_written(self, node):
@@ -82,7 +82,7 @@ class TestRestart:
         await node.rooms.stop()
         await node.guard.call(node.guard.cut(lesson, "lesson", "advert", None, "mo"))
         await node.restarted()
-        assert (await node.rooms.lesson(lesson))["state"] == "cut"
+        assert (await node.rooms.lessons.one(lesson))["state"] == "cut"
 
     async def test_a_cut_that_a_crash_kept_from_the_ledger_is_a_fact_at_the_next_start(self, node):
         lesson = await node.lesson()
@@ -98,7 +98,7 @@ class TestRestart:
     async def test_an_ended_lesson_stays_ended(self, node):
         lesson = await node.lesson()
         _, carrier = await node.join(lesson, claims())
-        await node.rooms.end(lesson, TEACHER)
+        await node.rooms.lessons.end(lesson, TEACHER)
         assert carrier.closed == (4410, "lesson_ended")
         await node.restarted()
         with pytest.raises(PeerError, match="lesson_ended"):

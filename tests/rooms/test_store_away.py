@@ -41,7 +41,7 @@ class TestStoreAway:
         lesson = await node.lesson()
         _, moderator = await node.join(lesson, MODERATOR)
         node.flaky.is_away = True
-        ending = asyncio.create_task(node.rooms.end(lesson, TEACHER))
+        ending = asyncio.create_task(node.rooms.lessons.end(lesson, TEACHER))
         await asyncio.sleep(0.05)
         node.flaky.is_away = False
         await ending
@@ -62,7 +62,7 @@ class TestTheDatabaseIsLocked:
         for number in range(5):
             await author.receive(chat(f"line {number}"))
         _, chen = await node.join(lesson, claims("chen"))
-        await node.rooms.end(lesson, TEACHER)
+        await node.rooms.lessons.end(lesson, TEACHER)
         assert [heard["text"] for heard in carrier.heard if heard["type"] == "chat"] == [
             f"line {number}" for number in range(5)
         ]

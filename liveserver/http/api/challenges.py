@@ -38,7 +38,7 @@ async def ask(call: Call[NewChallenge, None]) -> web.Response:
     body, rooms = call.body, call.services.rooms
     if body.kind is CheckKind.FACE and body.question is not None:
         raise PeerError("bad_request", "field question goes with kind quiz")
-    done = await rooms.challenge(call.lesson, call.bearer, body.kind, body.person, body.question)
+    done = await rooms.checking.ask(call.lesson, call.bearer, body.kind, body.person, body.question)
     return json_answer(done, status=201)
 
 
@@ -47,7 +47,7 @@ async def listed(call: Call[None, ChallengesQuery]) -> web.Response:
     if not (after.isascii() and after.isdigit()):
         raise PeerError("bad_request", "after is a cursor of this list")
     query, rooms = call.query, call.services.rooms
-    return json_answer(await rooms.challenges(call.lesson, int(after), query.limit, query.person))
+    return json_answer(await rooms.checking.listed(call.lesson, int(after), query.limit, query.person))
 
 
 _PATH = f"{PREFIX}/lessons/{LESSON}/challenges"

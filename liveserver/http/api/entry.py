@@ -21,7 +21,7 @@ async def enter(call: Call[None, None]) -> web.Response:
     role = await people(call).lessons.role_of(lesson, person)
     await parts(call).signing_in.require_factor(call.bearer, role)
     name = await people(call).lessons.name(person) or call.bearer.name
-    of = (await call.services.rooms.lesson(lesson))["class"]
+    of = (await call.services.rooms.lessons.one(lesson))["class"]
     token = lesson_token(
         call.services, role, name, person=person, lesson=lesson, training_class=of, stay=call.bearer.stay
     )

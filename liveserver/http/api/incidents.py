@@ -77,7 +77,7 @@ async def everywhere(call: Call[None, IncidentsQuery]) -> web.Response:
 
 
 async def of_lesson(call: Call[None, LessonIncidentsQuery]) -> web.Response:
-    await call.services.rooms.lesson(call.lesson)  # 404 for a lesson nobody made
+    await call.services.rooms.lessons.one(call.lesson)  # 404 for a lesson nobody made
     return await _listed(call, call.lesson)
 
 

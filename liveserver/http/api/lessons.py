@@ -82,7 +82,7 @@ async def create(call: Call[NewLesson, None]) -> web.Response:
     placed = Placement(course=body.course)
     if body.training_class or body.project or (body.course and call.services.people is not None):
         placed = await people(call).lessons.place(body.training_class, body.course, body.project)
-    lesson = await call.services.rooms.create_lesson(
+    lesson = await call.services.rooms.lessons.create(
         body.title,
         call.bearer,
         frozenset(map(Programme, body.programmes)),
@@ -108,14 +108,14 @@ async def listed(call: Call[None, LessonsQuery]) -> web.Response:
     """All lessons; for a token of one lesson, that one."""
     rooms, query = call.services.rooms, call.query
     if call.bearer.lesson == ALL_LESSONS:
-        return json_answer(await rooms.lessons(query.state, query.after, query.limit))
-    own = await rooms.lesson(call.bearer.lesson)
+        return json_answer(await rooms.lessons.page(query.state, query.after, query.limit))
+    own = await rooms.lessons.one(call.bearer.lesson)
     fits = query.after is None and query.state in (None, own["state"])
     return json_answer({"items": [own] if fits else [], "next": None})
 
 
 async def one(call: Call[None, None]) -> web.Response:
-    return json_answer(await call.services.rooms.lesson(call.lesson))
+    return json_answer(await call.services.rooms.lessons.one(call.lesson))
 
 
 async def tokens(call: Call[NewTokens, None]) -> web.Response:
@@ -126,7 +126,7 @@ async def tokens(call: Call[NewTokens, None]) -> web.Response:
         raise PeerError(
             "forbidden", f"the role {call.bearer.role} issues no tokens of {wanted.role}", status=403
         )
-    lesson = await services.rooms.lesson(call.lesson)  # 404 for a lesson nobody made
+    lesson = await services.rooms.lessons.one(call.lesson)  # 404 for a lesson nobody made
     invited: Sequence[Person] = ()
     if services.people is not None:
         invited = await services.people.lessons.invited(
@@ -150,26 +150,28 @@ async def tokens(call: Call[NewTokens, None]) -> web.Response:
 async def replan(call: Call[Plan, None]) -> web.Response:
     start_ms, planned_s = moment(call.body.planned_start), _seconds(call.body.planned_minutes)
     await people(call).lessons.replan(call.lesson, start_ms, planned_s, call.bearer.person)
-    return json_answer(await call.services.rooms.lesson(call.lesson))
+    return json_answer(await call.services.rooms.lessons.one(call.lesson))
 
 
 async def end(call: Call[None, None]) -> web.Response:
-    return json_answer(await call.services.rooms.end(call.lesson, call.bearer))
+    return json_answer(await call.services.rooms.lessons.end(call.lesson, call.bearer))
 
 
 async def cut(call: Call[cuts.Cut, None]) -> dict[str, Any]:
     body, rooms = call.body, call.services.rooms
-    return await rooms.cut(
+    return await rooms.moderating.cut(
         call.lesson, call.bearer, body.level, body.reason, body.person, began_ns=call.began_ns
     )
 
 
 async def restore(call: Call[cuts.Restore, None]) -> dict[str, Any]:
-    return await call.services.rooms.restore(call.lesson, call.bearer, call.body.reason)
+    return await call.services.rooms.moderating.restore(call.lesson, call.bearer, call.body.reason)
 
 
 async def listed_cuts(call: Call[None, CutsQuery]) -> web.Response:
-    return json_answer(await call.services.rooms.cuts(call.lesson, call.query.after, call.query.limit))
+    return json_answer(
+        await call.services.rooms.moderating.cuts(call.lesson, call.query.after, call.query.limit)
+    )
 
 
 async def _tokens_of(services: Services, role: Role, lesson: Object, invited: Sequence[Person]) -> Object:

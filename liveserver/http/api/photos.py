@@ -38,22 +38,22 @@ async def words(call: Call[None, None]) -> web.Response:
 
 
 async def mine(call: Call[None, None]) -> web.Response:
-    return json_answer({"face": call.services.rooms.consents(call.bearer)})
+    return json_answer({"face": call.services.rooms.checking.consents(call.bearer)})
 
 
 async def give(call: Call[Consent, None]) -> web.Response:
-    await call.services.rooms.agree(call.bearer, call.body.text_sha256)
+    await call.services.rooms.checking.agree(call.bearer, call.body.text_sha256)
     return json_answer({"face": True})
 
 
 async def withdraw(call: Call[None, None]) -> web.Response:
-    await call.services.rooms.withdraw(call.bearer)
+    await call.services.rooms.checking.withdraw(call.bearer)
     return json_answer({"face": False})
 
 
 async def photo(call: Call[None, Reason]) -> web.Response:
     name = call.request.match_info["photo"]
-    jpeg = await call.services.rooms.photo(call.lesson, name, call.bearer, call.query.reason)
+    jpeg = await call.services.rooms.checking.photo(call.lesson, name, call.bearer, call.query.reason)
     headers = {"Content-Type": "image/jpeg", "Cache-Control": "no-store"}
     return web.Response(body=jpeg, headers=headers)
 
@@ -61,7 +61,9 @@ async def photo(call: Call[None, Reason]) -> web.Response:
 async def review(call: Call[Review, None]) -> web.Response:
     challenge = call.request.match_info["challenge"]
     body = call.body
-    await call.services.rooms.review(call.lesson, call.bearer, challenge, body.person, passed=body.passed)
+    await call.services.rooms.checking.review(
+        call.lesson, call.bearer, challenge, body.person, passed=body.passed
+    )
     return json_answer({"challenge": challenge, "person": body.person, "passed": body.passed})
 
 

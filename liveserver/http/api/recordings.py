@@ -25,8 +25,8 @@ class RecordingsQuery:
 
 
 async def of_lesson(call: Call[None, RecordingsQuery]) -> web.Response:
-    await call.services.rooms.lesson(call.lesson)  # 404 for a lesson nobody made
-    call.services.rooms.may_play(call.lesson, call.bearer.person, call.bearer.role)
+    await call.services.rooms.lessons.one(call.lesson)  # 404 for a lesson nobody made
+    call.services.rooms.playback.may_play(call.lesson, call.bearer.person, call.bearer.role)
     return await _listed(call, call.lesson)
 
 
@@ -37,16 +37,16 @@ async def everywhere(call: Call[None, RecordingsQuery]) -> web.Response:
 async def watch(call: Call[None, None]) -> web.Response:
     """What the player's page shows; the links in it end after `tokens.playback_link`, and can be asked for
     again with the same token."""
-    recording = await call.services.rooms.recording(call.request.match_info["recording"])
+    recording = await call.services.rooms.playback.recording(call.request.match_info["recording"])
     if not call.bearer.covers(recording["lesson"]):
         raise PeerError("forbidden", "the token is for another lesson", status=403)
-    call.services.rooms.may_play(recording["lesson"], call.bearer.person, call.bearer.role)
+    call.services.rooms.playback.may_play(recording["lesson"], call.bearer.person, call.bearer.role)
     link = playback_link(call, recording["id"])
     return json_answer(await shown(call, recording, link))
 
 
 async def _listed(call: Call[None, RecordingsQuery], lesson: str | None) -> web.Response:
-    found = await call.services.rooms.recordings(lesson, call.query.after, call.query.limit)
+    found = await call.services.rooms.playback.recordings(lesson, call.query.after, call.query.limit)
     return json_answer({**found, "items": [_with_url(call, item) for item in found["items"]]})
 
 

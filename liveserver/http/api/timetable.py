@@ -31,7 +31,7 @@ class PageQuery:
 async def of_class(call: Call[None, PageQuery]) -> web.Response:
     query = call.query
     lessons, following = await people(call).lessons.timetable(class_of(call), query.after, query.limit)
-    return json_answer({"items": call.services.rooms.describe(lessons), "next": following})
+    return json_answer({"items": call.services.rooms.lessons.describe(lessons), "next": following})
 
 
 async def class_calendar(call: AnyCall) -> web.Response:
@@ -45,7 +45,7 @@ async def class_calendar(call: AnyCall) -> web.Response:
 async def mine(call: Call[None, PageQuery]) -> web.Response:
     """Each with the pages that are the person's, until it has ended; a token for one gives `entry`."""
     found, following = await people(call).lessons.mine(call.bearer.person, call.query.after, call.query.limit)
-    shown = call.services.rooms.describe([own.lesson for own in found])
+    shown = call.services.rooms.lessons.describe([own.lesson for own in found])
     items = [_own(call, own, lesson) for own, lesson in zip(found, shown, strict=True)]
     return json_answer({"items": items, "next": following})
 

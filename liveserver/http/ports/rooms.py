@@ -85,10 +85,10 @@ class Broadcast(Protocol):
     def check(self, rendition: Rendition | None) -> None: ...
 
 
-class Rooms(Protocol):
-    """The lessons of this node. Everything raises `PeerError` for what is refused."""
+class Lessons(Protocol):
+    """Made, ended, shown."""
 
-    async def create_lesson(
+    async def create(
         self,
         title: str,
         by: Claims,
@@ -102,9 +102,15 @@ class Rooms(Protocol):
 
     def describe(self, lessons: Sequence[StoredLesson]) -> list[Object]: ...
 
-    async def lesson(self, lesson_id: str) -> Object: ...
+    async def one(self, lesson_id: str) -> Object: ...
 
-    async def lessons(self, state: str | None, after: str | None, limit: int) -> Object: ...
+    async def page(self, state: str | None, after: str | None, limit: int) -> Object: ...
+
+    async def end(self, lesson_id: str, claims: Claims) -> Object: ...
+
+
+class Joining(Protocol):
+    """Coming in and going."""
 
     async def publish(self, lesson_id: str, claims: Claims, offer: str) -> Answer: ...
 
@@ -122,7 +128,9 @@ class Rooms(Protocol):
 
     async def connect(self, lesson_id: str, claims: Claims, carrier: Carrier) -> Peer: ...
 
-    async def end(self, lesson_id: str, claims: Claims) -> Object: ...
+
+class Moderating(Protocol):
+    """Cuts."""
 
     async def cut(
         self,
@@ -138,6 +146,10 @@ class Rooms(Protocol):
 
     async def restore(self, lesson_id: str, claims: Claims, reason: str) -> Object: ...
 
+
+class Playback(Protocol):
+    """Recordings, and who may play them."""
+
     async def recordings(self, lesson_id: str | None, after: str | None, limit: int) -> Object: ...
 
     async def recording(self, recording_id: str) -> Object: ...
@@ -146,11 +158,15 @@ class Rooms(Protocol):
 
     async def reels(self, recording_id: str) -> list[Object]: ...
 
-    async def challenge(
+
+class Checking(Protocol):
+    """Random checks, and consents to photos."""
+
+    async def ask(
         self, lesson_id: str, claims: Claims, kind: CheckKind, person: str | None, question: Question | None
     ) -> Object: ...
 
-    async def challenges(self, lesson_id: str, after: int, limit: int, person: str | None) -> Object: ...
+    async def listed(self, lesson_id: str, after: int, limit: int, person: str | None) -> Object: ...
 
     def consents(self, claims: Claims) -> bool: ...
 
@@ -163,6 +179,25 @@ class Rooms(Protocol):
     async def review(
         self, lesson_id: str, claims: Claims, challenge: str, person: str, *, passed: bool
     ) -> None: ...
+
+
+class Rooms(Protocol):
+    """The lessons of this node. Everything raises `PeerError` for what is refused."""
+
+    @property
+    def lessons(self) -> Lessons: ...
+
+    @property
+    def joining(self) -> Joining: ...
+
+    @property
+    def moderating(self) -> Moderating: ...
+
+    @property
+    def playback(self) -> Playback: ...
+
+    @property
+    def checking(self) -> Checking: ...
 
     def debug(self) -> Object: ...
 
