@@ -11,6 +11,7 @@ import pytest
 from aiohttp import ClientSession
 
 from loadtest.viewer import Viewer
+from tests.drivers.process import until
 from tests.drivers.server import Lesson, Reply, Server, request
 from tests.http.test_commands import run
 from tests.http.test_people import person as registered
@@ -87,7 +88,8 @@ class TestWhatWasTakenBack:
             async with asyncio.timeout(5):
                 while json.loads((await stays.receive()).data)["type"] != "heartbeat":
                     pass
-        assert leaves(server, lesson, mine) == ["session_ended"]
+        left = await asyncio.to_thread(until, lambda: leaves(server, lesson, mine), "the leave on record")
+        assert left == ["session_ended"]
 
     async def test_ends_a_broadcast(self, server: Server, lesson: Lesson, on_air):
         await asyncio.to_thread(server.wait_lesson, lesson, state="live")
