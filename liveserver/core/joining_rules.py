@@ -61,6 +61,8 @@ def _greeting(state: RoomState, member: Member, now_ms: int) -> list[Effect]:
     effects: list[Effect] = [Send(member.connection, _joined_message(state, member, now_ms))]
     if allows(member.role, Permission.SEE_ROSTER):
         effects.append(Send(member.connection, roster(state)))
+    if member.role is Role.LEARNER and member.person in state.called_on:
+        effects.append(Send(member.connection, {"type": "called_on", "on": True}))
     check = state.checks.book.of(member.person) if member.role is Role.LEARNER else None
     if check is not None and check.state is CheckState.ISSUED:
         effects.append(Send(member.connection, check.shown()))  # the page was loaded anew meanwhile
@@ -114,4 +116,5 @@ def roster(state: RoomState) -> Json:
          "transport": m.transport}
         for m in list(state.members.values())[:ROSTER_SIZE]
     ]  # fmt: skip
-    return {"type": "roster", "viewers": state.viewers, "people": people}
+    called_on = sorted(state.called_on & state.learners.keys())
+    return {"type": "roster", "viewers": state.viewers, "people": people, "called_on": called_on}

@@ -259,9 +259,9 @@ class RoomState:
     def _tick(self, event: Tick, now_ms: int) -> list[Effect]:
         effects = challenge_rules.ticked(self, now_ms) + presence_rules.ticked(self)
         effects += self._tell_standing(now_ms)
-        connections = tuple(self.members)
-        if connections != self._roster_told:
-            self._roster_told = connections
+        listed = (tuple(self.members), frozenset(self.called_on))
+        if listed != self._roster_told:
+            self._roster_told = listed
             effects.append(Broadcast(joining_rules.roster(self), Permission.SEE_ROSTER))
         return effects
 

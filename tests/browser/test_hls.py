@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.browser.classroom import CHAT_LOG, CUT_NOTICE, STAGE, Classroom, by_testid
+from playwright.async_api import Route
+
+from tests.browser.classroom import CHAT_LOG, CUT_NOTICE, GO_LIVE, STAGE, Classroom, by_testid
 from tests.drivers.firefox import Firefox
 from tests.drivers.server import Lesson, Server
 
@@ -105,6 +108,47 @@ class TestTheWayBack:
         assert learner.glass_to_glass_ms() < 1500
 
 
+SLOW = """
+    const Real = window.RTCPeerConnection;
+    window.RTCPeerConnection = class extends Real {
+        async setRemoteDescription(answer) {
+            await new Promise((done) => setTimeout(done, 4000));
+            return super.setRemoteDescription(answer);
+        }
+    };
+"""
+
+
+class TestASlowModule:
+    def test_that_comes_when_webrtc_is_there_takes_nothing_from_it(self, classroom: Classroom) -> None:
+        classroom.teach()
+        learner = classroom._browser.tab(script=SLOW)
+        classroom.tabs.append(learner)
+
+        async def hold() -> asyncio.Event:
+            gate = asyncio.Event()
+
+            async def wait(route: Route) -> None:
+                await gate.wait()
+                await route.continue_()
+
+            await learner.page.route("**/static/lib/hls.js", wait)
+            return gate
+
+        async def let_go() -> None:
+            gate.set()
+
+        gate = learner._do(hold())
+        learner.goto(classroom.server.learn_link(classroom.lesson, lang="en"))
+        learner.wait_moving(timeout_s=20)
+        learner._do(let_go())
+        learner.evaluate("() => import('/static/lib/hls.js').then(() => true)")
+        learner.wait_moving()
+        learner.wait_text(TRANSPORT, "webrtc")
+        entries = classroom.server.api("GET", f"/ledger/entries?lesson={classroom.lesson.id}&limit=200").json
+        assert [one["data"]["reason"] for one in entries["items"] if one["type"] == "leave"] == []
+
+
 class TestAdmission:
     def test_who_finds_no_seat_watches_by_hls_and_comes_over_when_one_is_free_or_he_is_called_on(
         self, make_classroom: Callable[[Server, Lesson], Classroom], tmp_path: Path
@@ -134,6 +178,11 @@ class TestAdmission:
             third.wait_sees(by_testid("called-on"))
             third.wait_text(TRANSPORT, "webrtc", timeout_s=15)
             third.wait_moving()
+            teacher.reload()  # whom he called on he still knows
+            teacher.wait_moving()
+            teacher.click(GO_LIVE)
+            teacher.click('[role="tab"]:has-text("Learners")')
+            teacher.wait_sees(f'{by_testid("call-on")}[aria-pressed="true"]')
         finally:
             server.stop()
 

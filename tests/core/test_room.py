@@ -489,6 +489,17 @@ class TestCallingOn:
         state.apply(CalledOn("c-teacher", "wang", False), NOW)
         assert state.called_on == set()
 
+    def test_is_remembered_for_pages_that_are_loaded_anew(self):
+        state = joined(lesson(), member("teacher", Role.INSTRUCTOR), member("wang"))
+        state.apply(Tick(), NOW)
+        state.apply(CalledOn("c-teacher", "wang", True), NOW)
+        told = [effect.message for effect in state.apply(Tick(), NOW) if isinstance(effect, Broadcast)]
+        assert [message["called_on"] for message in told if message["type"] == "roster"] == [["wang"]]
+        again = [effect.message for effect in state.apply(Greeted("c-wang"), NOW) if isinstance(effect, Send)]
+        assert {"type": "called_on", "on": True} in again
+        greeting = [e.message for e in state.apply(Greeted("c-teacher"), NOW) if isinstance(e, Send)]
+        assert next(m for m in greeting if m["type"] == "roster")["called_on"] == ["wang"]
+
     def test_is_the_instructors_alone_and_of_somebody_who_is_there(self):
         state = joined(lesson(), member("teacher", Role.INSTRUCTOR), member("wang"), member("li"))
         for connection, person, code in (

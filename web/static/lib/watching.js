@@ -29,6 +29,8 @@ export class Watching extends Emitter {
   #tries = 0;
   #wasOpen = false;
   #over = false;
+  /** Counts what may make an LL-HLS that is still being loaded unwanted. */
+  #turns = 0;
 
   /** `forced`: LL-HLS whatever the browser can. `options` as of `Viewer`. */
   constructor(lesson, { forced = false, ...options } = {}) {
@@ -121,7 +123,7 @@ export class Watching extends Emitter {
     }
     this.#say(state);
     if (name === 'connecting' || name === 'retrying') this.#wait();
-    else clearTimeout(this.#timer);
+    else this.#waitNoMore();
     if (name === 'gone' || name === 'stopped') this.#dropHls();
   }
 
@@ -134,12 +136,19 @@ export class Watching extends Emitter {
     }, this.#wasOpen ? LATER_MS : FIRST_MS);
   }
 
+  #waitNoMore() {
+    clearTimeout(this.#timer);
+    this.#timer = 0;
+  }
+
   /** `instead`: WebRTC is not to be had, `state` says why; it is shown where there is no other way either. */
   async #openHls({ instead = false, state = null } = {}) {
     if (instead) this.#dropWebrtc();
     if (this.#hls || this.#over) return;
+    const turn = this.#turns;
     const { HlsViewer, canPlay } = await import('./hls.js');
-    if (this.#hls || this.#over) return;
+    // Meanwhile WebRTC may have come about, or the server may have ended it: then it is not begun beside it any more.
+    if (this.#hls || this.#over || turn !== this.#turns) return;
     if (!canPlay()) {
       this.#say(state ?? { name: 'stopped', why: 'codec', problem: null });
       return;
@@ -161,8 +170,7 @@ export class Watching extends Emitter {
 
   /** From now on this one shows. */
   #become(transport) {
-    clearTimeout(this.#timer);
-    this.#timer = 0;
+    this.#waitNoMore();
     this.#wasOpen = true;
     const changed = transport !== this.transport;
     this.transport = transport;
@@ -199,6 +207,7 @@ export class Watching extends Emitter {
   }
 
   #dropHls() {
+    this.#turns += 1;
     const viewer = this.#hls;
     this.#hls = null;
     viewer?.stop();

@@ -3,7 +3,9 @@ import { button, relabel } from '../../components/button.js';
 import { t } from '../../lib/i18n.js';
 
 export function callOn(socket) {
-  const called = new Set();
+  let called = new Set();
+  // The room remembers, whatever becomes of this page.
+  socket.on('roster', ({ called_on: people = [] }) => { called = new Set(people); });
   return ({ person }) => {
     const words = () => t(called.has(person) ? 'roster.call_end' : 'roster.call');
     const made = button(words(), { kind: 'quiet', testid: 'call-on', 'aria-pressed': String(called.has(person)), press: toggle });
