@@ -13,6 +13,7 @@ from http import HTTPStatus
 
 from liveserver.core.errors import PeerError
 
+ROUTE = "/hls/{lesson}/access"  # what metrics and log call it
 HEAD_MOST = 8192  # bytes of one request
 END = b"\r\n\r\n"
 _REQUEST = re.compile(

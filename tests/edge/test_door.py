@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import jwt
 import pytest
 
+from liveserver.http import door_wire as wire
 from tests.drivers.media import pattern_publisher
 from tests.drivers.process import until
 from tests.drivers.server import Lesson, Reply, Server, request
@@ -17,7 +18,6 @@ from tests.edge.test_nginx import asked_of_origin
 from tests.http.conftest import connect, read_all
 
 EDGE = {"LL-Edge": "1"}
-ROUTE = "/hls/{lesson}/access"
 
 
 def ask(port: int, lesson: str, token: str) -> Reply:
@@ -65,9 +65,9 @@ class TestTheDoor:
         assert said(ask(ports.door, other.id, other.tokens["learner"]))[2] == "503 not_live"
 
     def test_is_counted_as_the_route_is(self, ports, server, aired):
-        before = asked_of_origin(ports, ROUTE, 204)
+        before = asked_of_origin(ports, wire.ROUTE, 204)
         assert ask(ports.door, aired.id, aired.tokens["learner"]).status == 204
-        assert asked_of_origin(ports, ROUTE, 204) > before
+        assert asked_of_origin(ports, wire.ROUTE, 204) > before
 
     def test_refuses_at_once_after_a_cut_and_lets_in_after_it_is_lifted(self, ports, server, tmp_path):
         lesson = server.new_lesson()
