@@ -1,8 +1,9 @@
 """Identity numbers: checked, sealed under a key of the person's own, shown masked; and the proof of them.
 
-The ledger has commitments under a salt that goes with the number, so erasing it leaves every proof of the
-ledger as it was. The same number at two persons is found by a keyed hash, and said, not refused: two entries
-of one person are a matter for people.
+The ledger has commitments, of the keyed hash and under a salt that goes with the number, so erasing it leaves
+every proof of the ledger as it was, and whoever copies the database finds no number by trying all there are.
+The same number at two persons is found by the keyed hash, and said, not refused: two entries of one person
+are a matter for people.
 """
 
 from __future__ import annotations
@@ -98,10 +99,11 @@ class Identities:
         )
         now_ms = self._clock.wall_ms()
         made = []
-        for (person, number), data in zip(news, sealed, strict=True):
+        for (person, _), data in zip(news, sealed, strict=True):
             salt = secrets.token_bytes(_SALT_BYTES)
             identity = Identity(person, KIND, data, marks[person], salt, State.UNPROVEN, now_ms, now_ms)
-            said = {"person": person, "kind": KIND, "number": commitment(salt, number), "by": by}
+            # Of the mark: the salt stands in the same database, and of numbers there are few enough to try.
+            said = {"person": person, "kind": KIND, "number": commitment(salt, marks[person].hex()), "by": by}
             made.append((identity, Fact("identity_entered", None, now_ms, said)))
         await self._store.identities.put_all(made)
 

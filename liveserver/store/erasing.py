@@ -12,10 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from liveserver.core.errors import PeerError
 from liveserver.core.ledger import Fact, storable
+from liveserver.core.log_in import Ended
 from liveserver.core.people import Status
 from liveserver.store import ledger
 from liveserver.store.access import Access
 from liveserver.store.catalogue import not_found
+from liveserver.store.tables.accounts import ACCOUNTS, PASSKEYS, STAYS, SUBJECTS
 from liveserver.store.tables.attendance import ATTENDEES
 from liveserver.store.tables.chat import CHAT, MUTES
 from liveserver.store.tables.people import ASSIGNMENTS, ENROLMENTS, PERSONS
@@ -41,7 +43,7 @@ class Erasing:
 
         async def work(connection: AsyncConnection) -> None:
             await _require_gone(connection, person)
-            for statement in _blanking(person):
+            for statement in (*_blanking(person), *_closing(person, at_ms)):
                 await connection.execute(statement)
 
         await self._access.record(work, lambda _: [fact])
@@ -57,6 +59,23 @@ async def _require_gone(connection: AsyncConnection, person: str) -> None:
         query = sa.select(table.c.training_class).where(table.c.person == person, table.c.status == inside)
         if (await connection.execute(query.limit(1))).first() is not None:
             raise PeerError("still_enrolled", "the person belongs to a class", status=409)
+
+
+def _closing(person: str, at_ms: int) -> list[sa.Update | sa.Delete]:
+    """The account, if there is one: nobody signs in by it, and nothing of it says whose it was."""
+    account, stay = ACCOUNTS.c, STAYS.c
+    closed = {
+        "name": f"erased {person}", "shown": "", "password": "", "link": "", "role": "",
+        "closed_at_ms": sa.func.coalesce(account.closed_at_ms, at_ms),
+    }  # fmt: skip
+    going_on = sa.update(STAYS).where(stay.person == person, stay.ended_at_ms.is_(None))
+    return [
+        sa.update(ACCOUNTS).where(account.person == person).values(**closed),
+        going_on.values(ended=Ended.CLOSED, ended_at_ms=at_ms),
+        sa.update(STAYS).where(stay.person == person).values(address="", agent=""),
+        sa.delete(PASSKEYS).where(PASSKEYS.c.person == person),
+        sa.delete(SUBJECTS).where(SUBJECTS.c.person == person),
+    ]
 
 
 _NOBODY: dict[str, object] = {

@@ -7,6 +7,7 @@ import pytest
 from liveserver.core.errors import PeerError
 from liveserver.core.ledger import canonical_json, commitment
 from liveserver.store import ChatLine, Store
+from liveserver.store.accounts import Account, Passkey, StayRow
 from liveserver.store.people_model import Course, Enrolment, Person
 
 
@@ -96,8 +97,20 @@ class TestErasure:
             await persons.change("p1", {"status": "archived"}, "admin", 6)
         left = {"status": "left", "left_at_ms": 8}
         await store.people.roster.change("c1", person("p1"), left, "admin", 8, "left")
+        await store.accounts.add(Account("p1", "wang.wei", "王伟", 1, password="$argon2id$", link="j1"))
+        await store.accounts.begin(
+            StayRow("s1", "p1", b"h", b"", 1, 1, 1, "password", "203.0.113.7", "Firefox")
+        )
+        await store.accounts.add_passkey(Passkey("k1", "p1", b"\x01", 0, "王伟的手机", 1), 10)
+        await store.accounts.bind("https://idp", "wang", "p1", 1)
         size = await store.ledger_size()
         await store.erasing.person("p1", "admin", "asked", 9)
+        account = await store.accounts.account("p1")
+        assert account == Account("p1", "erased p1", "", 1, closed_at_ms=9)
+        (stay,) = await store.accounts.stays_of("p1")
+        assert (stay.address, stay.agent, stay.ended, stay.ended_at_ms) == ("", "", "closed", 9)
+        assert await store.accounts.passkeys_of("p1") == []
+        assert await store.accounts.subject("https://idp", "wang") is None
         gone = await persons.get("p1")
         assert gone is not None
         assert (gone.name, gone.phone, gone.salt, gone.status) == ("", "", b"", "archived")

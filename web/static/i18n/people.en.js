@@ -58,7 +58,7 @@ export default {
   "people.enterprise": "Enterprise",
   "people.erase": "Erase",
   "people.erase_of": "Erase for ever: {name}",
-  "people.erase_text": "Name, telephone, identity number, photos and words in the chat are erased for ever. Attendance, hours and the ledger stay, under a number alone.",
+  "people.erase_text": "Name, telephone, identity number, photos and words in the chat are erased for ever; the account is closed and emptied. Attendance, hours and the ledger stay, under a number alone.",
   "people.file": "Roster file",
   "people.file_hint": "CSV (UTF-8 or GB18030) or XLSX, at most 2 MB and 2,000 rows.",
   "people.form": "Form",

@@ -58,7 +58,7 @@ export default {
   "people.enterprise": "企业",
   "people.erase": "永久删除",
   "people.erase_of": "永久删除个人信息：{name}",
-  "people.erase_text": "姓名、手机号、身份证号、照片和聊天文字会永久删除，不能恢复。考勤、学时和账本保留，只剩编号。",
+  "people.erase_text": "姓名、手机号、身份证号、照片和聊天文字会永久删除，不能恢复；登录账号同时关闭并清空。考勤、学时和账本保留，只剩编号。",
   "people.file": "名册文件",
   "people.file_hint": "CSV（UTF-8 或 GB18030）或 XLSX，最大 2 MB、2000 行。",
   "people.form": "授课方式",
