@@ -16,7 +16,7 @@ from liveserver.core.messages import Json
 from liveserver.core.presets import preset
 from liveserver.core.statistics import State, state
 from liveserver.store import ProjectSum, Store
-from liveserver.store.people_model import Project
+from liveserver.store.model.people import Project
 
 
 class Progress:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from icalendar import Calendar, Event
 
 from liveserver.store import Lesson
-from liveserver.store.people_model import TrainingClass
+from liveserver.store.model.people import TrainingClass
 
 MEDIA_TYPE = "text/calendar"
 _PRODUCT = "-//liveserver//timetable//ZH"

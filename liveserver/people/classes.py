@@ -22,7 +22,7 @@ from liveserver.people.roll import Roll
 from liveserver.revocations import Revocations, Why
 from liveserver.store import Store
 from liveserver.store.members import Member, Members
-from liveserver.store.people_model import Assignment, ClassGroup, Enrolment, Person, Project, TrainingClass
+from liveserver.store.model.people import Assignment, ClassGroup, Enrolment, Person, Project, TrainingClass
 
 ROSTER_MOST = 10_000
 GROUPS_MOST = 100

@@ -14,8 +14,8 @@ from liveserver.core.masking import masked_name, masked_number
 from liveserver.core.messages import Json
 from liveserver.core.people import day_of, name_of, phone_of, uscc_of
 from liveserver.store.catalogue import Catalogue
+from liveserver.store.model.people import Course, Organisation, Person, Project, TrainingClass
 from liveserver.store.people import People
-from liveserver.store.people_model import Course, Organisation, Person, Project, TrainingClass
 
 Columns = Sequence[tuple[str, str]]
 

@@ -13,7 +13,7 @@ from liveserver.people.calendar import event_of, to_ics
 from liveserver.people.classes import ROSTER_MOST, Classes
 from liveserver.people.roll import Roll
 from liveserver.store import Lesson, Store
-from liveserver.store.people_model import Person, Project, TrainingClass
+from liveserver.store.model.people import Person, Project, TrainingClass
 from liveserver.tokens import ALL_LESSONS, Claims
 
 

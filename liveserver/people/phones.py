@@ -14,7 +14,7 @@ from liveserver.core.errors import PeerError
 from liveserver.core.people import phone_of
 from liveserver.log import Event, get_logger
 from liveserver.store import Store
-from liveserver.store.people_model import Person
+from liveserver.store.model.people import Person
 from liveserver.vault import Vault
 
 PURPOSE = "phone"

@@ -16,7 +16,7 @@ from liveserver.hours.csv_table import csv_bytes
 from liveserver.people.kinds import KINDS, Kind, shown
 from liveserver.people.phones import Phones
 from liveserver.store import Store
-from liveserver.store.people_model import Person
+from liveserver.store.model.people import Person
 
 ID_BYTES = 8
 EXPORT_MOST = 100_000

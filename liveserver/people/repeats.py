@@ -8,7 +8,7 @@ from liveserver.core.errors import PeerError
 from liveserver.core.presets import preset
 from liveserver.core.subsidy import CLAUSE, Place, repeated, year_of
 from liveserver.store import Store
-from liveserver.store.people_model import Enrolment, TrainingClass
+from liveserver.store.model.people import Enrolment, TrainingClass
 
 
 class Repeats:

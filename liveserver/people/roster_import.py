@@ -26,7 +26,7 @@ from liveserver.people.roll import Roll
 from liveserver.people.spreadsheet import Spreadsheets
 from liveserver.store import Store
 from liveserver.store.members import Member
-from liveserver.store.people_model import Enrolment, Person, TrainingClass
+from liveserver.store.model.people import Enrolment, Person, TrainingClass
 
 _AT_ONCE = 100
 

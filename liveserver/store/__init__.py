@@ -4,29 +4,14 @@ from __future__ import annotations
 
 from liveserver.core.ledger import Entry, Fact
 from liveserver.store.guarding import prepare_role
-from liveserver.store.model import (
-    Adjustment,
-    Appeal,
-    Attended,
-    Case,
-    ChatLine,
-    CutRow,
-    DayHours,
-    Decided,
-    Drill,
-    Incident,
-    Lesson,
-    Muted,
-    ProjectSum,
-    Recording,
-    Sample,
-    Settlement,
-    StoredObject,
-    StoreError,
-    Tally,
-    Version,
-    View,
-)
+from liveserver.store.model.attendance import Adjustment, Attended, DayHours, ProjectSum, Settlement
+from liveserver.store.model.chat import ChatLine, Muted
+from liveserver.store.model.cuts import CutRow, Drill
+from liveserver.store.model.errors import StoreError
+from liveserver.store.model.inspections import Sample, View
+from liveserver.store.model.lessons import Lesson
+from liveserver.store.model.recordings import Recording, StoredObject
+from liveserver.store.model.screening import Appeal, Case, Decided, Incident, Tally, Version
 from liveserver.store.opening import open_store
 from liveserver.store.store import Store
 from liveserver.store.verify import Fault, Verification, signed_rows, verify_ledger

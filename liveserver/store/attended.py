@@ -13,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from liveserver.core.ledger import storable
 from liveserver.store.access import Access
 from liveserver.store.lessons import lesson_of
-from liveserver.store.model import Adjustment, Attended, DayHours, Lesson, ProjectSum, Settlement
+from liveserver.store.model.attendance import Adjustment, Attended, DayHours, ProjectSum, Settlement
+from liveserver.store.model.lessons import Lesson
 from liveserver.store.tables.attendance import (
     ADJUSTMENTS,
     ATTENDANCE,

@@ -14,7 +14,7 @@ from liveserver.core.ledger import Fact, storable
 from liveserver.store import ledger
 from liveserver.store.access import Access
 from liveserver.store.lists import Listing
-from liveserver.store.people_model import said
+from liveserver.store.model.people import said
 
 T = TypeVar("T")
 _ESCAPE = "\\"

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from liveserver.core.ledger import storable
 from liveserver.store.access import Access
 from liveserver.store.lists import Row, page_size
-from liveserver.store.model import ChatLine
+from liveserver.store.model.chat import ChatLine
 from liveserver.store.tables.chat import CHAT
 
 RECENT_MAX = 5_000

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from liveserver.core.ledger import storable
 from liveserver.store.access import Access
 from liveserver.store.lists import Listing, Row
-from liveserver.store.model import CutRow, Drill
+from liveserver.store.model.cuts import CutRow, Drill
 from liveserver.store.tables.cuts import CUTS, DRILLS
 
 

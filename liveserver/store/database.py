@@ -16,7 +16,7 @@ from alembic.config import Config
 from alembic.util.exc import CommandError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from liveserver.store.model import StoreError
+from liveserver.store.model.errors import StoreError
 
 WRITE = "liveserver_write"
 """Execution option of the one engine that writes: its transactions take SQLite's write lock at once."""

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from liveserver.store import database
 from liveserver.store.database import WRITE
-from liveserver.store.model import StoreError
+from liveserver.store.model.errors import StoreError
 
 APPEND_ONLY = ("ledger", "ledger_tiles", "ledger_heads", "ledger_keys", "ledger_witnessed")
 _ROLE = re.compile(r"[a-z_][a-z0-9_]{0,62}")

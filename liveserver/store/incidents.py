@@ -14,7 +14,8 @@ from liveserver.core.ledger import Fact, canonical_json, storable
 from liveserver.store import ledger
 from liveserver.store.access import Access
 from liveserver.store.lists import Listing
-from liveserver.store.model import Appeal, Case, Decided, Incident, Muted, Tally
+from liveserver.store.model.chat import Muted
+from liveserver.store.model.screening import Appeal, Case, Decided, Incident, Tally
 from liveserver.store.tables.chat import MUTES
 from liveserver.store.tables.screening import APPEALS, DECISIONS, INCIDENTS
 

@@ -11,7 +11,8 @@ from liveserver.core.sample import Held
 from liveserver.store import ledger
 from liveserver.store.access import Access
 from liveserver.store.lessons import lesson_of
-from liveserver.store.model import Lesson, Sample, View
+from liveserver.store.model.inspections import Sample, View
+from liveserver.store.model.lessons import Lesson
 from liveserver.store.tables.inspections import SAMPLES, VIEWS
 from liveserver.store.tables.lessons import LESSONS
 

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from liveserver.core.ledger import Fact
-from liveserver.store.model import ChatLine, StoreError
+from liveserver.store.model.chat import ChatLine
+from liveserver.store.model.errors import StoreError
 
 
 @dataclass(frozen=True, slots=True)

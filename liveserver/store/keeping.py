@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from liveserver.core.ledger import Entry
 from liveserver.store.journal import Journal, Record
-from liveserver.store.model import StoreError
+from liveserver.store.model.errors import StoreError
 
 WITHIN_S = 3.0
 """A database that has not answered by then is away. What it still does with it is done once."""

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from liveserver.core.ledger import storable
 from liveserver.store.access import Access
-from liveserver.store.model import Recording, StoredObject
+from liveserver.store.model.recordings import Recording, StoredObject
 from liveserver.store.recordings import recording_of
 from liveserver.store.tables.recordings import OBJECTS, RECORDINGS
 

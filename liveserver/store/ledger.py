@@ -25,7 +25,7 @@ from liveserver.core.ledger import (
     entry_leaf,
     storable,
 )
-from liveserver.store.model import StoreError
+from liveserver.store.model.errors import StoreError
 from liveserver.store.tables.ledger import LEDGER, LEDGER_TILES
 
 TILE_HEIGHT = 8

@@ -11,7 +11,7 @@ from liveserver.core.errors import PeerError
 from liveserver.core.ledger import storable
 from liveserver.store.access import Access
 from liveserver.store.lists import Listing, Row, check_texts
-from liveserver.store.model import Lesson
+from liveserver.store.model.lessons import Lesson
 from liveserver.store.tables.lessons import LESSONS
 
 

@@ -17,7 +17,7 @@ from liveserver.store import ledger
 from liveserver.store.access import Access
 from liveserver.store.catalogue import holds, not_found, once, row_of
 from liveserver.store.lists import Listing
-from liveserver.store.people_model import Assignment, Enrolment, Person, TrainingClass, said
+from liveserver.store.model.people import Assignment, Enrolment, Person, TrainingClass, said
 from liveserver.store.tables.people import ASSIGNMENTS, CLASSES, ENROLMENTS, PERSONS
 
 T = TypeVar("T", bound="Enrolment | Assignment")

@@ -11,7 +11,7 @@ from liveserver.core.ledger import storable
 from liveserver.store.access import Access
 from liveserver.store.catalogue import Catalogue
 from liveserver.store.members import Roster, Teachers
-from liveserver.store.people_model import (
+from liveserver.store.model.people import (
     ClassGroup,
     Course,
     Organisation,

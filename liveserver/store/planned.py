@@ -13,7 +13,7 @@ from liveserver.core.ledger import JSON, Fact, storable
 from liveserver.store import ledger
 from liveserver.store.access import Access
 from liveserver.store.lists import Listing
-from liveserver.store.model import Lesson
+from liveserver.store.model.lessons import Lesson
 from liveserver.store.tables.lessons import LESSONS
 from liveserver.store.tables.people import ASSIGNMENTS, ENROLMENTS
 

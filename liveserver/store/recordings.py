@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from liveserver.core.ledger import canonical_json, storable
 from liveserver.store.access import Access
 from liveserver.store.lists import PAGE_MAX, Listing, Row, check_texts
-from liveserver.store.model import Recording
+from liveserver.store.model.recordings import Recording
 from liveserver.store.tables.recordings import RECORDINGS
 
 

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from liveserver.core.ledger import Fact, storable
 from liveserver.store import ledger
 from liveserver.store.access import Access
-from liveserver.store.model import StoreError, Version
+from liveserver.store.model.errors import StoreError
+from liveserver.store.model.screening import Version
 from liveserver.store.tables.screening import LEXICONS, POLICIES
 
 VERSIONS_SHOWN = 200

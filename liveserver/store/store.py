@@ -36,7 +36,7 @@ from liveserver.store.kept import Kept
 from liveserver.store.lessons import Lessons
 from liveserver.store.links import Links
 from liveserver.store.lists import Listing, check_texts, page_size
-from liveserver.store.model import ChatLine
+from liveserver.store.model.chat import ChatLine
 from liveserver.store.people import People
 from liveserver.store.people_keys import PeopleKeys
 from liveserver.store.planned import Planned

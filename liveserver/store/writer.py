@@ -23,7 +23,7 @@ from liveserver.core.errors import PeerError
 from liveserver.core.ledger import Entry
 from liveserver.store import ledger
 from liveserver.store.database import WRITE
-from liveserver.store.model import StoreError
+from liveserver.store.model.errors import StoreError
 from liveserver.store.tables.ledger import LEDGER_ACCEPTED
 
 QUEUE_MAX = 4096

@@ -8,7 +8,7 @@ from liveserver.core.errors import PeerError
 from liveserver.core.ledger import canonical_json, commitment
 from liveserver.store import ChatLine, Store
 from liveserver.store.accounts import Account, Passkey, StayRow
-from liveserver.store.people_model import Course, Enrolment, Person
+from liveserver.store.model.people import Course, Enrolment, Person
 
 
 def person(key: str, name: str = "王伟", phone: str = "", at_ms: int = 1) -> Person:

@@ -15,7 +15,7 @@ from liveserver.people.people import People
 from liveserver.people.phones import PURPOSE, Phones
 from liveserver.revocations import Revocations
 from liveserver.store import Store
-from liveserver.store.people_model import Person
+from liveserver.store.model.people import Person
 from liveserver.store.tables.people import PERSONS
 from liveserver.vault import Vault
 

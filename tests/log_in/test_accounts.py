@@ -11,7 +11,7 @@ from liveserver.config.sections import AccountsConfig, HttpConfig
 from liveserver.core.errors import PeerError
 from liveserver.core.permissions import GRANTED_BY_SECURITY, Role
 from liveserver.http import links
-from liveserver.store.people_model import Assignment, Person
+from liveserver.store.model.people import Assignment, Person
 from tests.log_in.authenticator import Authenticator
 from tests.log_in.door import NAME, PASSWORD, Browser, Door
 from tests.log_in.door import door as opened

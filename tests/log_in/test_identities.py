@@ -12,7 +12,7 @@ from liveserver.core.permissions import Role
 from liveserver.keys import load_or_create
 from liveserver.log_in.identities import Finding, Identities
 from liveserver.store import verify_ledger
-from liveserver.store.people_model import Person
+from liveserver.store.model.people import Person
 from liveserver.vault import Vault
 from tests.log_in.door import Browser, Door, Reply
 

@@ -25,7 +25,7 @@ from liveserver.http.context import Call, Services, base_url
 from liveserver.http.fields import choice, flag, several, text, whole
 from liveserver.http.ports import Object
 from liveserver.http.routes import LESSON, Route, Scope
-from liveserver.store.people_model import Person
+from liveserver.store.model.people import Person
 from liveserver.tokens import ALL_LESSONS
 
 MAX_TOKENS = 10_000

@@ -10,7 +10,7 @@ from liveserver.core.permissions import Role
 from liveserver.http.ports import Object
 from liveserver.people.lessons import Own
 from liveserver.store import Lesson
-from liveserver.store.people_model import Person
+from liveserver.store.model.people import Person
 
 Values = Mapping[str, Any]
 

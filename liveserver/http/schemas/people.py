@@ -7,7 +7,7 @@ from typing import Any
 
 from liveserver.core.gates import Gate
 from liveserver.http.schemas.words import COUNT, FLAG, HASH, TEXT, TIME, Schema, list_of, object_of, or_null
-from liveserver.store.people_model import (
+from liveserver.store.model.people import (
     Assignment,
     ClassGroup,
     Course,

@@ -1,4 +1,4 @@
-"""The tables of people and classes. What is personal is marked in `people_model`; nothing here is deleted."""
+"""The tables of people and classes. What is personal is marked in `model.people`; nothing here is deleted."""
 
 from __future__ import annotations
 
