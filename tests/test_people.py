@@ -48,13 +48,13 @@ class School(Node):
 
     async def enrol(self, name: str) -> str:
         person = await self.person(name)
-        await self.people.classes.enrol(self.cohort, {"person": person}, "ada")
+        await self.people.members.enrol(self.cohort, {"person": person}, "ada")
         return person
 
     async def assign(self, name: str) -> str:
         person = await self.person(name)
         values = {"person": person, "certificate_no": f"Z-{name}"}
-        await self.people.classes.assign(self.cohort, values, "ada")
+        await self.people.members.assign(self.cohort, values, "ada")
         return person
 
     async def approve(self) -> None:
@@ -99,7 +99,7 @@ class TestALessonOfAClass:
     async def test_is_closed_to_who_left_at_once(self, school: School) -> None:
         learner, lesson = await school.enrol("li"), await school.lesson()
         await school.rooms.joining.connect(lesson, bearer(learner), Carrier())
-        await school.people.classes.change_enrolment(school.cohort, learner, {"status": "left"}, "ada")
+        await school.people.members.change_enrolment(school.cohort, learner, {"status": "left"}, "ada")
         assert (
             await refused(school.rooms.joining.connect(lesson, bearer(learner), Carrier())) == "not_enrolled"
         )
@@ -237,7 +237,7 @@ class TestASheetOfAttendance:
         firm = await school.people.registry.add("organisation", {"kind": "enterprise", "name": "新光"}, "ada")
         learner, gone, lesson = await school.enrol("li"), await school.enrol("zhao"), await school.lesson()
         await school.people.registry.change("person", learner, {"enterprise": firm["id"]}, "ada")
-        await school.people.classes.change_enrolment(school.cohort, gone, {"status": "left"}, "ada")
+        await school.people.members.change_enrolment(school.cohort, gone, {"status": "left"}, "ada")
         await identities.enter(learner, "11010519491231002X", "ada")
         stored = await school.store.lessons.one(lesson)
         assert stored is not None

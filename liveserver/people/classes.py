@@ -1,49 +1,28 @@
-"""Classes: their roster, who teaches them, the authority's approval, and the gates before a start."""
+"""Classes: their groups, the authority's approval, and the gates before a start."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any
 
 from liveserver.clock import Clock
 from liveserver.core.errors import PeerError
 from liveserver.core.gates import Closed, Cohort, closed_gates, size_limit
-from liveserver.core.masking import masked_name, masked_number
 from liveserver.core.messages import Json
-from liveserver.core.people import APPROVALS, Approval, Assigned, Enrolled, Status
+from liveserver.core.people import APPROVALS, Approval, Status
 from liveserver.core.presets import preset
-from liveserver.hours.csv_table import csv_bytes
 from liveserver.people.kinds import shown
-from liveserver.people.phones import Phones
 from liveserver.people.registry import Registry, new_id
-from liveserver.people.repeats import Repeats
-from liveserver.people.roll import Roll
-from liveserver.revocations import Revocations, Why
 from liveserver.store import Store
-from liveserver.store.members import Member, Members
-from liveserver.store.model.people import Assignment, ClassGroup, Enrolment, Person, Project, TrainingClass
+from liveserver.store.model.people import ClassGroup, Project, TrainingClass
 
-ROSTER_MOST = 10_000
 GROUPS_MOST = 100
 
 
 class Classes:
     """Owned by the main loop. Raises PeerError for what is refused."""
 
-    def __init__(
-        self,
-        store: Store,
-        clock: Clock,
-        registry: Registry,
-        roll: Roll,
-        revocations: Revocations,
-        phones: Phones,
-    ):
-        self._phones = phones
-        self._revocations = revocations
-        self._roll = roll
-        self._repeats = Repeats(store)
+    def __init__(self, store: Store, clock: Clock, registry: Registry):
         self._people = store.people
         self._clock = clock
         self._registry = registry
@@ -104,86 +83,9 @@ class Classes:
         return shown(await self._people.groups.add(group, by, now_ms))
 
     async def change_group(self, training_class: str, key: str, values: Mapping[str, Any], by: str) -> Json:
-        await self._group(training_class, key)
+        await self.group(training_class, key)
         act = {"archived": "archived", "active": "restored"}.get(values.get("status", ""), "changed")
         return shown(await self._people.groups.change(key, values, by, self._clock.wall_ms(), act))
-
-    # --- the roster ---
-
-    async def roster(
-        self, training_class: str, wanted: str, status: str | None, after: str | None, limit: int
-    ) -> Json:
-        """Telephone numbers are masked."""
-        await self.require(training_class)
-        mark = self._phones.wanted(wanted)
-        found, following = await self._people.roster.page(training_class, wanted, status, after, limit, mark)
-        return {"items": await self._shown(found), "next": following}
-
-    async def enrol(self, training_class: str, values: Mapping[str, Any], by: str) -> Json:
-        """A person into a class, or back. Raises PeerError `unknown_person`, `unknown_organisation` (422),
-        `archived`, `project_repeated`, `subsidy_repeated` (409)."""
-        found = await self.require_active(training_class)
-        person = await self.person(values["person"])
-        await self._check_row(training_class, values)
-        row = Enrolment(training_class, enrolled_at_ms=self._clock.wall_ms(), **values)
-        await self._repeats.require_new(found, row)
-        done = await self._people.roster.put(row, person, by, row.enrolled_at_ms, "enrolled")
-        await self._door(training_class, person.id, by, is_open=True)
-        return await self._one_shown(done, person)
-
-    async def change_enrolment(
-        self, training_class: str, key: str, values: Mapping[str, Any], by: str
-    ) -> Json:
-        """What is given of it; with a status, who leaves or comes back. Raises as `enrol`."""
-        await self._check_row(training_class, values)
-        now = await self._people.roster.get(training_class, key)
-        if now is not None and values.get("status", now.status) == Enrolled.ENROLLED:
-            await self._repeats.require_new(await self.require(training_class), replace(now, **values))
-        leaves = {Enrolled.LEFT: self._clock.wall_ms(), Enrolled.ENROLLED: None}
-        return await self._change(self._people.roster, training_class, key, values, by, leaves)
-
-    async def roster_csv(self, training_class: str) -> bytes:
-        """The roster as CSV; names and telephone numbers masked (003 L23)."""
-        await self.require(training_class)
-        members = await self._people.roster.all(training_class, Enrolled.ENROLLED, ROSTER_MOST)
-        groups = {group["id"]: group["name"] for group in (await self.groups(training_class))["items"]}
-        firms = await self._people.organisations.named(
-            list({member.row.enterprise or member.person.enterprise for member in members} - {""})
-        )
-        rows = []
-        people = await self._phones.open([member.person for member in members])
-        for member, person in zip(members, people, strict=True):
-            row = member.row
-            firm = firms.get(row.enterprise or person.enterprise)
-            rows.append(
-                [row.student_no, masked_name(person.name), masked_number(person.phone),
-                 firm.name if firm else "", groups.get(row.group, ""), row.target_group, row.subsidy_type,
-                 person.id]
-            )  # fmt: skip
-        heads = ("学号", "姓名", "手机号", "企业", "群组", "重点群体", "补贴类型", "人员编号")
-        return csv_bytes(heads, rows)
-
-    # --- who teaches ---
-
-    async def teachers(self, training_class: str, status: str | None, after: str | None, limit: int) -> Json:
-        await self.require(training_class)
-        found, following = await self._people.teachers.page(training_class, "", status, after, limit)
-        return {"items": await self._shown(found), "next": following}
-
-    async def assign(self, training_class: str, values: Mapping[str, Any], by: str) -> Json:
-        """Raises as `enrol`."""
-        await self.require_active(training_class)
-        person, now_ms = await self.person(values["person"]), self._clock.wall_ms()
-        row = Assignment(training_class, assigned_at_ms=now_ms, **values)
-        done = await self._people.teachers.put(row, person, by, now_ms, "assigned")
-        await self._door(training_class, person.id, by, is_open=True)
-        return await self._one_shown(done, person)
-
-    async def change_assignment(
-        self, training_class: str, key: str, values: Mapping[str, Any], by: str
-    ) -> Json:
-        leaves = {Assigned.RELEASED: self._clock.wall_ms(), Assigned.ASSIGNED: None}
-        return await self._change(self._people.teachers, training_class, key, values, by, leaves)
 
     # --- inside ---
 
@@ -201,68 +103,11 @@ class Classes:
             raise PeerError("archived", "the class is archived", status=409)
         return found
 
-    async def _change(
-        self,
-        members: Members[Any],
-        training_class: str,
-        key: str,
-        values: Mapping[str, Any],
-        by: str,
-        leaves: Mapping[Any, int | None],
-    ) -> Json:
-        status = values.get("status")
-        changes = dict(values) if status is None else {**values, "left_at_ms": leaves[status]}
-        person = await self._people.persons.get(key)
-        if person is None:
-            raise PeerError("not_found", "there is no such person", status=404)
-        now_ms = self._clock.wall_ms()
-        done = await members.change(training_class, person, changes, by, now_ms, status or "changed")
-        if status is None:
-            self._roll.forget(training_class)
-        else:
-            await self._door(training_class, person.id, by, is_open=leaves[status] is None)
-        return await self._one_shown(done, person)
-
-    async def _shown(self, members: Sequence[Member[Any]]) -> list[Json]:
-        people = await self._phones.open([member.person for member in members])
-        return [member_json(Member(one.row, person)) for one, person in zip(members, people, strict=True)]
-
-    async def _one_shown(self, row: Any, person: Person) -> Json:
-        return (await self._shown([Member(row, person)]))[0]
-
-    async def let_in(self, training_class: str, people: Iterable[str], by: str) -> None:
-        """They are enrolled, some of them again."""
-        self._roll.forget(training_class)
-        for person in people:
-            await self._revocations.readmit(person, training_class, by)
-
-    async def _door(self, training_class: str, person: str, by: str, *, is_open: bool) -> None:
-        """Who left is out of the class's lessons at once; who comes back may use what he had."""
-        if is_open:
-            await self.let_in(training_class, [person], by)
-        else:
-            self._roll.forget(training_class)
-            await self._revocations.person(person, Why.LEFT_CLASS, by, training_class=training_class)
-
-    async def _check_row(self, training_class: str, values: Mapping[str, Any]) -> None:
-        if values.get("group"):
-            await self._group(training_class, values["group"])
-        firm = values.get("enterprise")
-        if firm and await self._people.organisations.get(firm) is None:
-            raise PeerError("unknown_organisation", "there is no such enterprise", status=422)
-
-    async def _group(self, training_class: str, key: str) -> ClassGroup:
+    async def group(self, training_class: str, key: str) -> ClassGroup:
+        """Raises PeerError `unknown_group` (422)."""
         found = await self._people.groups.get(key)
         if found is None or found.training_class != training_class:
             raise PeerError("unknown_group", "the class has no such group", status=422)
-        return found
-
-    async def person(self, key: str) -> Person:
-        found = await self._people.persons.get(key)
-        if found is None:
-            raise PeerError("unknown_person", "there is no such person", status=422)
-        if found.status == Status.ARCHIVED:
-            raise PeerError("archived", "the person is archived", status=409)
         return found
 
     async def project(self, key: str) -> Project:
@@ -284,10 +129,3 @@ class Classes:
 def _closed(cohort: Cohort, project: Project) -> list[Closed]:
     chosen = preset(project.preset)
     return closed_gates(cohort, chosen.conditions, chosen.clauses)
-
-
-def member_json(member: Member[Any]) -> Json:
-    """Somebody of a class: the row, with the name, and the telephone number masked."""
-    person = member.person
-    return {**shown(member.row), "name": person.name, "phone": masked_number(person.phone),
-            "home": person.enterprise}  # fmt: skip

@@ -10,7 +10,8 @@ from liveserver.core.errors import PeerError
 from liveserver.core.people import Enrolled, Placement
 from liveserver.core.permissions import Role
 from liveserver.people.calendar import event_of, to_ics
-from liveserver.people.classes import ROSTER_MOST, Classes
+from liveserver.people.classes import Classes
+from liveserver.people.members import ROSTER_MOST, ClassMembers
 from liveserver.people.roll import Roll
 from liveserver.store import Lesson, Store
 from liveserver.store.model.people import Person, Project, TrainingClass
@@ -30,12 +31,13 @@ class Own:
 class ClassLessons:
     """Owned by the main loop. Raises PeerError for what is refused."""
 
-    def __init__(self, store: Store, clock: Clock, classes: Classes, roll: Roll):
+    def __init__(self, store: Store, clock: Clock, classes: Classes, members: ClassMembers, roll: Roll):
         self._lesson = store.lessons.one
         self._people = store.people
         self._planned = store.planned
         self._clock = clock
         self._classes = classes
+        self._members = members
         self._roll = roll
 
     async def place(self, training_class: str, course: str, project: str) -> Placement:
@@ -103,7 +105,7 @@ class ClassLessons:
             if training_class and role is Role.LEARNER:
                 raise PeerError("person_needed", "name a learner of the class, or the roster", status=422)
             return []
-        found = await self._classes.person(person)
+        found = await self._members.person(person)
         if training_class and role is Role.LEARNER and not await self._roll.learns(training_class, person):
             raise PeerError("not_enrolled", "the person does not learn in this class", status=403)
         if (

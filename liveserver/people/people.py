@@ -6,6 +6,7 @@ from liveserver.clock import Clock
 from liveserver.people.classes import Classes
 from liveserver.people.erasure import Erasure, Photos
 from liveserver.people.lessons import ClassLessons
+from liveserver.people.members import ClassMembers
 from liveserver.people.phones import Phones
 from liveserver.people.registry import Registry
 from liveserver.people.roll import Roll
@@ -28,7 +29,8 @@ class People:
     ):
         roll = Roll(store, clock)
         self.registry = Registry(store, clock, phones)
-        self.classes = Classes(store, clock, self.registry, roll, revocations, phones)
-        self.roster_import = RosterImport(store, clock, self.classes, roll, phones, numbers)
+        self.classes = Classes(store, clock, self.registry)
+        self.members = ClassMembers(store, clock, self.classes, roll, revocations, phones)
+        self.roster_import = RosterImport(store, clock, self.classes, self.members, roll, phones, numbers)
         self.erasure = Erasure(store, clock, revocations, phones, numbers, photos)
-        self.lessons = ClassLessons(store, clock, self.classes, roll)
+        self.lessons = ClassLessons(store, clock, self.classes, self.members, roll)

@@ -19,6 +19,7 @@ from liveserver.core.people import Enrolled, Status
 from liveserver.core.roster import Roster, Row, Wrong, read_roster
 from liveserver.core.subsidy import CLAUSE, Place, repeated
 from liveserver.people.classes import Classes
+from liveserver.people.members import ClassMembers
 from liveserver.people.phones import Phones
 from liveserver.people.registry import new_id, new_salt
 from liveserver.people.repeats import Repeats, place
@@ -68,6 +69,7 @@ class RosterImport:
         store: Store,
         clock: Clock,
         classes: Classes,
+        class_members: ClassMembers,
         roll: Roll,
         phones: Phones,
         numbers: Numbers | None = None,
@@ -77,6 +79,7 @@ class RosterImport:
         self._people = store.people
         self._clock = clock
         self._classes = classes
+        self._class_members = class_members
         self._roll = roll
         self._repeats = Repeats(store)
         self._spreadsheets = Spreadsheets()
@@ -104,7 +107,7 @@ class RosterImport:
             new = frozenset(one.person.id for one in members) - known.ids
             members = await self._sealed(members, new)
             await self._people.roster.take(training_class, members, new, sha256, by, now_ms)
-            await self._classes.let_in(training_class, [one.person.id for one in members], by)
+            await self._class_members.let_in(training_class, [one.person.id for one in members], by)
             await self._enter_numbers(roster, states, members, by)
         return {
             "sha256": sha256,

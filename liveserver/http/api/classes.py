@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from aiohttp import web
 
 from liveserver.core.permissions import Permission
@@ -11,6 +13,8 @@ from liveserver.http.api import PREFIX
 from liveserver.http.api.people_fields import ApprovalStep, NewGroup
 from liveserver.http.api.registry import people, plain
 from liveserver.http.context import AnyCall, Call
+from liveserver.http.ports import Object
+from liveserver.http.ports.people import Values
 from liveserver.http.routes import CLASS, Route, Scope
 
 GROUP = "{group:[A-Za-z0-9_-]{1,64}}"
@@ -19,6 +23,20 @@ PATH = f"{PREFIX}/classes/{CLASS}"
 
 def class_of(call: AnyCall) -> str:
     return call.request.match_info["class"]
+
+
+async def added(call: AnyCall, add: Callable[[str, Values, str], Awaitable[Object]]) -> web.Response:
+    """What the body says, added to the class by the bearer."""
+    values = plain(fields.given(call.body))
+    return json_answer(await add(class_of(call), values, call.bearer.person), 201)
+
+
+async def changed(
+    call: AnyCall, of: str, change: Callable[[str, str, Values, str], Awaitable[Object]]
+) -> web.Response:
+    """What the body says, changed by the bearer of what the path names `of`."""
+    key, values = call.request.match_info[of], plain(fields.given(call.body))
+    return json_answer(await change(class_of(call), key, values, call.bearer.person))
 
 
 async def approve(call: Call[ApprovalStep, None]) -> web.Response:
@@ -36,9 +54,7 @@ async def add_group(call: Call[NewGroup, None]) -> web.Response:
 
 
 async def change_group(call: AnyCall) -> web.Response:
-    group, values = call.request.match_info["group"], plain(fields.given(call.body))
-    by = call.bearer.person
-    return json_answer(await people(call).classes.change_group(class_of(call), group, values, by))
+    return await changed(call, "group", people(call).classes.change_group)
 
 
 ROUTES = (

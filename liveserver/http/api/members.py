@@ -9,7 +9,7 @@ from liveserver.hours.export import CSV, XLSX
 from liveserver.http import fields
 from liveserver.http.answers import json_answer
 from liveserver.http.api.attendance import PERSON
-from liveserver.http.api.classes import PATH, class_of
+from liveserver.http.api.classes import PATH, added, changed, class_of
 from liveserver.http.api.people_fields import (
     ImportQuery,
     NewAssignment,
@@ -17,7 +17,7 @@ from liveserver.http.api.people_fields import (
     RosterQuery,
     TeachersQuery,
 )
-from liveserver.http.api.registry import file_answer, people, plain
+from liveserver.http.api.registry import file_answer, people
 from liveserver.http.context import AnyCall, Call
 from liveserver.http.routes import Route, Scope
 from liveserver.sheets.reading import FILE_MOST
@@ -26,13 +26,13 @@ from liveserver.sheets.reading import FILE_MOST
 async def roster(call: Call[None, RosterQuery]) -> web.Response:
     query = call.query
     return json_answer(
-        await people(call).classes.roster(class_of(call), query.q, query.status, query.after, query.limit)
+        await people(call).members.roster(class_of(call), query.q, query.status, query.after, query.limit)
     )
 
 
 async def roster_csv(call: AnyCall) -> web.Response:
     key = class_of(call)
-    return file_answer(await people(call).classes.roster_csv(key), CSV, f"roster-{key}.csv")
+    return file_answer(await people(call).members.roster_csv(key), CSV, f"roster-{key}.csv")
 
 
 async def take_file(call: Call[bytes, ImportQuery]) -> web.Response:
@@ -47,32 +47,26 @@ async def take_file(call: Call[bytes, ImportQuery]) -> web.Response:
 
 
 async def enrol(call: AnyCall) -> web.Response:
-    values, by = plain(fields.given(call.body)), call.bearer.person
-    return json_answer(await people(call).classes.enrol(class_of(call), values, by), 201)
+    return await added(call, people(call).members.enrol)
 
 
 async def change_enrolment(call: AnyCall) -> web.Response:
-    person, values = call.request.match_info["person"], plain(fields.given(call.body))
-    by = call.bearer.person
-    return json_answer(await people(call).classes.change_enrolment(class_of(call), person, values, by))
+    return await changed(call, "person", people(call).members.change_enrolment)
 
 
 async def teachers(call: Call[None, TeachersQuery]) -> web.Response:
     query = call.query
     return json_answer(
-        await people(call).classes.teachers(class_of(call), query.status, query.after, query.limit)
+        await people(call).members.teachers(class_of(call), query.status, query.after, query.limit)
     )
 
 
 async def assign(call: AnyCall) -> web.Response:
-    values, by = plain(fields.given(call.body)), call.bearer.person
-    return json_answer(await people(call).classes.assign(class_of(call), values, by), 201)
+    return await added(call, people(call).members.assign)
 
 
 async def change_assignment(call: AnyCall) -> web.Response:
-    person, values = call.request.match_info["person"], plain(fields.given(call.body))
-    by = call.bearer.person
-    return json_answer(await people(call).classes.change_assignment(class_of(call), person, values, by))
+    return await changed(call, "person", people(call).members.change_assignment)
 
 
 _SEE, _MANAGE = Permission.SEE_PEOPLE, Permission.MANAGE_PEOPLE

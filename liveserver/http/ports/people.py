@@ -34,7 +34,7 @@ class Registry(Protocol):
 
 
 class Classes(Protocol):
-    """Classes with their groups, rosters and teachers."""
+    """Classes with their groups."""
 
     async def one(self, key: str) -> Object: ...
 
@@ -45,6 +45,10 @@ class Classes(Protocol):
     async def add_group(self, training_class: str, name: str, by: str) -> Object: ...
 
     async def change_group(self, training_class: str, key: str, values: Values, by: str) -> Object: ...
+
+
+class Members(Protocol):
+    """Rosters of classes, and who teaches them."""
 
     async def roster(
         self, training_class: str, wanted: str, status: str | None, after: str | None, limit: int
@@ -113,6 +117,9 @@ class People(Protocol):
 
     @property
     def classes(self) -> Classes: ...
+
+    @property
+    def members(self) -> Members: ...
 
     @property
     def lessons(self) -> Lessons: ...
