@@ -23,7 +23,7 @@ def address(row: Route, lesson: str = "nolesson") -> str:
     """A path that leads to `row`."""
     known = {
         "lesson": lesson,
-        "run": "0" * 8,
+        "run": "0" * 16,
         "rendition": "video",
         "number": "1",
         "sequence": "1",
