@@ -231,7 +231,7 @@ class TestABucketsRecord:
         report = checked(kept.with_kept(1, further=1), verify=verify)
         assert report.fits and any("unchecked" in note for note in report.notes)
 
-    @pytest.mark.parametrize("places", [None, 7, [7], [{}], [{"head": 1}]])
+    @pytest.mark.parametrize("places", [None, 7, [7], [{}], [{"head": 1}], [{}] * 17])
     def test_that_is_nonsense_is_refused(self, kept: Witnessed, places: object) -> None:
         def nonsense(given: dict[str, Any]) -> None:
             given["places"] = places

@@ -116,8 +116,10 @@ class _Check:
         given, name = self._bundle.object(form.HEAD), form.HEAD
         try:
             head = Head.read(an_object(given.get("head")))
-            keys = heads.follow(head.log, [LogKey.read(an_object(one)) for one in a_list(given.get("keys"))],
-                                self._verify)  # fmt: skip
+            shown = a_list(given.get("keys"))
+            if len(shown) > form.KEYS_MAX:
+                raise HeadError("keys: there are too many")
+            keys = heads.follow(head.log, [LogKey.read(an_object(one)) for one in shown], self._verify)
             heads.check(head, keys, verify=self._verify)
         except HeadError as error:
             raise Misfit(name, "head", f"the ledger's head is not signed by its log ({error})") from error

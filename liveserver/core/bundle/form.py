@@ -30,6 +30,8 @@ DATA = (LESSON, PEOPLE, HEAD, ENTRIES, TREE, HOURS, CHAT, INCIDENTS, RECORDINGS)
 MEMBER_MAX = 1 << 24
 """Bytes of a member that is read as a whole."""
 LINE_MAX = 1 << 22
+KEYS_MAX = 1000
+"""Of the log, as many as its store gives."""
 _RECORDING = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,90}")
 
 

@@ -26,6 +26,8 @@ from liveserver.core.stamp import Stamp, StampError
 if TYPE_CHECKING:
     from liveserver.core.bundle.check import Report
 
+ROWS_MAX = 16
+"""Of witnesses, and of places: a signature takes milliseconds to check."""
 EARLY_MS = 600_000
 """So much may the server's clock be ahead of an authority's; a stamp from before its head is none."""
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -173,13 +175,15 @@ class Outside:
 
     def _bucket(self, head: Head, kept: Mapping[str, Any], place: str) -> None:
         """The record is of this head's object: its name, its SHA-256, a lock that outlasts the head."""
-
         key, until_ms, version, locked = (
             kept[name] for name in ("key", "retain_until_ms", "version", "locked")
         )
         lasts = (not locked and until_ms is None) or (type(until_ms) is int and until_ms > head.at_ms)
-        # The log may have been handed to further keys since: those before it are what was kept.
-        shown = [self._documents[:count] for count in range(1, len(self._documents) + 1)]
+        # The log may have been handed to further keys since: those that signed before are what was kept.
+        before, until = (
+            sum(one["size"] < most for one in self._documents) for most in (head.size, head.size + 1)
+        )
+        shown = [self._documents[:count] for count in range(max(1, before), until + 1)]
         digests = [sha256(object_bytes(head.document(), keys)).hexdigest() for keys in shown]
         is_here = f"/{key}".endswith("/" + object_key(head.log, head.size))
         for name, fits, words in (
@@ -224,8 +228,10 @@ def _alone(stamps: Sequence[Stamped]) -> str:
 
 
 def rows(value: object) -> list[Mapping[str, Any]]:
-    """Raises Misfit."""
+    """At most `ROWS_MAX` objects. Raises Misfit."""
     try:
+        if len(a_list(value)) > ROWS_MAX:
+            raise HeadError("there are too many")
         return [an_object(one) for one in a_list(value)]
     except HeadError as error:
         raise Misfit(form.HEAD, "", f"it is not as this format has it ({error})") from error
