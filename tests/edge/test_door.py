@@ -95,6 +95,16 @@ class TestTheDoor:
         until(lambda: ask(ports.door, aired.id, token).status == 403, "refused")  # the room hears of it
         assert said(ask(ports.door, aired.id, token)) == (403, None, "410 person_removed")
 
+    def test_refuses_at_once_whose_access_was_taken_back(self, ports, server, aired):
+        token, other = server.more_tokens(aired, 2)
+        for one in (token, other):
+            assert ask(ports.door, aired.id, one).status == 204
+        person = jwt.decode(token, options={"verify_signature": False})["sub"]
+        assert server.api("POST", "/revocations", {"person": person}).status == 200
+        refused = ask(ports.door, aired.id, token)
+        assert (refused.status, refused.json["code"]) == (401, "session_ended")
+        assert ask(ports.door, aired.id, other).status == 204
+
 
 class TestAConnection:
     def test_is_kept_for_the_next_question_and_after_a_refusal(self, line, aired):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any, cast
 
@@ -194,6 +195,22 @@ class TestWhatWasTakenBack:
         await other._read(door.clock.wall_ms())
         assert elsewhere.voids(claims)
         await other.stop()
+
+    async def test_is_known_at_once_to_a_node_on_the_same_bus(self, door: Door) -> None:
+        bus, sets = MemoryBus(), (Revoked(), Revoked())
+        here, there = (
+            Revocations(one, door.store, bus, cast(Any, door.clock), 86_400_000, shared=True) for one in sets
+        )
+        heard = asyncio.Event()
+        there.listen(heard.set)
+        await here.start()
+        await there.start()
+        claims = door.tokens.verify(entered(door), door.clock.wall_s())
+        await here.person("p1", Why.BY_ADMINISTRATOR, "boss")
+        await asyncio.wait_for(heard.wait(), 5)
+        assert sets[1].voids(claims)
+        for one in (here, there):
+            await one.stop()
 
     async def test_is_told_once_for_many(self, door: Door) -> None:
         told: list[int] = []
