@@ -179,11 +179,12 @@ class Outside:
             kept[name] for name in ("key", "retain_until_ms", "version", "locked")
         )
         lasts = (not locked and until_ms is None) or (type(until_ms) is int and until_ms > head.at_ms)
-        # The log may have been handed to further keys since: those that signed before are what was kept.
-        before, until = (
-            sum(one["size"] < most for one in self._documents) for most in (head.size, head.size + 1)
+        # The log may have been handed to further keys since: kept was a row of them with the head's own.
+        own, until = (
+            list(self._keys).index(head.key),
+            sum(one["size"] <= head.size for one in self._documents),
         )
-        shown = [self._documents[:count] for count in range(max(1, before), until + 1)]
+        shown = [self._documents[:count] for count in range(own + 1, until + 1)]
         digests = [sha256(object_bytes(head.document(), keys)).hexdigest() for keys in shown]
         is_here = f"/{key}".endswith("/" + object_key(head.log, head.size))
         for name, fits, words in (

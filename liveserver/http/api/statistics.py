@@ -75,6 +75,7 @@ ROUTES = (
         Scope.ALL,
         {200: ("Settled hours of all its courses, against what is asked", "ProjectProgress")},
         Permission.SEE_STATISTICS,
+        view="project_statistics",
     ),
     Route(
         "GET",

@@ -32,6 +32,7 @@ export default {
   "audit.saw_persons": "List of persons",
   "audit.saw_persons_file": "Persons, as a file",
   "audit.saw_photo": "Photo of a check",
+  "audit.saw_project_statistics": "Hours of a project",
   "audit.saw_proof": "Proof of an entry",
   "audit.saw_recording": "Recording",
   "audit.saw_roster": "Roster of a class",

@@ -32,6 +32,7 @@ export default {
   "audit.saw_persons": "人员列表",
   "audit.saw_persons_file": "人员文件",
   "audit.saw_photo": "检查照片",
+  "audit.saw_project_statistics": "项目学时统计",
   "audit.saw_proof": "记录的证明",
   "audit.saw_recording": "录像",
   "audit.saw_roster": "班级名册",
