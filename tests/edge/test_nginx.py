@@ -41,10 +41,12 @@ def listed(server: Server, lesson: Lesson, rendition: str) -> list[str]:
     return [uri.partition("?")[0] for uri in LISTED.findall(reply.body.decode())]
 
 
-def asked_of_origin(ports: Ports, route: str, status: int = 200) -> int:
-    """How often the server itself has answered a route so."""
+def asked_of_origin(ports: Ports, route: str, status: int | str = 200) -> int:
+    """How often the server itself has answered a route so; `status` is one, or some with `|` between."""
     text = request("GET", f"http://127.0.0.1:{ports.origin}/metrics").body.decode()
-    found = re.findall(rf'http_requests_total{{method="GET",route="{route}",status="{status}"}} (\S+)', text)
+    found = re.findall(
+        rf'http_requests_total{{method="GET",route="{route}",status="(?:{status})"}} (\S+)', text
+    )
     return int(sum(map(float, found)))
 
 
@@ -143,6 +145,25 @@ class TestPartsForAClass:
             bodies = set(pool.map(ask, server.more_tokens(aired, CLASS)))
         assert len(bodies) == 1
         assert asked_of_origin(ports, PARTS_ROUTE) - before == 1
+
+    def test_who_asks_for_the_part_that_comes_next_waits_for_it_too(self, edge, server, ports, aired):
+        """As iPhones do (the preload hint): the server is asked once, by one of them."""
+        together, tokens = Barrier(CLASS), server.more_tokens(aired, CLASS)
+        before = asked_of_origin(ports, PARTS_ROUTE, "200|404")
+        hint = re.search(
+            r'#EXT-X-PRELOAD-HINT:.*URI="([^"?]+)', get(server, aired, "audio.m3u8").body.decode()
+        )
+        assert hint is not None
+
+        def ask(token: str) -> tuple[int, bytes]:
+            together.wait()
+            reply = get(server, aired, hint[1], token)
+            return reply.status, reply.body
+
+        with ThreadPoolExecutor(CLASS) as pool:
+            ((status, _),) = set(pool.map(ask, tokens))
+        assert status in (200, 404), "404: its segment ended before it"
+        assert asked_of_origin(ports, PARTS_ROUTE, "200|404") - before == 1
 
     def test_a_token_is_asked_about_once_a_second_at_most(self, edge, server, ports, aired):
         token = server.more_tokens(aired, 1)[0]
