@@ -16,9 +16,11 @@ const SEEN = {
   account: 'audit.saw_account', accounts: 'audit.saw_accounts', adjustments: 'audit.saw_adjustments', attendance: 'audit.saw_attendance',
   attendance_file: 'audit.saw_attendance_file', checks: 'audit.saw_checks', course_statistics: 'audit.saw_course_statistics',
   entries: 'audit.saw_entries', evidence: 'audit.saw_evidence', hours: 'audit.saw_hours', identity: 'audit.saw_identity',
-  incident: 'audit.saw_incident', incidents: 'audit.saw_incidents', incident_picture: 'audit.saw_incident_picture', learner_statistics: 'audit.saw_learner_statistics', live: 'audit.saw_live',
-  person: 'audit.saw_person', photo: 'audit.saw_photo', persons: 'audit.saw_persons', persons_file: 'audit.saw_persons_file', project_statistics: 'audit.saw_project_statistics', proof: 'audit.saw_proof',
-  recording: 'audit.saw_recording', roster: 'audit.saw_roster', roster_file: 'audit.saw_roster_file', teachers: 'audit.saw_teachers',
+  incident: 'audit.saw_incident', incident_picture: 'audit.saw_incident_picture', incidents: 'audit.saw_incidents',
+  learner_statistics: 'audit.saw_learner_statistics', live: 'audit.saw_live', person: 'audit.saw_person', persons: 'audit.saw_persons',
+  persons_file: 'audit.saw_persons_file', photo: 'audit.saw_photo', project_statistics: 'audit.saw_project_statistics',
+  proof: 'audit.saw_proof', recording: 'audit.saw_recording', roster: 'audit.saw_roster', roster_file: 'audit.saw_roster_file',
+  teachers: 'audit.saw_teachers',
 };
 const OUTCOME_OK = /^2\d\d$/;
 
