@@ -1,4 +1,4 @@
-"""How long a roster of 2,000 learners takes, looked at and taken: `python -m tests.roster_cost`."""
+"""How long a roster of 2,000 learners takes, looked at and taken: `python -m tests.people.cost`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What deciding costs: `python -m tests.cost_screening` prints one JSON line. Not a test: machines differ.
+"""What deciding costs: `python -m tests.screening.cost` prints one JSON line. Not a test: machines differ.
 
 CPU of the main loop's thread per chat line, without and with a verdict, and per finding of a picture; then
 real time from a finding that must go to the guard's cut, over a node with its guard.
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from liveserver.core.events.cut import Level
 from tests.rooms.node import chat, claims
-from tests.test_screening import ADVERT, ScreenedNode, seen
+from tests.screening.test_screening import ADVERT, ScreenedNode, seen
 
 LINES = 1_000
 FINDINGS = 10_000

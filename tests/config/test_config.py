@@ -15,7 +15,7 @@ from liveserver.config.units import Duration, Size
 from liveserver.config.values import CONVERTERS
 from recorder.options import arguments
 
-SAMPLE = Path(__file__).parents[1] / "liveserver.example.toml"
+SAMPLE = Path(__file__).parents[2] / "liveserver.example.toml"
 
 
 def write(folder: Path, text: str) -> Path:

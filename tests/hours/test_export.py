@@ -20,8 +20,8 @@ from liveserver.hours import Hours
 from liveserver.hours.attendance import Attendance
 from liveserver.hours.export import COLUMNS, REASONS, STATUS
 from liveserver.store import Store, open_store
+from tests.hours.test_attendance import START, Clock, held
 from tests.rooms.node import claims
-from tests.test_attendance import START, Clock, held
 
 ADMIN, OTHER = claims("ada", Role.ADMIN), claims("bob", Role.ADMIN)
 

@@ -11,7 +11,7 @@ import pytest
 from liveserver.core.errors import PeerError
 from liveserver.hours.progress import Progress
 from liveserver.store import Attended, Lesson, Settlement
-from tests.test_people import School
+from tests.people.test_people import School
 
 LESSON_S = 2700
 

@@ -130,7 +130,7 @@ class TestFiles:
         assert dark_kinds(KillFiles(tmp_path).load()["a"].kill) == 0
 
     def test_hostile_files_are_read_or_cut(self, tmp_path: Path):
-        corpus = Path(__file__).parents[1] / "../shared/data/fuzz/json"
+        corpus = Path(__file__).parents[2] / "../shared/data/fuzz/json"
         if not corpus.is_dir():
             pytest.skip("no corpus ../shared/data/fuzz/json beside the checkout")
         for number, path in enumerate(sorted(corpus.iterdir())):

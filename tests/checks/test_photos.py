@@ -17,7 +17,7 @@ from liveserver.vault import SealedError, Vault
 from models import jpeg
 from models.limits import PHOTO
 
-FACES = Path(__file__).parents[1] / "../shared/data/faces"
+FACES = Path(__file__).parents[2] / "../shared/data/faces"
 DAY_MS = 86_400_000
 
 
