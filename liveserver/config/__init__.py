@@ -109,7 +109,7 @@ class Config:
         if "auto" in given:
             given.remove("auto")
             address = urlsplit(self.http.base_url)
-            named = re.fullmatch(r"[0-9.:\[\]]*", address.hostname or "") is None
+            named = re.fullmatch(r"[0-9.]*|.*:.*", address.hostname or "") is None
             if self.accounts.passkey_rp or (address.scheme == "https" and named):
                 given |= FORCED
         return frozenset(map(Role, given))

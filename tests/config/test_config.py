@@ -13,6 +13,7 @@ from liveserver.config import Config, env_name, flatten, keys, load, to_env
 from liveserver.config.checks import ConfigError
 from liveserver.config.units import Duration, Size
 from liveserver.config.values import CONVERTERS
+from liveserver.core.permissions import FORCED, Role
 from recorder.options import arguments
 
 SAMPLE = Path(__file__).parents[2] / "liveserver.example.toml"
@@ -225,3 +226,28 @@ class TestRecordings:
     def test_the_longest_chapter_is_twice_the_shortest(self) -> None:
         with pytest.raises(ConfigError, match="chapter_most"):
             load(env={"LIVESERVER_RECORDER_CHAPTER_MOST": "9m"})
+
+
+class TestTheSecondFactor:
+    @pytest.mark.parametrize(
+        ("given", "address", "roles"),
+        [
+            ("auto", "https://class.example", FORCED),
+            ("auto", "https://192.0.2.7", frozenset()),  # passkeys are bound to names
+            ("auto", "https://[2001:db8::1]", frozenset()),
+            ("auto", "http://class.example", frozenset()),
+            ("auto", "", frozenset()),
+            ("auto,instructor", "https://class.example", FORCED | {Role.INSTRUCTOR}),
+            ("system", "", frozenset({Role.SYSTEM})),
+            ("", "https://class.example", frozenset()),
+        ],
+    )
+    def test_is_taken_of_roles_where_it_can_be_had(
+        self, given: str, address: str, roles: frozenset[Role]
+    ) -> None:
+        env = {"LIVESERVER_ACCOUNTS_SECOND_FACTOR": given, "LIVESERVER_HTTP_BASE_URL": address}
+        assert load(env=env).second_factor == roles
+
+    def test_of_a_role_nobody_has_stops_the_start(self) -> None:
+        with pytest.raises(ConfigError, match="a list out of auto, admin"):
+            load(env={"LIVESERVER_ACCOUNTS_SECOND_FACTOR": "learner"})
