@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import web
+from liveserver.http import schemas
 from liveserver.http.app import public_routes
 from tests.drivers.server import Server, request
 from tests.http.test_requests import is_problem
@@ -114,6 +115,9 @@ class TestTheDocument:
         for reference in references(document):
             kind, name = reference.removeprefix("#/components/").split("/")
             assert name in document["components"][kind]
+
+    def test_gives_each_name_to_one_thing(self) -> None:
+        assert sum(len(part.COMPONENTS) for part in schemas.PARTS) == len(schemas.COMPONENTS)
 
     @pytest.mark.parametrize(
         ("path", "schema"),

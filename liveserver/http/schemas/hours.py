@@ -133,7 +133,7 @@ COMPONENTS: dict[str, Schema] = {
         }
     ),
     "AdjustmentList": list_of("Adjustment"),
-    "OwnLesson": object_of(
+    "CreditedLesson": object_of(
         {
             "lesson": TEXT,
             "title": TEXT,
@@ -149,7 +149,7 @@ COMPONENTS: dict[str, Schema] = {
     ),
     "OwnHours": object_of(
         {
-            "items": {"type": "array", "items": ref("OwnLesson")},
+            "items": {"type": "array", "items": ref("CreditedLesson")},
             "next": or_null(TEXT),
             "credited_s": COUNT,
             "lesson_hours": _LESSON_HOURS,
