@@ -60,11 +60,11 @@ class TestPlayersWhoComeAtOnce:
         report = play(edge, server, ports, aired, PLAYERS, SECONDS)
         assert report["errors"] == {}
         assert report["parts"]["fetched"] > PLAYERS * 4, "each of them plays"
-        assert report["origin"]["{part}.m4s 200"] == report["parts"]["different"]
+        assert 0 < report["origin"]["{part}.m4s 200"] <= report["parts"]["different"]
         assert report["origin"]["m3u8 200"] < report["playlists"]["fetched"] / 4
         assert report["origin"]["access 204"] <= PLAYERS * (report["seconds"] + 2)
 
     def test_do_so_without_varnish_too(self, alone, server, ports, aired):
         report = play(alone, server, ports, aired, 20, 3)
         assert report["errors"] == {}
-        assert report["origin"]["{part}.m4s 200"] == report["parts"]["different"]
+        assert 0 < report["origin"]["{part}.m4s 200"] <= report["parts"]["different"]
