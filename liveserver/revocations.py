@@ -116,7 +116,9 @@ class Revocations:
         self, of: Of, key: str, training_class: str, until_s: int, spared: str, why: Why, by: str
     ) -> None:
         now_ms = self._clock.wall_ms()
-        one = Revocation(of, key, training_class, until_s, spared, now_ms, now_ms + self._longest_ms)
+        one = self.revoked.after(
+            Revocation(of, key, training_class, until_s, spared, now_ms, now_ms + self._longest_ms)
+        )
         self._adopt(one)
         self._bus.publish(TOPIC, asdict(one))
         data: dict[str, JSON] = {"of": of, "id": key, "why": why, "by": by}
@@ -138,7 +140,7 @@ class Revocations:
         self._adopt(Revocation(**{**message, "of": Of(message["of"])}))
 
     async def _read(self, since_ms: int) -> None:
-        for one in reversed(await self._store.revocations.since(since_ms, MOST)):
+        for one in reversed(await self._store.revocations.since(since_ms, MOST + 1)):
             self._adopt(one)
 
     async def _look(self) -> None:

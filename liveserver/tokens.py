@@ -138,6 +138,13 @@ class Tokens:
         self.require_standing(claims, now_s)
         return claims
 
+    def id_of(self, token: str, now_s: int) -> str:
+        """The id of an access token, void or not. Raises PeerError `bad_request`: it is none, or over."""
+        try:
+            return self._read(token, now_s).token_id
+        except PeerError as error:
+            raise PeerError("bad_request", error.detail) from error
+
     def _read(self, token: str | None, now_s: int) -> Claims:
         payload = self._open(_ACCESS_AUDIENCE, token, now_s)
         try:

@@ -11,7 +11,7 @@ is void: who was shut out does not come back that way. Time is an argument.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -123,6 +123,14 @@ class Revoked:
         one = self._known.get((Of.PERSON, person, training_class))
         return one is not None and one.issued_until_s > 0
 
+    def after(self, one: Revocation) -> Revocation:
+        """`one`, made now, as the latest of its key: also where the clock went back, or another node's is
+        ahead."""
+        before = self._known.get((one.of, one.key, one.training_class))
+        if before is None or one.at_ms > before.at_ms:
+            return one
+        return replace(one, at_ms=before.at_ms + 1)
+
     def dated(self, person: str, now_s: int) -> int:
         """The date of a token that is issued now: after everything of the person that is void."""
         after_s = 1 + max(self._latest_s.get(person, -1), self._floor_s)
@@ -141,7 +149,7 @@ class Revoked:
     def _drop_oldest(self) -> None:
         ordered = sorted(self._known.values(), key=lambda one: one.at_ms)
         gone = ordered[: max(1, self._most // 8)]
-        self._floor_s = max(self._floor_s, *(one.issued_until_s for one in gone))
+        self._floor_s = max(self._floor_s, *(_last_date(one) for one in gone))
         self._keep(ordered[len(gone) :])
 
     def _keep(self, kept: list[Revocation]) -> None:
@@ -151,3 +159,8 @@ class Revoked:
                 latest_s[one.key] = max(latest_s.get(one.key, -1), one.issued_until_s)
         self._latest_s = latest_s
         self._known = {(one.of, one.key, one.training_class): one for one in kept}
+
+
+def _last_date(one: Revocation) -> int:
+    """The last date of what it voids; of a stay or a token, which say none, that of what came just before."""
+    return one.issued_until_s if one.of is Of.PERSON else one.at_ms // 1000 + _CLOCKS_S

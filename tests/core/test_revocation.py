@@ -57,6 +57,15 @@ class TestAPersonsRevocation:
         assert not known.add(revocation(training_class="c1")), "an earlier one that comes late is no news"
         assert not known.voids(Token(training_class="c1"))
 
+    def test_made_after_the_clock_went_back_counts_as_the_later_one(self) -> None:
+        known = revoked(revocation(at_s=NOW))
+        back = NOW - 10
+        again = known.after(revocation(until_s=known.until("li", back), at_s=back))
+        between = Token(issued_at_s=known.dated("li", back))
+        assert not known.voids(between)
+        assert known.add(again) and known.voids(between)
+        assert known.after(revocation(at_s=NOW + 5)).at_ms == (NOW + 5) * 1000
+
     def test_heard_twice_is_news_once(self) -> None:
         known = Revoked()
         assert known.add(revocation())
@@ -107,3 +116,13 @@ class TestWhatIsKnown:
         assert all(known.voids(Token(person=f"p{n}", issued_at_s=NOW + n)) for n in range(17))
         assert known.voids(Token(person="anybody", issued_at_s=NOW + 1)), "issued before the oldest known"
         assert not known.voids(Token(person="anybody", issued_at_s=known.dated("anybody", NOW + 1)))
+
+    def test_is_bounded_and_no_stay_and_no_token_comes_back_that_way(self) -> None:
+        for of, claim in ((Of.STAY, "stay"), (Of.TOKEN, "token_id")):
+            known = Revoked(most=16)
+            for number in range(17):
+                known.add(revocation(f"k{number}", 0, of, at_s=NOW + number))
+            assert len(known) == 15
+            ended = [replace(Token(issued_at_s=NOW + n), **{claim: f"k{n}"}) for n in range(17)]
+            assert all(map(known.voids, ended)), of
+            assert not known.voids(Token(issued_at_s=NOW + 10, stay="s", token_id="t"))

@@ -164,6 +164,16 @@ class TestAnAdministrator:
         assert (reply.status, reply.json["token"]) == (200, token_id)
         assert (good(door, given), good(door, other)) == (False, True)
 
+    async def test_is_not_told_to_sign_in_again_for_a_token_that_is_void_or_none(
+        self, door: Door, browser: Browser
+    ) -> None:
+        given = entered(door)
+        browser.token = door.staff(Role.SECURITY)
+        for _ in range(2):
+            assert (await browser.send("POST", "/revocations", {"token": given})).status == 200
+        wrong = await browser.send("POST", "/revocations", {"token": "a.b.c"})
+        assert (wrong.status, wrong.code) == (400, "bad_request")
+
     @pytest.mark.parametrize("body", [{}, {"person": "a", "token": "b"}])
     async def test_says_whose(self, door: Door, browser: Browser, body: dict[str, str]) -> None:
         browser.token = door.staff(Role.ADMIN)
@@ -211,6 +221,21 @@ class TestWhatWasTakenBack:
         assert sets[1].voids(claims)
         for one in (here, there):
             await one.stop()
+
+    async def test_beyond_what_is_known_is_void_after_a_restart_too(
+        self, door: Door, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("liveserver.revocations.MOST", 16)
+        claims = []
+        for number in range(17):
+            claims.append(door.tokens.verify(entered(door, stay=f"s{number}"), door.clock.wall_s()))
+            await _revocations(door).stay(f"s{number}", "p1", Why.SIGNED_OUT)
+            door.clock.pass_minutes(1)
+        again = Revoked(most=16)
+        started = Revocations(again, door.store, MemoryBus(), cast(Any, door.clock), 86_400_000)
+        await started.start()
+        assert all(map(again.voids, claims))
+        await started.stop()
 
     async def test_is_told_once_for_many(self, door: Door) -> None:
         told: list[int] = []
