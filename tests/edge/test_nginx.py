@@ -193,6 +193,37 @@ class TestWhoMayNot:
         reply = request("GET", f"{server.base_url}/hls/nowhere/index.m3u8?token={server.token('admin')}")
         assert (reply.status, reply.json["code"]) == (404, "unknown_lesson")
 
+    def test_no_field_of_one_client_is_in_what_all_are_told(self, server):
+        lesson = server.new_lesson()
+        address = f"{server.base_url}/hls/{lesson.id}/index.m3u8?token={lesson.tokens['learner']}"
+        body = {"level": "lesson", "reason": "advert"}
+        assert server.api("POST", f"/lessons/{lesson.id}/cut", body, role="moderator").status == 200
+        until(lambda: request("GET", address).json["code"] == "lesson_cut", "the cut")
+        second = int(time.time())
+        until(lambda: int(time.time()) > second, "another second, of which nothing is kept yet")
+        for headers in ({"LL-Edge": "1", "Range": "bytes=0-1", "Accept-Encoding": "br"}, {}):
+            reply = request("GET", address, headers=headers)
+            assert (reply.status, reply.headers.get("LL-Refusal")) == (410, None)
+
+    def test_is_told_no_refusal_of_somebody_else(self, edge, server):
+        """Who was refused as everybody is, and a moment later for himself, within the second that is kept."""
+        lesson = server.new_lesson()
+        mine, other = server.more_tokens(lesson, 2)
+        address = f"{server.base_url}/hls/{lesson.id}/index.m3u8?token="
+        body = {"level": "lesson", "reason": "advert"}
+        assert server.api("POST", f"/lessons/{lesson.id}/cut", body, role="moderator").status == 200
+        until(lambda: request("GET", address + mine).json["code"] == "lesson_cut", "the cut")
+        second = int(time.time())
+        until(lambda: int(time.time()) > second, "another second, of which nothing is kept yet")
+        kept = edge.folder / "nginx-access"
+        assert request("GET", address + mine).json["code"] == "lesson_cut"
+        assert server.api("POST", "/revocations", {"token": mine}).status == 200
+        for file in kept.rglob("*"):
+            if file.is_file() and b"KEY: refused" in file.read_bytes():
+                file.unlink()
+        told = [request("GET", address + one).json["code"] for one in (mine, other)]
+        assert told[1] == "lesson_cut", told
+
     def test_a_bearer_s_header_will_do(self, server, aired):
         reply = request("GET", f"{server.base_url}/hls/{aired.id}/index.m3u8", token=aired.tokens["learner"])
         assert reply.status == 200
