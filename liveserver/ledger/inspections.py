@@ -99,6 +99,13 @@ class Inspections:
         self._lately.move_to_end(look)
         if len(self._lately) > _REMEMBERED:
             self._lately.popitem(last=False)
+        try:
+            await self._record(claims, what, lesson, subject, now_ms)
+        except BaseException:  # a look that is not on record is not one that was, however it ended
+            self._lately.pop(look, None)
+            raise
+
+    async def _record(self, claims: Claims, what: str, lesson: str, subject: str, now_ms: int) -> None:
         data: dict[str, JSON] = {"by": claims.person, "what": what, "subject": subject}
         if claims.role is not Role.INSPECTOR:
             fact = Fact(LOOK, lesson or None, now_ms, data | {"role": str(claims.role)})

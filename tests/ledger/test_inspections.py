@@ -12,7 +12,7 @@ from liveserver.core.errors import PeerError
 from liveserver.core.permissions import Role
 from liveserver.core.sample import Held, draw
 from liveserver.ledger.inspections import Inspections
-from liveserver.store import Lesson, Store, open_store
+from liveserver.store import Lesson, Store, StoreError, open_store
 from liveserver.tokens import ALL_LESSONS, Claims
 
 START = 1_772_413_200_000  # 2026-03-02 09:00:00 in China
@@ -99,6 +99,19 @@ class TestALook:
             ("inspector-1", "inspector", "hours", "lesson-03", "wang"),
         ]
         assert await store.trail.newest_look(1) == looks[0].index
+
+    async def test_that_could_not_be_put_on_record_is_recorded_when_it_is_asked_for_again(
+        self, inspections: Inspections, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def away(*_: object) -> None:
+            raise StoreError("the database is away")
+
+        with monkeypatch.context() as without:
+            without.setattr(store.inspections, "save_view", away)
+            with pytest.raises(StoreError):
+                await inspections.saw(WHO, "hours", "lesson-03", "wang")
+        await inspections.saw(WHO, "hours", "lesson-03", "wang")
+        assert [entry.type for entry in await store.entries(limit=10)] == ["inspected"]
 
     async def test_again_within_the_minute_is_the_same_look(self, inspections: Inspections) -> None:
         for _ in range(3):
