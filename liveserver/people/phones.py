@@ -15,7 +15,7 @@ from liveserver.core.people import phone_of
 from liveserver.log import Event, get_logger
 from liveserver.store import Store
 from liveserver.store.model.people import Person
-from liveserver.vault import Vault
+from liveserver.vault import SealedError, Vault
 
 PURPOSE = "phone"
 _AT_ONCE = 200
@@ -54,9 +54,21 @@ class Phones:
     async def sealed(self, phones: Mapping[str, str]) -> dict[str, tuple[bytes, bytes]]:
         """Person → the number sealed, and its mark; some hundred at most."""
         wanted = [(person, _name(person), phone.encode()) for person, phone in phones.items() if phone]
-        made = await self._vault.seal_all(wanted)
+        try:
+            made = await self._vault.seal_all(wanted)
+        except SealedError:
+            made = [await self._anew(*one) for one in wanted]
         found = {person: data for (person, _, _), data in zip(wanted, made, strict=True)}
         return {person: (found.get(person, b""), self.mark(phone)) for person, phone in phones.items()}
+
+    async def _anew(self, person: str, name: str, phone: bytes) -> bytes:
+        """Under a new key where the person's does not open: it is of another installation's, and all it has
+        sealed is the number whose place this one takes."""
+        try:
+            return await self._vault.seal(person, name, phone)
+        except SealedError:
+            await self._vault.destroy(person)
+            return await self._vault.seal(person, name, phone)
 
     async def changes(self, person: str, phone: str, before: bytes) -> dict[str, bytes]:
         """What of the row changes with this number; nothing where `before` is its mark already."""
@@ -79,7 +91,8 @@ class Phones:
         return done
 
     async def open(self, people: Sequence[Person]) -> list[Person]:
-        """With their numbers, as far as there are any that were not erased."""
+        """With their numbers, as far as there are any that open: erased ones do not, nor any without the
+        installation's key."""
         closed = [(one.id, _name(one.id), one.phone_sealed) for one in people if one.phone_sealed]
         found = await self._vault.unseal_all(closed)
         return [replace(one, phone=found.get(one.id, b"").decode()) for one in people]

@@ -97,6 +97,18 @@ class TestATelephoneNumber:
         assert backup.phone == "", "a copy of the row opens no more"
 
 
+class TestWithoutTheKeyOfTheInstallation:
+    async def test_numbers_are_lost_and_nothing_else_is(self, store: Store, people: People) -> None:
+        made = await people.registry.add("person", {"name": "王伟", "phone": PHONE}, "boss")
+        revocations = Revocations(Revoked(), store, MemoryBus(), Clock(), 86_400_000)
+        restored = People(store, Clock(), revocations, phones(store, bytes(32)))
+        assert await found(restored, "王") == [""]
+        assert (await restored.registry.one("person", made["id"], masked=False))["name"] == "王伟"
+        changed = await restored.registry.change("person", made["id"], {"phone": "13911112222"}, "boss")
+        assert changed["phone"] == "13911112222", "known again once it is entered again"
+        assert await found(restored, "13911112222") == ["139****2222"]
+
+
 class TestANumberOfAnEarlierVersion:
     async def test_is_sealed_at_the_start_and_found_as_before(self, store: Store, people: People) -> None:
         rows = [
