@@ -11,13 +11,14 @@ from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
 from liveserver.core.errors import PeerError
+from liveserver.core.permissions import STAFF, Role
 from liveserver.http.connections import CONNECTIONS
 from liveserver.http.context import AnyCall, Call
 from liveserver.http.fields import text
 from liveserver.http.ports.recordings import Bucket, Keeper, StoredObject, StoredRecording
 from liveserver.http.problems import RefusalError
 from liveserver.http.routes import RECORDING, Route, Scope
-from liveserver.tokens import TOKEN_MAX_CHARS, Link
+from liveserver.tokens import TOKEN_MAX_CHARS, Claims, Link
 from recorder.objects import ObjectError
 
 LINK_KIND = "recording"
@@ -87,6 +88,9 @@ async def sealed(call: Call[None, PlaybackQuery]) -> StoredRecording:
     if recording is None or recording.state != "sealed":
         raise PeerError("not_found", "there is no such sealed recording", status=HTTPStatus.NOT_FOUND)
     call.services.rooms.playback.may_play(recording.lesson, link.person, link.role)
+    if call.services.inspections is not None and link.role in STAFF:  # lists give out links as well
+        claims = Claims(link.person, link.name, Role(link.role), recording.lesson, 0, link.token_id)
+        await call.services.inspections.saw(claims, "recording", "", recording.id)
     return recording
 
 

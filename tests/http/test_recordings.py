@@ -71,6 +71,16 @@ class TestTheList:
 
 
 class TestTheFile:
+    def test_played_by_the_staff_by_a_link_of_the_list_is_a_look_on_record(self, kept: Server) -> None:
+        for role in ("admin", "inspector"):
+            items = kept.api("GET", "/recordings?limit=10", role=role).json["items"]
+            (url,) = [item["url"] for item in items if item["id"] == "old-1"]
+            for _ in range(2):
+                assert request("GET", url, headers={"Range": "bytes=0-9"}).status == 206
+        looks = kept.api("GET", "/audit/looks?limit=200&after=-1", role="admin").json["items"]
+        seen = [(one["role"], one["lesson"]) for one in looks if one["subject"] == "old-1"]
+        assert sorted(seen) == [("admin", "old"), ("inspector", "old")]
+
     def test_is_whole_and_its_hash_is_the_apis(self, kept: Server) -> None:
         reply = play(kept)
         assert (reply.status, reply.headers["Content-Type"]) == (200, "video/mp4")
