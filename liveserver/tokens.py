@@ -118,15 +118,19 @@ class Tokens:
         ttl_s: int,
         stay: str = "",
         training_class: str = "",
+        dated_s: int | None = None,
     ) -> str:
         """A token for `person` in `lesson` from `now_s` for `ttl_s` seconds.
+
+        `dated_s`: as `revoked.dated` had it when it was looked up what the token is for, so that what was
+        taken back since voids it.
 
         Raises ValueError when it would pass 2,048 characters (a name of some 150 Chinese characters).
         """
         own = {"sub": person, "name": name, "role": role.value, "lesson": lesson}
         more = {"sid": stay, "class": training_class}
         own |= {claim: value for claim, value in more.items() if value}
-        return self._sign(_ACCESS_AUDIENCE, own, now_s, ttl_s, person)
+        return self._sign(_ACCESS_AUDIENCE, own, now_s, ttl_s, person, dated_s)
 
     def verify(self, token: str | None, now_s: int) -> Claims:
         """The token's claims; PeerError `token_missing`, `token_invalid`, `token_expired` or `session_ended`
@@ -197,12 +201,22 @@ class Tokens:
             raise session_ended()
         return link
 
-    def _sign(self, audience: str, own: Mapping[str, str], now_s: int, ttl_s: int, person: str) -> str:
+    def _sign(
+        self,
+        audience: str,
+        own: Mapping[str, str],
+        now_s: int,
+        ttl_s: int,
+        person: str,
+        dated_s: int | None = None,
+    ) -> str:
+        if dated_s is None:
+            dated_s = self.revoked.dated(person, now_s) if person else now_s
         payload = {
             "iss": _ISSUER,
             "aud": audience,
             **own,
-            "iat": self.revoked.dated(person, now_s) if person else now_s,
+            "iat": dated_s,
             "exp": now_s + ttl_s,
             "jti": secrets.token_urlsafe(12),
         }

@@ -65,10 +65,11 @@ class _File(web.FileResponse):
 
 
 def playback_link(call: AnyCall, recording: str) -> str:
-    """A link to `recording` for the call's bearer."""
+    """A link to `recording` for the call's bearer. Raises PeerError 401 once his token is void."""
     services = call.services
     ttl_s, now_s = int(services.config.tokens.playback_link.s), services.clock.wall_s()
     who = call.bearer
+    services.tokens.require_standing(who, now_s)  # still, after all that was looked up
     return services.tokens.sign_link(LINK_KIND, recording, now_s, ttl_s, who.name, who.person, who.role)
 
 

@@ -7,7 +7,7 @@ after the same work whether the name is unknown, the password wrong, or the acco
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from liveserver.clock import Clock
 from liveserver.config.sections import AccountsConfig
@@ -74,6 +74,7 @@ class Proving:
             if self._passwords.is_outdated(stored):
                 hashed = await self._passwords.hash(password)
                 await self._store.accounts.change(account.person, password=hashed)
+                return replace(account, password=hashed)
             return account
 
     async def _charge_name(self, key: str) -> None:

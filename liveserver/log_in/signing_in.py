@@ -100,7 +100,7 @@ class SigningIn:
 
     async def open(self, account: Account, method: Method, client: Client, before: str = "") -> Opened:
         """A new stay of somebody who has proved who he is; its handle is new whatever the browser had."""
-        now_ms = self._clock.wall_ms()
+        now_ms, dated_s = self._clock.wall_ms(), self._dated(account.person)
         if before:
             await self._drop(before, now_ms, Ended.REPLACED, spared=account.person)
         stay, secret = secrets.token_urlsafe(12), secrets.token_urlsafe(32)
@@ -109,11 +109,29 @@ class SigningIn:
             method, client.address, client.agent[:AGENT_MOST],
         )  # fmt: skip
         await self._store.accounts.begin(row)
-        opened = await self._opened(account, row, f"{stay}.{secret}")
+        account = await self._still(account, row)
+        opened = await self._opened(account, row, f"{stay}.{secret}", dated_s)
         data = {"person": account.person, "stay": stay, "method": method, "role": opened.role}
         await self._store.append([Fact("signed_in", None, now_ms, data)])
         self._counts["signed_in"] += 1
         return opened
+
+    async def _still(self, proved: Account, row: StayRow) -> Account:
+        """The account now that its new stay has begun: whatever ends all stays from here on ends this one.
+
+        Raises PeerError `sign_in_refused` (401) where it was closed, or its password changed, since it was
+        proved.
+        """
+        account = await self._store.accounts.account(proved.person)
+        by_password = row.method == Method.PASSWORD
+        if (
+            account is None
+            or account.closed_at_ms is not None
+            or (by_password and account.password != proved.password)
+        ):
+            await self._end(row, Ended.CLOSED, self._clock.wall_ms())
+            raise self.proving.refused()
+        return account
 
     async def refresh(self, handle: str) -> Opened:
         """The next token for a handle, and the next handle.
@@ -124,7 +142,7 @@ class SigningIn:
         row = await self._store.accounts.stay(stay)
         if row is None or row.ended_at_ms is not None:
             raise _signed_out()
-        now_ms = self._clock.wall_ms()
+        now_ms, dated_s = self._clock.wall_ms(), self._dated(row.person)
         verdict = exchange(row.stay, secret, self._lengths, now_ms)
         account = await self._store.accounts.account(row.person)
         if account is None or account.closed_at_ms is not None:
@@ -134,11 +152,12 @@ class SigningIn:
             raise _signed_out()
         assert account is not None
         if not verdict:
-            return await self._opened(account, row, "")
+            return await self._opened(account, row, "", dated_s)
         fresh = secrets.token_urlsafe(32)
         if not await self._store.accounts.exchanged(stay, row.handle, digest(fresh), now_ms):
-            return await self._opened(account, row, "")  # another tab was sooner; its handle is the newest
-        return await self._opened(account, row, f"{stay}.{fresh}")
+            # Another tab was sooner; its handle is the newest.
+            return await self._opened(account, row, "", dated_s)
+        return await self._opened(account, row, f"{stay}.{fresh}", dated_s)
 
     async def fresh(self, person: str, handle: str) -> Account:
         """The account, if the browser signed in to it less than a quarter of an hour ago, and by a passkey
@@ -184,7 +203,11 @@ class SigningIn:
         ended = over(row.stay, self._lengths, now_ms) if row.ended_at_ms is None else None
         return row if ended is None else replace(row, ended=ended, ended_at_ms=now_ms)
 
-    async def _opened(self, account: Account, row: StayRow, handle: str) -> Opened:
+    def _dated(self, person: str) -> int:
+        return self._tokens.revoked.dated(person, self._clock.wall_s())
+
+    async def _opened(self, account: Account, row: StayRow, handle: str, dated_s: int) -> Opened:
+        """`dated_s`: the token's date, from before what is looked up."""
         method = Method(row.method)
         role, missing = await self._role(account, method)
         now_s = self._clock.wall_s()
@@ -193,7 +216,7 @@ class SigningIn:
         lesson = NO_LESSON if role in (Role.MEMBER, Role.REGISTERING) else ALL_LESSONS
         token = self._tokens.issue(
             person=account.person, name=account.shown, role=role, lesson=lesson, now_s=now_s, ttl_s=ttl_s,
-            stay=row.id,
+            stay=row.id, dated_s=dated_s,
         )  # fmt: skip
         return Opened(account, role, missing, method, token, now_s + ttl_s, handle)
 

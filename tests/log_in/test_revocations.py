@@ -14,6 +14,7 @@ from liveserver.core.permissions import Role
 from liveserver.core.revocation import Revoked
 from liveserver.log_in.accounts import Accounts
 from liveserver.revocations import Revocations, Why
+from liveserver.store.accounts import Account, StayRow
 from tests.log_in.door import PASSWORD, Browser, Door
 from tests.log_in.door import door as opened
 
@@ -100,6 +101,57 @@ class TestSigningOut:
         door.clock.pass_minutes(31)
         assert (await browser.refresh()).code == "signed_out"
         assert good(door, token)
+
+
+class TestWhoComesInAtThatMoment:
+    """What was looked up before access was taken back gives none after it."""
+
+    async def test_by_the_old_password_does_not_stay(
+        self, door: Door, browser: Browser, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await door.account()
+        begin, accounts = door.store.accounts.begin, door.log_in.accounts
+
+        async def later(row: StayRow) -> None:
+            await accounts.change_password(await accounts.known("p1"), "焊接-Lesson-8", spared="")
+            await begin(row)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(door.store.accounts, "begin", later)
+            reply = await browser.sign_in()
+        assert (reply.status, reply.code, browser.handle) == (401, "sign_in_refused", "")
+        assert [row.ended for row in await door.store.accounts.stays_of("p1")] == ["closed"]
+        assert (await browser.sign_in(password="焊接-Lesson-8")).status == 200
+
+    async def test_by_the_cookie_gets_nothing_good(
+        self, door: Door, browser: Browser, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await door.account()
+        await browser.sign_in()
+        known = door.store.accounts.account
+
+        async def later(person: str) -> Account | None:
+            with monkeypatch.context() as again:
+                again.setattr(door.store.accounts, "account", known)
+                await door.log_in.accounts.sign_out_everywhere("p1", "boss")
+            return await known(person)
+
+        monkeypatch.setattr(door.store.accounts, "account", later)
+        reply = await browser.refresh()
+        assert reply.status == 401 or not good(door, reply.json["token"])
+
+    async def test_into_a_lesson_gets_nothing_good(self, door: Door) -> None:
+        now_s = door.clock.wall_s()
+        dated_s = door.tokens.revoked.dated("p1", now_s)
+        await _revocations(door).person("p1", Why.LEFT_CLASS, "boss", training_class="c1")
+        late, again = (
+            door.tokens.issue(
+                person="p1", name="N", role=Role.LEARNER, lesson="l1", now_s=now_s, ttl_s=60,
+                training_class="c1", dated_s=dated,
+            )
+            for dated in (dated_s, None)
+        )  # fmt: skip
+        assert (good(door, late), good(door, again)) == (False, True)
 
 
 class TestAPassword:

@@ -17,14 +17,17 @@ from liveserver.http.routes import LESSON, Route, Scope
 
 async def enter(call: Call[None, None]) -> web.Response:
     """For lessons that are over as well: recordings are seen with it."""
-    lesson, person = call.lesson, call.bearer.person
+    lesson, person, tokens = call.lesson, call.bearer.person, call.services.tokens
+    # What is taken back while the rest is looked up voids it.
+    dated_s = tokens.revoked.dated(person, call.services.clock.wall_s())
     role = await people(call).lessons.role_of(lesson, person)
     await parts(call).signing_in.require_factor(call.bearer, role)
     name = await people(call).lessons.name(person) or call.bearer.name
     of = (await call.services.rooms.lessons.one(lesson))["class"]
     token = lesson_token(
-        call.services, role, name, person=person, lesson=lesson, training_class=of, stay=call.bearer.stay
-    )
+        call.services, role, name, person=person, lesson=lesson, training_class=of, stay=call.bearer.stay,
+        dated_s=dated_s,
+    )  # fmt: skip
     pages = links.pages(base_url(call.request), lesson, {role: token})
     return json_answer({"role": role, "token": token, "pages": pages})
 

@@ -207,11 +207,12 @@ def lesson_token(
     lesson: str,
     training_class: str = "",
     stay: str = "",
+    dated_s: int | None = None,
 ) -> str:
     now_s, ttl_s = services.clock.wall_s(), int(services.config.tokens.lesson.s)
     return services.tokens.issue(
         person=person, name=name, role=role, lesson=lesson, now_s=now_s, ttl_s=ttl_s,
-        stay=stay, training_class=training_class,
+        stay=stay, training_class=training_class, dated_s=dated_s,
     )  # fmt: skip
 
 
