@@ -133,7 +133,9 @@ class Permission(StrEnum):
     RECORD_IDENTITY = "record_identity"
     """Note a person's identity number and the proof of it, or second what another noted."""
     OWN_ACCOUNT = "own_account"
-    """One's own password, passkeys and stays."""
+    """One's own password and stays; take away one's own passkeys."""
+    OWN_PASSKEYS = "own_passkeys"
+    """Register a passkey of one's own, and see which there are."""
     ENTER_LESSONS = "enter_lessons"
     """Be given a token for one of one's own lessons."""
 
@@ -185,6 +187,7 @@ TABLE: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 _P.MODERATE_CHAT,
                 _P.SEE_POLICIES,
                 _P.OWN_ACCOUNT,
+                _P.OWN_PASSKEYS,
                 _P.ENTER_LESSONS,
                 _P.SEE_OWN_LESSONS,
             }
@@ -230,6 +233,7 @@ TABLE: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 _P.GRANT_ROLES,
                 _P.RECORD_IDENTITY,
                 _P.OWN_ACCOUNT,
+                _P.OWN_PASSKEYS,
                 _P.ENTER_LESSONS,
                 _P.SEE_OWN_LESSONS,
             }
@@ -260,6 +264,7 @@ TABLE: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 _P.MANAGE_ACCOUNTS,
                 _P.RECORD_IDENTITY,
                 _P.OWN_ACCOUNT,
+                _P.OWN_PASSKEYS,
                 _P.ENTER_LESSONS,
                 _P.SEE_OWN_LESSONS,
             }
@@ -282,13 +287,16 @@ TABLE: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 _P.REVOKE_ACCESS,
                 _P.GRANT_ROLES,
                 _P.OWN_ACCOUNT,
+                _P.OWN_PASSKEYS,
                 _P.ENTER_LESSONS,
                 _P.SEE_OWN_LESSONS,
             }
         ),
-        Role.AUDIT: frozenset({_P.SEE_LEDGER, _P.SEE_AUDIT, _P.OWN_ACCOUNT}),
-        Role.MEMBER: frozenset({_P.OWN_ACCOUNT, _P.ENTER_LESSONS, _P.SEE_OWN_LESSONS, _P.SEE_OWN_HOURS}),
-        Role.REGISTERING: frozenset({_P.OWN_ACCOUNT}),
+        Role.AUDIT: frozenset({_P.SEE_LEDGER, _P.SEE_AUDIT, _P.OWN_ACCOUNT, _P.OWN_PASSKEYS}),
+        Role.MEMBER: frozenset(
+            {_P.OWN_ACCOUNT, _P.OWN_PASSKEYS, _P.ENTER_LESSONS, _P.SEE_OWN_LESSONS, _P.SEE_OWN_HOURS}
+        ),
+        Role.REGISTERING: frozenset({_P.OWN_PASSKEYS}),
         Role.INSPECTOR: frozenset(
             {
                 _P.SEE_LESSON,
@@ -307,6 +315,7 @@ TABLE: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 _P.SEE_AUDIT,
                 _P.INSPECT,
                 _P.OWN_ACCOUNT,
+                _P.OWN_PASSKEYS,
                 _P.ENTER_LESSONS,
                 _P.SEE_OWN_LESSONS,
             }

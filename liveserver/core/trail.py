@@ -24,7 +24,9 @@ LOOKS = (LOOK, "inspected", *_PICTURES)
 CUTS = ("cut", "restore", "restore_asked")
 
 _P = Permission
-_NO_ACTS = frozenset({_P.CUT, _P.RESTORE, _P.OWN_ACCOUNT, _P.PUBLISH, _P.WATCH, _P.ATTEND, _P.APPEAL})
+_NO_ACTS = frozenset(
+    {_P.CUT, _P.RESTORE, _P.OWN_ACCOUNT, _P.OWN_PASSKEYS, _P.PUBLISH, _P.WATCH, _P.ATTEND, _P.APPEAL}
+)
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 

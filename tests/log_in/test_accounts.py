@@ -192,6 +192,14 @@ class TestThreeAdministrators:
             assert reply.json["needs"] == ["passkey"]
             for path in ("/accounts", "/lessons", "/me/lessons"):
                 assert (await browser.send("GET", path)).status in (403, 404), path
+            changed = {"old": PASSWORD, "new": "焊接-Lesson-8"}
+            for method, path, body in (
+                ("GET", "/session/stays", None),
+                ("DELETE", "/session/stays", None),
+                ("PUT", "/session/password", changed),
+                ("DELETE", "/session/passkeys/k1", None),
+            ):
+                assert (await browser.send(method, path, body)).code == "forbidden", path
             phone = Phone(door, browser, Authenticator(str(door.url).rstrip("/"), "127.0.0.1"))
             assert (await phone.register()).status == 201
             assert (await browser.refresh()).json["role"] == "registering", "it has to be shown as well"

@@ -176,7 +176,7 @@ class TestRegistering:
         assert (await phone.register()).code == "sign_in_again"
         (passkey,) = await phone.door.store.accounts.passkeys_of("p1")
         reply = await phone.browser.send("DELETE", f"/session/passkeys/{passkey.id}")
-        assert reply.code == "sign_in_again"
+        assert reply.code == "forbidden"
 
     async def test_is_for_whoever_asked(self, phone: Phone) -> None:
         await phone.sign_in()

@@ -102,7 +102,7 @@ ROUTES = (
         "Ask for a challenge to register a passkey",
         Scope.ANY,
         _OPTIONS,
-        Permission.OWN_ACCOUNT,
+        Permission.OWN_PASSKEYS,
     ),
     Route(
         "POST",
@@ -111,7 +111,7 @@ ROUTES = (
         "Register a passkey",
         Scope.ANY,
         {201: ("Registered", "Passkey")},
-        Permission.OWN_ACCOUNT,
+        Permission.OWN_PASSKEYS,
         body=NewPasskey,
     ),
     Route(
@@ -121,7 +121,7 @@ ROUTES = (
         "One's own passkeys",
         Scope.ANY,
         {200: ("All of them", "PasskeyList")},
-        Permission.OWN_ACCOUNT,
+        Permission.OWN_PASSKEYS,
     ),
     Route(
         "DELETE",

@@ -57,7 +57,7 @@ async function home(session) {
       : el('p', { class: 'notice danger', role: 'status', testid: `needs-${need}` }, t(NEEDS[need], { role: acts }))),
     offices.length > 0 && el('section', { class: 'mine', 'aria-labelledby': 'offices' }, el('h2', { id: 'offices' }, t('mine.offices', { role: t(ROLES[session.role]) })),
       el('div', { class: 'row' }, offices.map((page) => button(t(WORK[page]), { kind: 'primary', testid: `office-${page}`, press: () => goTo(`/${page}`) })))),
-    lessons?.node, account.node));
+    lessons?.node, session.role !== 'registering' && account.node));
   document.querySelector('main').focus();
   drawn('home');
   await lessons?.refresh();

@@ -25,6 +25,7 @@ export function accountSection() {
   node.addEventListener('toggle', () => node.open && refresh());
 
   async function refresh() {
+    if (!node.isConnected) return;
     try {
       const [own, where] = await Promise.all([passkeys(), stays()]);
       keys.replaceChildren(...(own.items.length ? own.items.map(passkeyLine) : [el('li', { class: 'hint' }, t('account.none'))]));
