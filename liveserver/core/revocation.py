@@ -17,10 +17,11 @@ from typing import Protocol
 
 MOST = 100_000
 """Revocations that are known at once; some 30 MB."""
-_CLOCKS_S = 2
-"""How far a node that has not heard yet may be ahead."""
-_AHEAD_S = 30
-"""A token is dated at most so far ahead of the clock: half of what is tolerated of it (`tokens.SKEW_S`)."""
+_CLOCKS_S = 25
+"""How far a node may be ahead that has not heard yet; and this one, should its clock go back."""
+_AHEAD_S = 34
+"""A token is dated at most so far ahead of the clock: a node that is as far behind still takes it, for 60 s are
+tolerated of it (`tokens.SKEW_S`)."""
 
 
 class Of(StrEnum):
