@@ -20,8 +20,8 @@ MOST = 100_000
 _CLOCKS_S = 25
 """How far a node may be ahead that has not heard yet; and this one, should its clock go back."""
 _AHEAD_S = 34
-"""A token is dated at most so far ahead of the clock: a node that is as far behind still takes it, for 60 s are
-tolerated of it (`tokens.SKEW_S`)."""
+"""A token is dated at most so far ahead of the clock: a node that is as far behind takes it all the same, for
+60 s are tolerated of it (`tokens.SKEW_S`)."""
 
 
 class Of(StrEnum):
