@@ -26,11 +26,13 @@ class Roll:
         self._people = store.people
         self._clock = clock
         self._read: OrderedDict[str, _Read] = OrderedDict()
+        self._changes = 0  # made here
         self._turn = asyncio.Lock()
 
     def forget(self, training_class: str) -> None:
         """It was changed."""
         self._read.pop(training_class, None)
+        self._changes += 1
 
     async def learns(self, training_class: str, person: str) -> bool:
         """Whether somebody is enrolled."""
@@ -54,7 +56,7 @@ class Roll:
         return found if found is not None and now_ns - found[0] < FRESH_S * 1_000_000_000 else None
 
     async def _load(self, training_class: str) -> _Read:
-        began_ns = self._clock.monotonic_ns()
+        began_ns, changes = self._clock.monotonic_ns(), self._changes
         try:
             learners = await self._people.roster.people(training_class, Enrolled.ENROLLED)
             teachers = await self._people.teachers.people(training_class, Assigned.ASSIGNED)
@@ -62,6 +64,8 @@ class Roll:
             if training_class not in self._read:
                 raise
             return self._read[training_class]
+        if changes != self._changes:
+            return began_ns, learners, teachers  # from before it was changed, perhaps
         self._read[training_class] = (began_ns, learners, teachers)
         self._read.move_to_end(training_class)
         while len(self._read) > _MOST:

@@ -166,6 +166,19 @@ class TestTheRoll:
         clock.now_ns += FRESH_S * 10**9
         assert await roll.learns("c", "zhao")
 
+    async def test_does_not_keep_what_was_read_before_it_was_changed_here(self) -> None:
+        roll, away, _ = self.roll()
+        read = away._nobody
+
+        async def then_changed(training_class: str, status: str) -> frozenset[str]:
+            away.people_of["c"] = frozenset()
+            roll.forget("c")
+            return await read(training_class, status)
+
+        roll._people.teachers.people = then_changed  # type: ignore[method-assign]
+        assert await roll.learns("c", "li"), "as it was when it was asked"
+        assert not await roll.learns("c", "li")
+
     async def test_goes_by_the_last_reading_while_the_database_is_away(self) -> None:
         roll, away, clock = self.roll()
         assert await roll.learns("c", "li")
