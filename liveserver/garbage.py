@@ -3,7 +3,8 @@
 A class of 10,000 sockets is a million objects that live as long as the class. By default Python walks through
 all of them whenever a quarter more have come: measured, 1.4 s in which nobody is sent anything. So what the
 start has made is set aside for good, a look at everything is due only after ten million new objects, and is
-had early whenever nobody is in a lesson.
+had early whenever nobody is in a lesson. What is new is looked at between times, while it is little: or a
+check of 10,000 learners, which makes 10,000 objects, would be the one that waits for it (measured, 70 ms).
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from collections.abc import Callable
 
 _YOUNG = 5_000  # new objects, less those that went: half a millisecond
 _MIDDLE = 10  # such looks: 50,000 objects, some milliseconds
-_OLD = 200  # such looks: ten million objects
-_EVERY_S = 30.0
+_OLD = 400  # such looks, of which half come early: ten million objects
+_EVERY = 30  # seconds between looks at everything
 
 
 class Garbage:
@@ -46,7 +47,16 @@ class Garbage:
         gc.collect()
         return True
 
+    def tidy(self) -> bool:
+        """Look at what is new before it is much, so that no burst has to; whether it was done."""
+        if gc.get_count()[1] < _MIDDLE // 2:
+            return False
+        gc.collect(1)
+        return True
+
     async def _look(self) -> None:
         while True:
-            await asyncio.sleep(_EVERY_S)
+            for _ in range(_EVERY):
+                await asyncio.sleep(1.0)
+                self.tidy()
             self.look()

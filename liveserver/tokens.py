@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,13 +133,16 @@ class Tokens:
         own |= {claim: value for claim, value in more.items() if value}
         return self._sign(_ACCESS_AUDIENCE, own, now_s, ttl_s, person, dated_s)
 
-    def verify(self, token: str | None, now_s: int) -> Claims:
+    def verify(self, token: str | None, now_s: int, *, once: bool = False) -> Claims:
         """The token's claims; PeerError `token_missing`, `token_invalid`, `token_expired` or `session_ended`
-        (all 401). A signature is checked once (`Verified`), whether the token stands each time."""
+        (all 401). A signature is checked once (`Verified`), whether the token stands each time.
+
+        `once`: nobody will ask again, so nothing is remembered."""
         claims = self._verified.get(token) if token and token.isascii() else None
         if claims is None:
             claims = self._read(token, now_s)
-            self._verified.keep(token or "", claims)
+            if not once:
+                self._verified.keep(token or "", claims)
         self.require_standing(claims, now_s)
         return claims
 
@@ -159,12 +163,12 @@ class Tokens:
             person=_text(payload, "sub"),
             name=_text(payload, "name"),
             role=role,
-            lesson=_text(payload, "lesson"),
+            lesson=sys.intern(_text(payload, "lesson")),  # one text for a class of 10,000
             expires_at_s=_whole(payload, "exp"),
             token_id=_text(payload, "jti"),
             issued_at_s=_whole(payload, "iat"),
             stay=_text(payload, "sid") if "sid" in payload else "",
-            training_class=_text(payload, "class") if "class" in payload else "",
+            training_class=sys.intern(_text(payload, "class")) if "class" in payload else "",
         )
 
     def require_standing(self, claims: Claims, now_s: int) -> None:

@@ -174,11 +174,11 @@ def _read(body: str) -> quiz.Question | None:
 def _note(found: dict[tuple[str, str], dict[str, Any]], kind: str, data: Any) -> None:
     """Take one fact into the list."""
     if kind == "challenge_issued":
-        for check in data["checks"]:
-            found[data["id"], check["person"]] = {
+        for person, number in data["checks"].items():
+            found[data["id"], person] = {
                 "id": data["id"],
-                "person": check["person"],
-                "number": check["number"],
+                "person": person,
+                "number": number,
                 "kind": data["kind"],
                 "cause": data["cause"],
                 "by": data["by"],

@@ -54,7 +54,7 @@ class SocketConfig:
     """Control messages over WebSocket (docs/PROTOCOL.md section 1)."""
 
     join_timeout: Duration = Duration(5_000)
-    heartbeat: Duration = Duration(30_000)
+    heartbeat: Duration = Duration(45_000)
     stall: Duration = Duration(5_000)
     queue_messages: int = field(default=256, metadata=_between(1, 65_536))
     queue_size: Size = Size(262_144)

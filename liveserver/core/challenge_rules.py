@@ -4,7 +4,7 @@
 
     checks_committed    commitment, policy            before the lesson's `start`
     challenge_issued    id, kind, cause, by, issued_at_ms, deadline_ms, question (its hash),
-                        checks: [{person, number}], at most 300 a fact; turn (of a face check)
+                        checks: {person: number}, at most 300 a fact; turn (of a face check)
     challenge_resolved  id, person, number, kind, cause, issued_at_ms, answered_at_ms, result, detail,
                         liveness (of a photo: advice, `core.photo.Liveness`)
     challenge_review    id, person, number, photo, turned, detail, liveness     a person has to look
@@ -193,7 +193,7 @@ def _issued(state: RoomState, new: Sequence[Check], by: str) -> list[Effect]:
     effects: list[Effect] = []
     for start in range(0, len(new), ISSUED_A_FACT):
         part = new[start : start + ISSUED_A_FACT]
-        people = [{"person": check.person, "number": check.number} for check in part]
+        people = {check.person: check.number for check in part}
         effects.append(Append("challenge_issued", {
             "id": first.id, "kind": first.kind, "cause": first.cause, "by": by, "question": question,
             "issued_at_ms": first.issued_at_ms, "deadline_ms": first.deadline_ms, "checks": people,

@@ -79,12 +79,10 @@ class Checks:
     def replay(self, kind: str, data: Mapping[str, Any]) -> None:
         """Take in a fact of before a restart, in the ledger's order."""
         if kind == "challenge_issued":
-            for one in data["checks"]:
+            for person, number in data["checks"].items():
                 kind_of, cause = CheckKind(data["kind"]), Cause(data["cause"])
                 issued_ms, deadline_ms = data["issued_at_ms"], data["deadline_ms"]
-                check = Check(
-                    data["id"], one["number"], one["person"], kind_of, cause, issued_ms, deadline_ms, None
-                )
+                check = Check(data["id"], number, person, kind_of, cause, issued_ms, deadline_ms, None)
                 self.book.resume(check)
                 self._asked_ms[check.person] = check.issued_at_ms
             return

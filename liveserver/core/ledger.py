@@ -130,7 +130,10 @@ def _ordered(value: JSON, depth: int) -> JSON:
 
 
 def _sorted_keys(keys: tuple[object, ...]) -> list[str]:
-    return sorted(map(_key, keys), key=lambda key: key.encode("utf-16-be"))
+    names = list(map(_key, keys))
+    if "".join(names).isascii():
+        return sorted(names)
+    return sorted(names, key=lambda key: key.encode("utf-16-be"))
 
 
 _sorted_names = lru_cache(maxsize=256)(_sorted_keys)

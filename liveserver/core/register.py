@@ -168,7 +168,7 @@ class Register:
         mark(self._dark, False, at_ms)
 
     def _issued(self, at_ms: int, data: Data) -> None:
-        self.issued.update(check["person"] for check in data["checks"])
+        self.issued.update(data["checks"].keys())
 
     def _resolved(self, at_ms: int, data: Data) -> None:
         result = CheckResult(data["result"])

@@ -95,7 +95,7 @@ class RoomState:
     screening: Json = field(default_factory=lambda: {"delay_ms": 0, "held_back": False})
     same_person: SamePerson = SamePerson.TAKEOVER
     hours_policy: Frozen = field(default_factory=lambda: frozen("default"))
-    _learners: dict[str, dict[str, None]] = field(default_factory=dict)  # person → connections
+    _learners: dict[str, tuple[str, ...]] = field(default_factory=dict)  # person → connections
     called_on: set[str] = field(default_factory=set)
     """Learners the instructor has called on; their media comes before that of others."""
     _staff: dict[str, None] = field(default_factory=dict)  # connections of all others
@@ -181,7 +181,7 @@ class RoomState:
     def enter(self, member: Member) -> None:
         """He is here."""
         if member.role is Role.LEARNER:
-            self._learners.setdefault(member.person, {})[member.connection] = None
+            self._learners[member.person] = (*self._learners.get(member.person, ()), member.connection)
             self.checks.arrived(member.person)
         else:
             self._staff[member.connection] = None
@@ -192,10 +192,9 @@ class RoomState:
         """He is here no more."""
         del self.members[member.connection]
         self._staff.pop(member.connection, None)
-        connections = self._learners.get(member.person, {})
-        connections.pop(member.connection, None)
-        if not connections:
-            self._learners.pop(member.person, None)
+        others = tuple(one for one in self._learners.pop(member.person, ()) if one != member.connection)
+        if others:
+            self._learners[member.person] = others
         self.changes.append({"left": member.person, "connection": member.connection})
         fact = {"person": member.person, "connection": member.connection, "reason": reason}
         return [Append("leave", fact)]

@@ -76,8 +76,8 @@ class WebSocketCarrier:
         self._framer = framer
         self._behind = 0  # messages since all was taken
         self._written = 0  # octets, ever
-        self._taken = -1  # of them, when that was last looked at
-        self._stalled_s = now_s  # since when nothing was
+        self._taken = 0  # of them, when that was last looked at
+        self._stalled_s = 0.0  # since when nothing was; 0: nothing waits
         self._heard_s = now_s
         self._pinged_s = 0.0  # 0: not since it was heard
         self._closing: tuple[int, str] | None = None
@@ -127,13 +127,7 @@ class WebSocketCarrier:
 
     def look(self, now_s: float) -> None:
         """Once a second: does it still read, is it still there?"""
-        if self._closing is not None:
-            return
-        taken = self._written - self._wire.get_write_buffer_size()
-        if taken > self._taken or taken == self._written:
-            self._taken, self._stalled_s = taken, now_s
-        elif now_s - self._stalled_s >= self._config.stall.s:
-            self.close(TOO_SLOW, "too slow")
+        if self._closing is not None or (self._taken != self._written and not self._reads(now_s)):
             return
         patience_s = self._config.heartbeat.s
         if self._pinged_s:
@@ -143,6 +137,18 @@ class WebSocketCarrier:
             self._pinged_s = now_s
             self._wire.write(_PING)
             self._written += len(_PING)
+
+    def _reads(self, now_s: float) -> bool:
+        """Whether what was written is being taken; who takes nothing for `stall` is closed."""
+        taken = self._written - self._wire.get_write_buffer_size()
+        if taken == self._written:
+            self._taken, self._stalled_s = taken, 0.0
+        elif taken > self._taken or not self._stalled_s:
+            self._taken, self._stalled_s = taken, now_s
+        elif now_s - self._stalled_s >= self._config.stall.s:
+            self.close(TOO_SLOW, "too slow")
+            return False
+        return True
 
 
 class Rounds:

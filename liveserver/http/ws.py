@@ -157,7 +157,7 @@ async def join(ws: web.WebSocketResponse, services: Services) -> Claims:
     first = parse(message.data)
     if not isinstance(first, Join):
         raise PeerError("token_missing", "the first message must be join", status=401)
-    return services.tokens.verify(first.token, services.clock.wall_s())
+    return services.tokens.verify(first.token, services.clock.wall_s(), once=True)
 
 
 async def _listen(

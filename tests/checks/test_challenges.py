@@ -76,7 +76,7 @@ class TestAfterARestart:
     def issued(person: str, number: int, check_id: str) -> Fact:
         data: dict[str, Any] = {
             "id": check_id, "kind": "quiz", "cause": "random", "by": "", "question": "", "issued_at_ms": 10,
-            "deadline_ms": 20, "checks": [{"person": person, "number": number}],
+            "deadline_ms": 20, "checks": {person: number},
         }  # fmt: skip
         return Fact("challenge_issued", "l", 10, data)
 

@@ -210,7 +210,7 @@ class TestChecks:
 
     def test_they_are_counted_and_reckoned_at_their_moments(self) -> None:
         told = Told().attends(0, 2700)
-        issued = {"checks": [{"person": "wang", "number": 1}, {"person": "li", "number": 1}]}
+        issued = {"checks": {"wang": 1, "li": 1}}
         for second in (700, 1440, 2160):
             told.fact("challenge_issued", second, **issued)
         told.fact("challenge_resolved", 728, **self.resolved(700, "passed", 728))

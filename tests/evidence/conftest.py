@@ -131,7 +131,7 @@ def _attended(person: str, number: int) -> list[tuple[int, str, dict[str, Any]]]
              "detail": ""}  # fmt: skip
     issued = {"id": check["id"], "kind": "quiz", "cause": "random", "by": "", "question": "",
               "issued_at_ms": check["issued_at_ms"], "deadline_ms": START + 13 * MIN,
-              "checks": [{"person": person, "number": 1}]}  # fmt: skip
+              "checks": {person: 1}}  # fmt: skip
     return [
         (
             number,

@@ -200,7 +200,7 @@ def a_fact(dice: random.Random, earlier: int) -> tuple[str, dict[str, Any]]:
             (dice.choice(["pause", "resume", "restore"]), {}),
             ("cut", {"level": dice.choice(["lesson", "pause", "chat"])}),
             ("interrupted", {"until_ms": earlier}),
-            ("challenge_issued", {"checks": [{"person": person}]}),
+            ("challenge_issued", {"checks": {person: 1}}),
             ("challenge_resolved", resolved | {"answered_at_ms": dice.choice([None, earlier])}),
             (
                 "challenge_revised",

@@ -52,7 +52,7 @@ class Own:
         )
 
     def _issued(self, data: Data) -> bool:
-        return not data["by"] and all(check["person"] == self._person for check in data["checks"])
+        return not data["by"] and all(person == self._person for person in data["checks"])
 
     def _person_alone(self, data: Data) -> bool:
         return data["person"] == self._person and not data.get("by")

@@ -166,7 +166,7 @@ const RULES = {
     mark(all.dark, false, at);
   },
   challenge_issued(all, _, { checks }) {
-    for (const { person } of checks) all.issued.set(person, (all.issued.get(person) ?? 0) + 1);
+    for (const person of Object.keys(checks)) all.issued.set(person, (all.issued.get(person) ?? 0) + 1);
   },
   challenge_resolved(all, _, { person, id, result, answered_at_ms: answered, issued_at_ms: issued }) {
     const checks = listOf(all.checks, person);
