@@ -49,7 +49,7 @@ else
 endif
 
 reliability: test-tools ## the fault tests in full length instead of seconds; a quiet machine, please
-	@RELIABILITY=full tests/run-in-namespace.sh $(RUN) -m pytest -s $(or $(TESTS),tests/faults tests/browser/test_edge.py tests/edge/test_players.py $(RELIABLE))
+	@RELIABILITY=full tests/run-in-namespace.sh $(RUN) -m pytest -s $(or $(TESTS),tests/faults tests/browser tests/edge/test_players.py $(RELIABLE))
 
 load: $(INSTALLED_LOAD) ## rehearse a large class with Locust, scaled to this machine; LOAD="--scale 0.1" passes options
 	@$(RUN) -m loadtest.rehearsal $(LOAD)

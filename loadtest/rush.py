@@ -28,10 +28,11 @@ from OpenSSL import SSL
 from loadtest.hearing import received, stamp_arrivals
 from loadtest.swarm import sdp, stun
 from loadtest.swarm.dtls import Dtls, Identity
-from loadtest.swarm.whep import Whep
+from loadtest.swarm.whep import RefusedError, Whep
 
 _CONNECT_S = 30.0
 _AGAIN_S = 1.0
+_ASKED_MOST = 10
 _PORT = 5000
 # Chunks of SCTP (RFC 9260 3.2) and payload protocols of data channels (RFC 8831 8).
 _DATA, _INIT, _INIT_ACK, _SACK, _COOKIE_ECHO, _COOKIE_ACK = 0, 1, 2, 3, 10, 11
@@ -166,7 +167,7 @@ class Viewer:
 
     async def join(self) -> None:
         offer = sdp.viewer_offer(self._ours, control=True) if self._media else sdp.channel_offer(self._ours)
-        theirs = await self._whep.post(offer)
+        theirs = await self._let_in(offer)
         loop = asyncio.get_running_loop()
         self._password = theirs.password
         self._socket.connect(theirs.candidates[0])
@@ -192,6 +193,17 @@ class Viewer:
 
     def _heard(self, text: bytes) -> None:
         self._told(text, self._at_ns)
+
+    async def _let_in(self, offer: str) -> sdp.Theirs:
+        """A node that is behind, or that too many join, is asked again when it says so, as pages do."""
+        for _ in range(_ASKED_MOST):
+            try:
+                return await self._whep.post(offer)
+            except RefusedError as error:
+                if error.retry_after_s is None:
+                    raise
+                await asyncio.sleep(error.retry_after_s)
+        return await self._whep.post(offer)
 
     async def leave(self) -> None:
         if self._lane is not None:

@@ -19,10 +19,8 @@ from tests.drivers.media import gst_missing
 from tests.drivers.server import Lesson, Server
 
 HERE = Path(__file__).parent
-# Quick suites first, so that a plain mistake shows before browsers start; each below its own folder. Several
-# workers begin with the longest instead, so that none is left alone with them.
+# Quick suites first, so that a plain mistake shows before browsers start; each below its own folder.
 ORDER = ("contract", "peers", "browser", "foreign", "faults")
-LONG = ("recorder", "browser", "peers", "faults", "edge", "loadtest", "contract", "http")
 # What real parts do within a bound of time, a neighbour on a shared machine can spoil once: tried once more,
 # and told in the summary (RERUN). A second failure is one.
 TIMED = ("browser", "edge", "faults", "foreign", "peers", "recorder")
@@ -60,13 +58,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(_suite(item))
         if _suite(item) in TIMED and os.environ.get("RELIABILITY") != "full":
             item.add_marker(pytest.mark.flaky(reruns=1))
-    items.sort(key=lambda item: _place(_suite(item)))
-
-
-def _place(suite: str) -> int:
-    if os.environ.get("PYTEST_XDIST_WORKER"):
-        return LONG.index(suite) if suite in LONG else len(LONG)
-    return ORDER.index(suite) + 1 if suite in ORDER else 0
+    items.sort(key=lambda item: ORDER.index(_suite(item)) + 1 if _suite(item) in ORDER else 0)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +11,15 @@ from tests.drivers.chromium import Chromium
 from tests.drivers.server import Lesson, Server
 
 SHOTS = Path(__file__).parents[2] / "shots"  # ignored by git
+FULL = os.environ.get("RELIABILITY") == "full"
+
+
+def languages(chosen: str) -> list[str]:
+    """Of a long way through pages: both in full length, else the `chosen` one, another from test to test.
+
+    Each page by itself is looked at in both (test_pages), and no text may be missing in either (tests/web).
+    """
+    return ["en", "zh"] if FULL else [chosen]
 
 
 @pytest.fixture

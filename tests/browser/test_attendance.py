@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.browser.classroom import Classroom, by_testid
+from tests.browser.conftest import languages
 from tests.browser.test_pages import LONG_NAME, look_at_both_sizes
 from tests.drivers.process import until
 from tests.drivers.server import Server
@@ -23,7 +24,7 @@ WORDS = {
 }
 
 
-@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize("lang", languages("en"))
 def test_a_lesson_as_the_learner_the_inspector_and_the_administrator_see_it(
     classroom: Classroom, server: Server, lang: str
 ) -> None:

@@ -7,6 +7,7 @@ import base64
 import pytest
 
 from tests.browser.classroom import Classroom, by_testid
+from tests.browser.conftest import languages
 from tests.browser.test_pages import look_at_both_sizes
 from tests.drivers.firefox import Firefox
 from tests.drivers.process import until
@@ -56,7 +57,7 @@ def with_an_entry_altered(bundle: bytes) -> bytes:
     return bundle[: at + 8] + b"S" + bundle[at + 9 :]
 
 
-@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize("lang", languages("zh"))
 def test_an_inspector_at_work(classroom: Classroom, server: Server, firefox: Firefox, lang: str) -> None:
     lesson, words = classroom.lesson, WORDS[lang]
     teacher = classroom.teach(lang=lang)

@@ -7,6 +7,7 @@ import itertools
 import pytest
 
 from tests.browser.classroom import Classroom, by_testid
+from tests.browser.conftest import languages
 from tests.browser.test_pages import LONG_NAME, look_at_both_sizes
 from tests.drivers.server import Lesson, Server
 from tests.drivers.tab import Camera
@@ -30,7 +31,7 @@ WORDS = {
 }
 
 
-@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize("lang", languages("zh"))
 def test_a_class_its_roster_from_a_file_and_a_planned_lesson(
     classroom: Classroom, make_classroom, server: Server, lang: str
 ) -> None:

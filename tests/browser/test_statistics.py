@@ -14,6 +14,7 @@ from liveserver.core.permissions import Role
 from liveserver.tokens import Tokens
 from loadtest.viewer import Viewer
 from tests.browser.classroom import by_testid
+from tests.browser.conftest import languages
 from tests.browser.test_pages import look_at_both_sizes
 from tests.drivers.chromium import Chromium
 from tests.drivers.media import pattern_publisher
@@ -64,7 +65,7 @@ def held(network: str, shared_server: Server, tmp_path_factory: pytest.TempPathF
     return {"project": project, "course": course, "people": people, "token": token}
 
 
-@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize("lang", languages("zh"))
 def test_of_a_project_a_course_and_a_learner(
     held: dict[str, Any], server: Server, chromium: Chromium, lang: str
 ) -> None:

@@ -240,7 +240,9 @@ class TestWhatTheKernelHolds:
     @pytest.fixture
     async def held(self, port: Port) -> AsyncIterator[tuple[socket.socket, int]]:
         """A client that does not read, and its stream, whose queue is full."""
-        with socket.create_connection(("127.0.0.1", port.tcp.port)) as client:
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # less than its stream's queue
+            client.connect(("127.0.0.1", port.tcp.port))
             async with asyncio.timeout(10):
                 while not port.tcp.connections:  # noqa: ASYNC110 - the port has nobody to tell
                     await asyncio.sleep(0)
