@@ -74,6 +74,7 @@ async def listed(call: Call[None, PlaylistQuery]) -> web.Response:
         shelf.check_asked(rendition, sequence, part)
         wanted: int = sequence
         await _until(broadcast, rendition, lambda: shelf.has(rendition, wanted, part), RELOAD_S)
+        await _still_wanted(call, rendition)
     skip = query._HLS_skip in ("YES", "v2")
     return _playlist(call, shelf.text(rendition, skip=skip))
 
@@ -98,6 +99,7 @@ async def part(call: Call[None, MediaQuery]) -> web.Response:
     if shelf.awaits(sequence, number):
         broadcast = await _wanted(call, rendition)
         await _until(broadcast, rendition, lambda: not shelf.awaits(sequence, number), RELOAD_S)
+        await _still_wanted(call, rendition)
     data = shelf.part(rendition, sequence, number)
     if data is None and shelf.is_past(sequence, number):
         # Who was hinted at it asks for it all at once: the answer is everybody's, and for good.
@@ -141,6 +143,14 @@ async def _wanted(
     broadcast = await call.services.rooms.joining.wide(call.lesson, call.bearer)
     check(broadcast, rendition)
     return broadcast
+
+
+async def _still_wanted(
+    call: Call[None, MediaQuery] | Call[None, PlaylistQuery], rendition: Rendition
+) -> None:
+    """After a wait of up to `RELOAD_S`: who was removed or signed out meanwhile gets nothing more."""
+    call.services.tokens.require_standing(call.bearer, call.services.clock.wall_s())
+    await _wanted(call, rendition)
 
 
 def check(broadcast: Broadcast, rendition: Rendition | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import re
 import time
 
 import pytest
@@ -103,6 +104,23 @@ class TestWhatWasTakenBack:
         while server.lesson(lesson)["publishing"]:
             assert time.monotonic() - began_s < 5
             await asyncio.sleep(0.02)
+
+    async def test_gives_nothing_to_whoever_waits_for_what_comes_next(
+        self, server: Server, lesson: Lesson, on_air
+    ):
+        """A playlist that is waited for comes up to twelve seconds later (RFC 8216bis 6.2.5.2)."""
+        (mine,) = server.more_tokens(lesson, 1)
+        base = f"{server.base_url}/hls/{lesson.id}"
+        listed = await asyncio.to_thread(request, "GET", f"{base}/video.m3u8?token={mine}")
+        first = int(re.search(r"MEDIA-SEQUENCE:(\d+)", listed.body.decode())[1])
+        following = first + listed.body.decode().count("#EXTINF") + 1
+        waiting = asyncio.create_task(
+            asyncio.to_thread(request, "GET", f"{base}/video.m3u8?token={mine}&_HLS_msn={following}")
+        )
+        await asyncio.sleep(0.2)  # asked; two to four seconds are missing
+        assert not waiting.done()
+        await asyncio.to_thread(take_back, server, mine)
+        assert is_problem(await waiting, 401, "session_ended")
 
     async def test_closes_the_moderators_wall(self, server: Server, lesson: Lesson):
         # One of its own: the shared server's moderator goes on in other tests.
