@@ -21,16 +21,7 @@ Sign = Callable[..., str]
 
 @pytest.fixture(scope="session")
 def sign(shared_server: Server) -> Sign:
-    """Sign a token of any role and reach, as the server would."""
-    tokens = Tokens.load_or_create(shared_server.data / "keys" / "tokens.key")
-
-    def issue(
-        role: Role = Role.LEARNER, lesson: str = ALL_LESSONS, person: str = "p", ttl_s: int = 600
-    ) -> str:
-        now_s = int(time.time())
-        return tokens.issue(person=person, name="N", role=role, lesson=lesson, now_s=now_s, ttl_s=ttl_s)
-
-    return issue
+    return signer(shared_server)
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +30,19 @@ def corpus() -> Path:
     if not (SHARED / "fuzz").is_dir():
         pytest.skip("the fuzz corpora are not beside the repository (../shared/data/fuzz)")
     return SHARED / "fuzz"
+
+
+def signer(server: Server) -> Sign:
+    """Sign a token of any role and reach, as `server` would."""
+    tokens = Tokens.load_or_create(server.data / "keys" / "tokens.key")
+
+    def issue(
+        role: Role = Role.LEARNER, lesson: str = ALL_LESSONS, person: str = "p", ttl_s: int = 600
+    ) -> str:
+        now_s = int(time.time())
+        return tokens.issue(person=person, name="N", role=role, lesson=lesson, now_s=now_s, ttl_s=ttl_s)
+
+    return issue
 
 
 def connect(url: str, timeout_s: float = 10) -> socket.socket:
