@@ -12,6 +12,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PROJECT = ("liveserver", "recorder", "models", "web", "loadtest", "tests")
 
+# A cut waits for none of these.
+_ABOVE_CUTS = ["liveserver.http", "liveserver.rooms", "liveserver.sfu", "liveserver.store"]
+
 # What a package may never import, whoever writes it. A name covers everything below it.
 FORBIDDEN = {
     "liveserver.core": ["liveserver"],
@@ -28,7 +31,10 @@ FORBIDDEN = {
     "liveserver.people": ["liveserver.http"],
     "liveserver.screening": ["liveserver.http"],
     "liveserver.config": ["liveserver.http", "liveserver.rooms", "liveserver.sfu", "liveserver.store"],
-    "liveserver.cut.guard": ["liveserver.http", "liveserver.rooms", "liveserver.sfu", "liveserver.store"],
+    "liveserver.cut.guard": _ABOVE_CUTS,
+    "liveserver.cut.switch": _ABOVE_CUTS,
+    "liveserver.cut.lights": _ABOVE_CUTS,
+    "liveserver.cut.book": _ABOVE_CUTS,
     "liveserver.confined": ["liveserver"],
     "liveserver.transcode": ["liveserver"],
     "liveserver.packaging": ["liveserver"],

@@ -15,8 +15,10 @@ from liveserver.core.events.cut import Asked, CutMade, CutMeasured, Level, Resto
 from liveserver.core.kill import cut_from_json, node_of
 from liveserver.core.measured import Measured
 from liveserver.core.permissions import Permission
-from liveserver.cut.guard import ACT_TOPIC, DARK_TOPIC, LEASE_TOPIC, Guard
+from liveserver.cut.guard import Guard
 from liveserver.cut.kills import Act
+from liveserver.cut.lights import LEASE_TOPIC
+from liveserver.cut.switch import ACT_TOPIC, DARK_TOPIC
 from liveserver.log import Event, get_logger
 from liveserver.rooms.room import Room
 from liveserver.sfu.forwarder import Forwarder

@@ -11,8 +11,8 @@ from liveserver.core.errors import PeerError
 from liveserver.core.events.cut import Cut, Level
 from liveserver.core.kill import Kill
 from liveserver.core.permissions import Role
-from liveserver.cut.guard import LEASE_TOPIC
 from liveserver.cut.kills import KillFiles, cut_act
+from liveserver.cut.lights import LEASE_TOPIC
 from liveserver.cut.neighbours import STATE_TOPIC
 from liveserver.rtp.flags import ALL
 from tests.rooms.node import ADMIN, MODERATOR, TEACHER, Carrier, Node, claims, soon

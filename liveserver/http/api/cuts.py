@@ -17,8 +17,8 @@ from liveserver.http.context import Call
 from liveserver.http.fields import choice, text
 from liveserver.http.routes import LESSON, Route, Scope
 
-WAITING = "waiting_for_second"  # as `liveserver.cut.guard` has it
-MAX_REASON = 200  # as `liveserver.cut.guard` has it
+WAITING = "waiting_for_second"  # as `liveserver.cut.switch` has it
+MAX_REASON = 200
 
 
 @dataclass(frozen=True, slots=True)
