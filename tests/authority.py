@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 KEYS = {
     "rsa": ("-newkey", "rsa:2048"),
@@ -16,16 +20,17 @@ KEYS = {
 
 
 class Authority:
-    """`folder`: a new one, its own. `key`: of `KEYS`; `digest`: what it signs with."""
+    """`folder`: a new one, its own. `key`: of `KEYS`; `digest`: what it signs with; `names`: the hash by
+    which it names its certificate (sha1: as RFC 2634 has it)."""
 
-    def __init__(self, folder: Path, key: str = "rsa", digest: str = "sha256") -> None:
+    def __init__(self, folder: Path, key: str = "rsa", digest: str = "sha256", names: str = "sha256") -> None:
         self.folder = folder
         folder.mkdir()
         (folder / "serial").write_text("01\n")
         (folder / "tsa.cnf").write_text(
             "[tsa]\ndefault_tsa=t\n[t]\nserial=serial\nsigner_cert=tsa.pem\nsigner_key=tsa.key\n"
             f"signer_digest={digest}\ndefault_policy=1.2.3.4.1\ndigests=sha256\naccuracy=secs:1\n"
-            "ess_cert_id_alg=sha256\ness_cert_id_chain=no\n"
+            f"ess_cert_id_alg={names}\ness_cert_id_chain=no\n"
             "[e]\nextendedKeyUsage=critical,timeStamping\nkeyUsage=critical,digitalSignature\n"
         )
         self._openssl("req", "-x509", *KEYS[key], "-nodes", "-keyout", "ca.key", "-out", "ca.pem",
@@ -57,6 +62,26 @@ class Authority:
         """Its answer for what has this SHA-256, hex."""
         self._openssl("ts", "-query", "-digest", digest, "-sha256", "-cert", "-out", "query")
         return self._reply()
+
+    def certify(
+        self,
+        *,
+        begin: datetime | None = None,
+        end: datetime | None = None,
+    ) -> None:
+        """Another certificate for the same key from now on; from yesterday until tomorrow, unless told."""
+        ca = x509.load_pem_x509_certificate(self.roots.read_bytes())
+        own = x509.load_pem_x509_certificate((self.folder / "tsa.pem").read_bytes())
+        by = serialization.load_pem_private_key((self.folder / "ca.key").read_bytes(), None)
+        now, day = datetime.now(UTC), timedelta(days=1)
+        made = (
+            x509.CertificateBuilder(ca.subject, own.subject, own.public_key(), x509.random_serial_number())
+            .not_valid_before(begin or now - day)
+            .not_valid_after(end or now + day)
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True)
+            .sign(by, hashes.SHA256())  # type: ignore[arg-type]
+        )
+        (self.folder / "tsa.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
 
     def verify(self, digest: str, token: bytes) -> str:
         (self.folder / "kept").write_bytes(token)

@@ -18,6 +18,8 @@ _RSA, _EC = oid("1.2.840.113549.1.1.1"), oid("1.2.840.10045.2.1")
 _COMMON_NAME, _ORGANISATION = oid("2.5.4.3"), oid("2.5.4.10")
 _SIGNED_BY_RSA = {oid(f"1.2.840.113549.1.1.{11 + i}"): name for i, name in enumerate(HASHES.values())}
 _SIGNED_BY_EC = {oid(f"1.2.840.10045.4.3.{2 + i}"): name for i, name in enumerate(HASHES.values())}
+_FOREVER, _FOREVER_MS = b"99991231235959Z", 253_402_300_799_000
+"""A certificate that names no day of expiry names this one (RFC 5280 4.1.2.5)."""
 _CURVES = {oid("1.2.840.10045.3.1.7"): signatures.P256, oid("1.3.132.0.34"): signatures.P384}
 
 
@@ -42,7 +44,7 @@ def read(value: Value) -> Certificate:
     body.take(der.SEQUENCE)
     body.take(der.SEQUENCE)
     validity = body.take(der.SEQUENCE).fields()
-    from_ms, until_ms = validity.any().time_ms(), validity.any().time_ms()
+    from_ms, until_ms = validity.any().time_ms(), _until_ms(validity.any())
     subject, key = body.take(der.SEQUENCE), body.take(der.SEQUENCE)
     body.maybe(0x81)
     body.maybe(0x82)
@@ -72,6 +74,10 @@ def signed(key: Value, algorithm: bytes, hashed_by: str, message: bytes, signatu
     r, s = pair.take(der.INTEGER).integer(), pair.take(der.INTEGER).integer()
     pair.end()
     return signatures.ecdsa(curve, public, by_ec, message, r, s)
+
+
+def _until_ms(value: Value) -> int:
+    return _FOREVER_MS if (value.tag, value.content) == (der.TIME, _FOREVER) else value.time_ms()
 
 
 def _uses(extensions: Value | None) -> tuple[bytes, ...]:

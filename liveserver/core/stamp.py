@@ -27,7 +27,12 @@ _CERTIFICATE_V1, _CERTIFICATE_V2 = oid("1.2.840.113549.1.9.16.2.12"), oid("1.2.8
 
 
 class StampError(ValueError):
-    """The stamp does not hold; the message says why, for somebody who is no engineer."""
+    """The stamp does not hold; the message says why, for somebody who is no engineer. `code`: the same in one
+    word, which the inspector's page (web/static/lib/bundle/stamp.js) says too."""
+
+    def __init__(self, code: str, words: str):
+        super().__init__(words)
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +48,11 @@ class Stamp:
 def check(answer: bytes, digest: bytes) -> Stamp:
     """What the authority's `answer` proves of the thing with this SHA-256. Raises StampError."""
     if len(answer) > TOKEN_MAX_BYTES:
-        raise StampError("the stamp is too long")
+        raise StampError("form", "the stamp is too long")
     try:
         return _checked(answer, digest)
     except DerError as error:
-        raise StampError(f"it is no time stamp as RFC 3161 has it: {error}") from error
+        raise StampError("form", f"it is no time stamp as RFC 3161 has it: {error}") from error
 
 
 def _checked(answer: bytes, digest: bytes) -> Stamp:
@@ -64,9 +69,9 @@ def _checked(answer: bytes, digest: bytes) -> Stamp:
     at_ms, serial = _stamped(content, digest)
     signed_by = _signature(signer.fields(), content, certificates)
     if not signed_by.from_ms <= at_ms <= signed_by.until_ms:
-        raise StampError("the authority's certificate was not valid at the time it stamped")
+        raise StampError("validity", "the authority's certificate was not valid at the time it stamped")
     if signed_by.uses != (_STAMPING,):
-        raise StampError("the certificate is not one for time stamps")
+        raise StampError("use", "the certificate is not one for time stamps")
     return Stamp(at_ms, serial, hashlib.sha256(signed_by.whole).hexdigest(), signed_by.subject)
 
 
@@ -74,7 +79,7 @@ def _signed_data(answer: bytes) -> Fields:
     """TimeStampResp (RFC 3161 2.4.2), and what is signed in it."""
     response = der.whole(answer, der.SEQUENCE).fields()
     if response.take(der.SEQUENCE).fields().take(der.INTEGER).integer() != 0:
-        raise StampError("the authority did not grant the stamp")
+        raise StampError("refused", "the authority did not grant the stamp")
     info = response.take(der.SEQUENCE).fields()
     response.end()
     if info.take(der.OID).content != _SIGNED_DATA:
@@ -105,7 +110,7 @@ def _stamped(content: bytes, digest: bytes) -> tuple[int, int]:
     stamped = imprint.take(der.OCTETS).content
     imprint.end()
     if HASHES.get(hashed_by) != "sha256" or stamped != digest:
-        raise StampError("it is the stamp of something else")
+        raise StampError("other", "it is the stamp of something else")
     serial = info.take(der.INTEGER).integer()
     if not 0 <= serial < 1 << _SERIAL_BITS:
         raise DerError("its number is too large")
@@ -127,20 +132,22 @@ def _signature(signer: Fields, content: bytes, certificates: Value | None) -> Ce
     signer.maybe(inner(1))
     signer.end()
     if hashed_by is None:
-        raise StampError("it was hashed in a way this checker does not know")
+        raise StampError("unknown", "it was hashed in a way this checker does not know")
     known = _attributes(attributes)
     if der.whole(known.get(_CONTENT_TYPE, b""), der.OID).content != _TST_INFO:
         raise DerError("the signer signed something else than a time stamp")
     said = der.whole(known.get(_MESSAGE_DIGEST, b""), der.OCTETS).content
     if said != hashlib.new(hashed_by, content).digest():
-        raise StampError("it was altered: what is stamped is not what was signed")
+        raise StampError("altered", "it was altered: what is stamped is not what was signed")
     signed_by = _named(known, certificates)
     message = bytes([der.SET]) + attributes.whole[1:]  # RFC 5652 5.4
     fits = certificate.signed(signed_by.key, algorithm, hashed_by, message, signature)
     if fits is None:
-        raise StampError("it is signed in a way this checker does not know (RSA, P-256, P-384 are known)")
+        raise StampError(
+            "unknown", "it is signed in a way this checker does not know (RSA, P-256, P-384 are known)"
+        )
     if not fits:
-        raise StampError("the authority's signature does not fit")
+        raise StampError("signature", "the authority's signature does not fit")
     return signed_by
 
 
@@ -165,7 +172,7 @@ def _named(known: dict[bytes, bytes], certificates: Value | None) -> Certificate
     elif _CERTIFICATE_V1 in known:
         name, default = der.whole(known[_CERTIFICATE_V1], der.SEQUENCE), "sha1"
     else:
-        raise StampError("the signer does not name a certificate")
+        raise StampError("certificate", "the signer does not name a certificate")
     first = name.fields().take(der.SEQUENCE).fields().take(der.SEQUENCE).fields()
     chosen = first.maybe(der.SEQUENCE) if default == "sha256" else None
     hashed_by = default if chosen is None else HASHES.get(chosen.fields().take(der.OID).content)
@@ -177,4 +184,4 @@ def _named(known: dict[bytes, bytes], certificates: Value | None) -> Certificate
         one = fields.any()
         if one.tag == der.SEQUENCE and hashlib.new(hashed_by, one.whole).digest() == digest:
             return certificate.read(one)
-    raise StampError("the certificate that the signer names is not in the stamp")
+    raise StampError("certificate", "the certificate that the signer names is not in the stamp")

@@ -89,4 +89,6 @@ def lead_to(
         response = decode_timestamp_response(answer)
         VerifierBuilder(roots=list(roots), nonce=nonce).build().verify(response, digest)
     except (VerificationError, ValueError) as error:
-        raise StampError(f"it does not lead to the certificates that are trusted ({error})") from error
+        raise StampError(
+            "roots", f"it does not lead to the certificates that are trusted ({error})"
+        ) from error

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+from pathlib import Path
 
 import pytest
 
+from tests.authority import KEYS, Authority
 from tests.browser.classroom import Classroom, by_testid
 from tests.browser.conftest import languages
 from tests.browser.test_pages import look_at_both_sizes
@@ -13,6 +16,7 @@ from tests.drivers.firefox import Firefox
 from tests.drivers.process import until
 from tests.drivers.server import Server
 from tests.drivers.tab import Tab
+from tests.evidence.test_outside import stamped_bundle
 
 VERDICT, RECORD, SAMPLE = by_testid("bundle-verdict"), by_testid("record-verdict"), by_testid("sample")
 DRAW, PROOFS, LOG = (f'[role="tab"]:nth-of-type({number})' for number in (2, 4, 5))
@@ -35,14 +39,33 @@ NUMBERS = """async () => {
     return [await verifyWithNumbers(key, good, signature), await verifyWithNumbers(key, bad, signature),
             await verify(key, good, signature), await verify(key, bad, signature)];
 }"""
+STAMPS = """async (answers) => {
+    const { checkStamp } = await import('/static/lib/bundle/stamp.js');
+    const found = [];
+    for (const text of answers) {
+        const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+        const digest = new Uint8Array(32).fill(0x5a);
+        found.push((await checkStamp(bytes, digest)).checked);
+        bytes[bytes.length - 1] ^= 1;
+        found.push(await checkStamp(bytes, digest).catch(({ code }) => code));
+    }
+    return found;
+}"""
 WORDS = {
     "en": {
         "fits": "fits: it proves the class",
         "altered": "was altered or is missing",
         "in": "stands unaltered",
         "evidence": "Evidence bundle",
+        "stamped": "The signature fits the certificate",
     },
-    "zh": {"fits": "相符", "altered": "被改动或缺失", "in": "未被改动", "evidence": "证据包"},
+    "zh": {
+        "fits": "相符",
+        "altered": "被改动或缺失",
+        "in": "未被改动",
+        "evidence": "证据包",
+        "stamped": "签名与下面的证书相符",
+    },
 }
 
 
@@ -57,8 +80,15 @@ def with_an_entry_altered(bundle: bytes) -> bytes:
     return bundle[: at + 8] + b"S" + bundle[at + 9 :]
 
 
+def stamps(folder: Path) -> list[str]:
+    """Of one authority for each kind of key, in base64."""
+    return [base64.b64encode(Authority(folder / key, key).stamp("5a" * 32)).decode() for key in KEYS]
+
+
 @pytest.mark.parametrize("lang", languages("zh"))
-def test_an_inspector_at_work(classroom: Classroom, server: Server, firefox: Firefox, lang: str) -> None:
+def test_an_inspector_at_work(
+    classroom: Classroom, server: Server, firefox: Firefox, lang: str, tmp_path: Path
+) -> None:
     lesson, words = classroom.lesson, WORDS[lang]
     teacher = classroom.teach(lang=lang)
     learner = classroom.learn()
@@ -96,6 +126,14 @@ def test_an_inspector_at_work(classroom: Classroom, server: Server, firefox: Fir
     inspector.wait_text(RECORD, words["in"])
     look_at_both_sizes(inspector, f"inspect-proofs-{lang}")
     assert inspector.evaluate(NUMBERS) == [True, False, True, False]
+    answers = stamps(tmp_path)
+    assert inspector.evaluate(STAMPS, answers) == [True, "signature"] * len(KEYS)
+    authority = Authority(tmp_path / "tsa", "p384")
+    choose(inspector, "stamped.zip", asyncio.run(stamped_bundle(tmp_path, authority)))
+    inspector.wait_text(VERDICT, words["stamped"])
+    inspector.wait_text(VERDICT, authority.fingerprint().replace(":", "").lower())
+    inspector.evaluate("(s) => document.querySelector(s).scrollIntoView({ block: 'end' })", VERDICT)
+    look_at_both_sizes(inspector, f"inspect-stamped-{lang}")
 
     inspector.click(LOG)
     inspector.wait_text("main", words["evidence"])
@@ -107,6 +145,7 @@ def test_an_inspector_at_work(classroom: Classroom, server: Server, firefox: Fir
         choose(other, "bundle.zip", bundle)
         other.wait_text(VERDICT, words["fits"])
         assert other.evaluate(NUMBERS) == [True, False, True, False]
+        assert other.evaluate(STAMPS, answers) == [True, "signature"] * len(KEYS)
 
     inspector.goto(server.link("inspect", None, server.token("inspector"), lang=lang))
     inspector.fill('section:has([data-testid="open-lesson"]) input[type="search"]', lesson.title)

@@ -51,27 +51,28 @@ class Witnessed:
         return self.with_places(lambda places: places[number]["kept"].update(changed))
 
 
+async def stamped_bundle(folder: Path, authority: Authority) -> bytes:
+    """The stamp is of a head that the bundle's own grew out of."""
+    world, url = await opened(folder), await authority.start()
+    try:
+        await teach(world)
+        watch = Watch(StampWitness(url, authority.roots), world.store, world.clock)  # type: ignore[arg-type]
+        world.notary.watches.append(watch)
+        await world.notary.seal()
+        assert await watch.show(), watch.state()
+        await world.store.append([Fact("presence", "another", START, {"changes": []})] * 37)
+        return await world.bundle()
+    finally:
+        await authority.stop()
+        await world.store.close()
+
+
 @pytest.fixture(scope="module")
 def stamped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Witnessed]:
-    """The stamp is of a head that the bundle's own grew out of."""
     folder = tmp_path_factory.mktemp("stamped")
     authority = Authority(folder / "tsa")
 
-    async def make() -> bytes:
-        world, url = await opened(folder), await authority.start()
-        try:
-            await teach(world)
-            watch = Watch(StampWitness(url, authority.roots), world.store, world.clock)  # type: ignore[arg-type]
-            world.notary.watches.append(watch)
-            await world.notary.seal()
-            assert await watch.show(), watch.state()
-            await world.store.append([Fact("presence", "another", START, {"changes": []})] * 37)
-            return await world.bundle()
-        finally:
-            await authority.stop()
-            await world.store.close()
-
-    bundle = asyncio.run(make())
+    bundle = asyncio.run(stamped_bundle(folder, authority))
     key = Key((folder / "keys" / "ledger.key").read_bytes())
     head = Head.read(json.loads(parts(bundle)[form.HEAD])["head"])
     yield Witnessed(
@@ -255,16 +256,25 @@ console.log(JSON.stringify(found));
 
 
 class TestThePagesChecker:
-    """web/static/lib/bundle: the same, but for a stamp's own signature."""
+    """web/static/lib/bundle: the same."""
 
     def test_tells_the_places_and_names_those_that_do_not_fit(self, kept: Witnessed, tmp_path: Path) -> None:
         def earlier(places: list[dict[str, Any]]) -> None:
             places[0]["head"]["at_ms"] -= 1
 
+        told = kept.given["places"][0]["kept"]
+        token, other = base64.b64decode(told["token"]), kept.authority.stamp("ab" * 32)
+        year = token.index(b"Z", token.index(b"\x18\x0f")) - 14
+        altered = token[:year] + b"2020" + token[year + 4 :]
         bundles = [
-            kept.bundle, kept.with_kept(1, sha256="ab" * 32), kept.with_kept(0, head="ab" * 32),
+            kept.bundle, kept.with_kept(1, sha256="ab" * 32), kept.with_kept(1, version=None),
+            kept.with_kept(1, retain_until_ms=1), kept.with_kept(0, head="ab" * 32),
             kept.with_places(earlier),
             kept.with_places(lambda places: places[0]["consistency"].pop()),
+            kept.with_kept(0, at_ms=told["at_ms"] - 1), kept.with_kept(0, serial="77"),
+            *(kept.with_kept(0, token=one) for one in ("!", 7, "", "AA==\n")),
+            *(kept.with_kept(0, token=base64.b64encode(one).decode()) for one in (other, altered)),
+            kept.with_places(lambda places: places.extend(places * 8)),
         ]  # fmt: skip
         names = [str(tmp_path / f"{number}.zip") for number in range(len(bundles))]
         for name, data in zip(names, bundles, strict=True):
@@ -275,9 +285,16 @@ class TestThePagesChecker:
         )
         fits, *refusals = json.loads(done.stdout)
         assert [place["name"] for place in fits] == ["stamp", "bucket"]
-        assert refusals == [
-            ["place", "places 2"],
-            ["place", "places 1"],
-            ["place", "places 1"],
-            ["rewritten", "places 1"],
-        ]
+        (found,) = checked(kept.bundle, verify=verify).stamps
+        assert fits[0]["stamp"] == {
+            "atMs": found.stamp.at_ms,
+            "serial": str(found.stamp.serial),
+            "certificate": found.stamp.certificate,
+            "authority": "Test TSA",
+            "checked": True,
+        }
+        assert [code for code, _ in refusals] == [
+            "place", "place", "place", "stamp_head", "place", "rewritten", "stamp_told", "stamp_told",
+            *["stamp_form"] * 4, "stamp_other", "stamp_altered", "place",
+        ]  # fmt: skip
+        assert [place for _, place in refusals] == [refused(one)[0] for one in bundles[1:]]

@@ -1,7 +1,6 @@
 /**
  * Does an evidence bundle prove what it says (docs/EVIDENCE.md)? Every byte is looked at here, nothing leaves this
- * machine. What this does not check is the signature of a time stamp: `liveserver verify`, or the checker in the
- * bundle, does.
+ * machine.
  */
 import { canonical, hex, same, sha256, unhex, written } from './bytes.js';
 import { videos, words } from './beside.js';

@@ -40,6 +40,7 @@ export function bundleCard() {
 
   function proven(name, report) {
     const of = report.title || report.lesson;
+    const unchecked = report.places.some(({ stamp }) => stamp && !stamp.checked);
     const text = report.person === null ? t('inspect.fits', { name, of }) : t('inspect.fits_person', { name, of, person: report.person });
     const rows = [
       [t('inspect.entries'), t('inspect.entries_of', { n: format.count(report.entries), all: format.count(report.head.size) })],
@@ -49,17 +50,19 @@ export function bundleCard() {
       ...report.recordings.map(({ id, sha256 }) => [t('inspect.video', { id }), sha256]),
       [t('inspect.witnesses'), report.witnesses.length
         ? report.witnesses.map((one) => t('inspect.witness', { name: one.name, n: format.count(one.size), time: format.dateTime(one.at_ms) })).join(' ')
-        : t('inspect.no_witness')],
-      ...report.places.map((one) => [t('inspect.kept_outside'), place(one)]),
+        : t(report.places.some(({ stamp }) => stamp?.checked) ? 'inspect.stamped_only' : 'inspect.no_witness')],
+      ...report.places.flatMap(places),
       [t('inspect.log'), report.head.log],
     ];
-    found.say('good', text, rows);
+    found.say(unchecked ? 'unsure' : 'good', unchecked ? t('inspect.unchecked', { name, of }) : text, rows);
   }
 
-  function place({ stamped_ms: stampedMs, key, sha256, size }) {
+  function places({ stamp, key, sha256, size }) {
     const n = format.count(size);
-    if (stampedMs !== undefined) return t('inspect.stamped', { n, time: format.dateTime(stampedMs) });
-    return key === undefined ? t('inspect.kept_somehow', { n }) : t('inspect.kept', { n, key, sha256 });
+    if (!stamp) return [[t('inspect.kept_outside'), key === undefined ? t('inspect.kept_somehow', { n }) : t('inspect.kept', { n, key, sha256 })]];
+    const { atMs, authority, certificate, checked } = stamp;
+    const words = t(checked ? 'inspect.stamped' : 'inspect.stamped_unchecked', { n, time: format.dateTime(atMs), authority });
+    return [[t('inspect.kept_outside'), words], [t('inspect.stamped_by', { authority }), certificate]];
   }
 
   function refused(name, problem) {

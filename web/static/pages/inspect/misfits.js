@@ -29,6 +29,18 @@ const WORDS = {
   fragment: 'inspect.misfit_fragment',
   chain: 'inspect.misfit_chain',
   altered: 'inspect.misfit_altered',
+  stamp_altered: 'inspect.misfit_stamp_altered',
+  stamp_certificate: 'inspect.misfit_stamp_certificate',
+  stamp_early: 'inspect.misfit_stamp_early',
+  stamp_form: 'inspect.misfit_stamp_form',
+  stamp_head: 'inspect.misfit_stamp_head',
+  stamp_other: 'inspect.misfit_stamp_other',
+  stamp_refused: 'inspect.misfit_stamp_refused',
+  stamp_signature: 'inspect.misfit_stamp_signature',
+  stamp_told: 'inspect.misfit_stamp_told',
+  stamp_unknown: 'inspect.misfit_stamp_unknown',
+  stamp_use: 'inspect.misfit_stamp_use',
+  stamp_validity: 'inspect.misfit_stamp_validity',
 };
 
 export const misfitWords = ({ code, place }) => t(WORDS[code] ?? 'inspect.misfit_other', { place });
