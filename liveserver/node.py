@@ -129,7 +129,10 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
     screens = media.screens_of(config, forwarder, watcher, clock, rules.lexicons, metrics, stack)
     challenges = await parts.challenges_of(config, store, clock, stack)
     signing = await parts.signing_in(config, store, bus, clock, tokens, metrics, stack)
-    people = People(store, clock, signing.revocations, signing.phones, signing.identities, challenges.photos)
+    people = People(
+        store, clock, bus, signing.revocations, signing.phones, signing.identities, challenges.photos
+    )
+    stack.callback(people.roll.listen())
     rooms = Rooms(
         store,
         bus,

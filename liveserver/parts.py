@@ -43,6 +43,7 @@ from liveserver.log import Event, get_logger
 from liveserver.log_in import LogIn, log_in
 from liveserver.log_in.passwords import Passwords
 from liveserver.metrics import Metrics
+from liveserver.people import roll
 from liveserver.recording import Recordings
 from liveserver.revocations import Revocations
 from liveserver.rooms.rooms import Rooms
@@ -139,7 +140,7 @@ def bus_of(config: Config, tokens: Tokens, metrics: Metrics, stack: AsyncExitSta
         else:
             _log.warning(Event.BUS_LOST, line=line, reason=reason)
 
-    bus = SharedBus(lines, key, frozenset((*neighbours.TOPICS, revocations.TOPIC)), tell)
+    bus = SharedBus(lines, key, frozenset((*neighbours.TOPICS, revocations.TOPIC, roll.TOPIC)), tell)
     metrics.watch("bus", bus.numbers)
     stack.push_async_callback(asyncio.to_thread, bus.close)
     return bus

@@ -130,7 +130,7 @@ class ClassMembers:
 
     async def let_in(self, training_class: str, people: Iterable[str], by: str) -> None:
         """They are enrolled, some of them again."""
-        self._roll.forget(training_class)
+        self._roll.changed(training_class)
         for person in people:
             await self._revocations.readmit(person, training_class, by)
 
@@ -159,7 +159,7 @@ class ClassMembers:
         now_ms = self._clock.wall_ms()
         done = await members.change(training_class, person, changes, by, now_ms, status or "changed")
         if status is None:
-            self._roll.forget(training_class)
+            self._roll.changed(training_class)
         else:
             await self._door(training_class, person.id, by, is_open=leaves[status] is None)
         return await self._one_shown(done, person)
@@ -176,7 +176,7 @@ class ClassMembers:
         if is_open:
             await self.let_in(training_class, [person], by)
         else:
-            self._roll.forget(training_class)
+            self._roll.changed(training_class)
             await self._revocations.person(person, Why.LEFT_CLASS, by, training_class=training_class)
 
     async def _check_row(self, training_class: str, values: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from liveserver.bus import Bus
 from liveserver.clock import Clock
 from liveserver.people.classes import Classes
 from liveserver.people.erasure import Erasure, Photos
@@ -22,15 +23,16 @@ class People:
         self,
         store: Store,
         clock: Clock,
+        bus: Bus,
         revocations: Revocations,
         phones: Phones,
         numbers: Numbers | None = None,
         photos: Photos | None = None,
     ):
-        roll = Roll(store, clock)
+        self.roll = roll = Roll(store, clock, bus)
         self.registry = Registry(store, clock, phones)
         self.classes = Classes(store, clock, self.registry)
         self.members = ClassMembers(store, clock, self.classes, roll, revocations, phones)
-        self.roster_import = RosterImport(store, clock, self.classes, self.members, roll, phones, numbers)
+        self.roster_import = RosterImport(store, clock, self.classes, self.members, phones, numbers)
         self.erasure = Erasure(store, clock, revocations, phones, numbers, photos)
         self.lessons = ClassLessons(store, clock, self.classes, self.members, roll)

@@ -1,18 +1,22 @@
 """Who belongs to a class right now, for the doors of its lessons: read once for all who come together.
 
-A class is read again after `FRESH_S`, or at once when this node changed it. While the database is away the
-last reading counts.
+A class is read again at once when this node changed it, or another one that says so over the bus; after
+`FRESH_S` whatever the bus lost. While the database is away the last reading counts.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Any
 
+from liveserver.bus import Bus
 from liveserver.clock import Clock
 from liveserver.core.people import Assigned, Enrolled
 from liveserver.store import Store, StoreError
 
+TOPIC = "people.roll"
 FRESH_S = 5
 _MOST = 1_000  # classes that are remembered
 
@@ -22,17 +26,22 @@ _Read = tuple[int, frozenset[str], frozenset[str]]
 class Roll:
     """Owned by the main loop."""
 
-    def __init__(self, store: Store, clock: Clock):
+    def __init__(self, store: Store, clock: Clock, bus: Bus):
         self._people = store.people
+        self._bus = bus
         self._clock = clock
         self._read: OrderedDict[str, _Read] = OrderedDict()
-        self._changes = 0  # made here
+        self._changes = 0  # made here, or heard of
         self._turn = asyncio.Lock()
 
-    def forget(self, training_class: str) -> None:
-        """It was changed."""
-        self._read.pop(training_class, None)
-        self._changes += 1
+    def listen(self) -> Callable[[], None]:
+        """Hear of what other nodes change from now on; returns how to stop that."""
+        return self._bus.subscribe(TOPIC, self._heard, asyncio.get_running_loop())
+
+    def changed(self, training_class: str) -> None:
+        """It was, here: everybody reads it again."""
+        self._forget(training_class)
+        self._bus.publish(TOPIC, {"class": training_class})
 
     async def learns(self, training_class: str, person: str) -> bool:
         """Whether somebody is enrolled."""
@@ -41,6 +50,13 @@ class Roll:
     async def teaches(self, training_class: str, person: str) -> bool:
         """Whether somebody is assigned."""
         return person in (await self._of(training_class))[2]
+
+    def _heard(self, message: Mapping[str, Any]) -> None:
+        self._forget(str(message.get("class")))
+
+    def _forget(self, training_class: str) -> None:
+        self._read.pop(training_class, None)
+        self._changes += 1
 
     async def _of(self, training_class: str) -> _Read:
         found = self._fresh(training_class)

@@ -23,7 +23,6 @@ from liveserver.people.members import ClassMembers
 from liveserver.people.phones import Phones
 from liveserver.people.registry import new_id, new_salt
 from liveserver.people.repeats import Repeats, place
-from liveserver.people.roll import Roll
 from liveserver.people.spreadsheet import Spreadsheets
 from liveserver.store import Store
 from liveserver.store.members import Member
@@ -70,7 +69,6 @@ class RosterImport:
         clock: Clock,
         classes: Classes,
         class_members: ClassMembers,
-        roll: Roll,
         phones: Phones,
         numbers: Numbers | None = None,
     ):
@@ -80,7 +78,6 @@ class RosterImport:
         self._clock = clock
         self._classes = classes
         self._class_members = class_members
-        self._roll = roll
         self._repeats = Repeats(store)
         self._spreadsheets = Spreadsheets()
 

@@ -29,8 +29,9 @@ def phones(store: Store, key: bytes = KEY) -> Phones:
 
 @pytest.fixture
 def people(store: Store) -> People:
-    revocations = Revocations(Revoked(), store, MemoryBus(), Clock(), 86_400_000)
-    return People(store, Clock(), revocations, phones(store))
+    bus = MemoryBus()
+    revocations = Revocations(Revoked(), store, bus, Clock(), 86_400_000)
+    return People(store, Clock(), bus, revocations, phones(store))
 
 
 async def at_rest(store: Store) -> str:
@@ -100,8 +101,9 @@ class TestATelephoneNumber:
 class TestWithoutTheKeyOfTheInstallation:
     async def test_numbers_are_lost_and_nothing_else_is(self, store: Store, people: People) -> None:
         made = await people.registry.add("person", {"name": "王伟", "phone": PHONE}, "boss")
-        revocations = Revocations(Revoked(), store, MemoryBus(), Clock(), 86_400_000)
-        restored = People(store, Clock(), revocations, phones(store, bytes(32)))
+        bus = MemoryBus()
+        revocations = Revocations(Revoked(), store, bus, Clock(), 86_400_000)
+        restored = People(store, Clock(), bus, revocations, phones(store, bytes(32)))
         assert await found(restored, "王") == [""]
         assert (await restored.registry.one("person", made["id"], masked=False))["name"] == "王伟"
         changed = await restored.registry.change("person", made["id"], {"phone": "13911112222"}, "boss")

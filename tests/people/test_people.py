@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from icalendar import Calendar
 
+from liveserver.bus import MemoryBus
 from liveserver.clock import Clock
 from liveserver.core.errors import PeerError
 from liveserver.core.permissions import Role
@@ -148,7 +149,7 @@ class TestTheRoll:
                 roster=SimpleNamespace(people=away._learners), teachers=SimpleNamespace(people=away._nobody)
             )
         )
-        return Roll(store, clock), away, clock
+        return Roll(store, clock, MemoryBus()), away, clock
 
     async def test_reads_a_class_once_for_all_who_come_together(self) -> None:
         roll, away, _ = self.roll()
@@ -159,7 +160,7 @@ class TestTheRoll:
         ]
         assert away.asked == 1
 
-    async def test_notices_what_others_changed_within_seconds(self) -> None:
+    async def test_notices_what_the_bus_lost_within_seconds(self) -> None:
         roll, away, clock = self.roll()
         assert not await roll.learns("c", "zhao")
         away.people_of["c"] |= {"zhao"}
@@ -172,7 +173,7 @@ class TestTheRoll:
 
         async def then_changed(training_class: str, status: str) -> frozenset[str]:
             away.people_of["c"] = frozenset()
-            roll.forget("c")
+            roll.changed("c")
             return await read(training_class, status)
 
         roll._people.teachers.people = then_changed  # type: ignore[method-assign]

@@ -132,7 +132,7 @@ class Node:
         self.revocations = Revocations(Revoked(), store, self.bus, self.clock, 86_400_000)
         key = bytes(32)
         phones = Phones(store, Vault(store, self.clock, key, PURPOSE), key)
-        self.people = People(store, self.clock, self.revocations, phones)
+        self.people = People(store, self.clock, self.bus, self.revocations, phones)
         self.rooms = Rooms(
             store, self.bus, self.guard, self.forwarder, recordings, self.clock,
             screening=await self.begin_screening(store), admission=self.people.lessons, max_lessons=8,
