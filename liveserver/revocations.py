@@ -93,38 +93,42 @@ class Revocations:
         return {"known": float(len(self.revoked))}
 
     async def person(
-        self, person: str, why: Why, by: str, *, spared: str = "", training_class: str = ""
+        self, person: str, why: Why, by: str, *, spared: str = "", training_class: str = "", role: str = ""
     ) -> None:
-        """Everything somebody was issued so far: but for one stay, or for the lessons of one class."""
+        """Everything somebody was issued so far: but for one stay, or for the lessons of one class, or for
+        one role."""
         until_s = self.revoked.until(person, self._clock.wall_s())
-        await self._take(Of.PERSON, person, training_class, until_s, spared, why, by)
+        await self._take(self._made(Of.PERSON, person, training_class, role, until_s, spared), why, by)
 
-    async def readmit(self, person: str, training_class: str, by: str) -> None:
-        """Somebody is back in a class: what he was issued for its lessons is good again."""
-        if self.revoked.shuts_out(person, training_class):
-            await self._take(Of.PERSON, person, training_class, 0, "", Why.BACK_IN_CLASS, by)
+    async def readmit(self, person: str, training_class: str, role: str, by: str) -> None:
+        """Somebody is back in a class: what he was issued for its lessons in that role is good again."""
+        for of in ("", role):
+            if self.revoked.shuts_out(person, training_class, of):
+                await self._take(self._made(Of.PERSON, person, training_class, of), Why.BACK_IN_CLASS, by)
 
     async def stay(self, stay: str, person: str, why: Why) -> None:
         """Everything that one signing in brought."""
-        await self._take(Of.STAY, stay, "", 0, "", why, person)
+        await self._take(self._made(Of.STAY, stay), why, person)
 
     async def token(self, token_id: str, by: str) -> None:
         """One token."""
-        await self._take(Of.TOKEN, token_id, "", 0, "", Why.BY_ADMINISTRATOR, by)
+        await self._take(self._made(Of.TOKEN, token_id), Why.BY_ADMINISTRATOR, by)
 
-    async def _take(
-        self, of: Of, key: str, training_class: str, until_s: int, spared: str, why: Why, by: str
-    ) -> None:
+    def _made(
+        self, of: Of, key: str, training_class: str = "", role: str = "", until_s: int = 0, spared: str = ""
+    ) -> Revocation:
+        """One from now on."""
         now_ms = self._clock.wall_ms()
-        one = self.revoked.after(
-            Revocation(of, key, training_class, until_s, spared, now_ms, now_ms + self._longest_ms)
-        )
+        one = Revocation(of, key, training_class, until_s, spared, now_ms, now_ms + self._longest_ms, role)
+        return self.revoked.after(one)
+
+    async def _take(self, one: Revocation, why: Why, by: str) -> None:
         self._adopt(one)
         self._bus.publish(TOPIC, asdict(one))
-        data: dict[str, JSON] = {"of": of, "id": key, "why": why, "by": by}
-        if training_class:
-            data["class"] = training_class
-        await self._store.revocations.save(one, Fact("access_revoked", None, now_ms, data))
+        told = {"class": one.training_class, "role": one.role}
+        data: dict[str, JSON] = {"of": one.of, "id": one.key, "why": why, "by": by}
+        data |= {name: value for name, value in told.items() if value}
+        await self._store.revocations.save(one, Fact("access_revoked", None, self._clock.wall_ms(), data))
 
     def _adopt(self, one: Revocation) -> None:
         if self.revoked.add(one) and not self._telling:

@@ -79,6 +79,7 @@ class _MadeFor:
     person: str
     token_id: str
     issued_at_s: int
+    role: str
     stay: str = ""
     training_class: str = ""
 
@@ -201,7 +202,7 @@ class Tokens:
         payload = self._open(_LINK_AUDIENCE + kind, token, now_s)
         name, person, role = (_text(payload, c) if c in payload else "" for c in ("name", "for", "role"))
         link = Link(_text(payload, "sub"), _whole(payload, "exp"), _text(payload, "jti"), name, person, role)
-        if person and self.revoked.voids(_MadeFor(person, link.token_id, _whole(payload, "iat"))):
+        if person and self.revoked.voids(_MadeFor(person, link.token_id, _whole(payload, "iat"), role)):
             raise session_ended()
         return link
 

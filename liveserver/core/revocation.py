@@ -1,9 +1,9 @@
 """Which tokens are void before their time: of whom was signed out, shut out, or erased.
 
-A revocation voids what one person was issued until then (everything, or what is for one class), every token
-of one stay, or one token. It is asked about at each request: some look-ups in memory. A token is dated in
-whole seconds, and the clocks of nodes differ by some: a revocation voids what is dated a little later as
-well, and what is issued after it is dated after that (`dated`).
+A revocation voids what one person was issued until then (everything, or what is for one class, or for one
+role), every token of one stay, or one token. It is asked about at each request: some look-ups in memory. A
+token is dated in whole seconds, and the clocks of nodes differ by some: a revocation voids what is dated a
+little later as well, and what is issued after it is dated after that (`dated`).
 
 What is known is bounded. Where too much is, the oldest goes, and whatever was issued before it, to whomever,
 is void: who was shut out does not come back that way. Time is an argument.
@@ -35,7 +35,8 @@ class Of(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
-    """`key`: the person's, stay's or token's id. `training_class`: only tokens for its lessons.
+    """`key`: the person's, stay's or token's id. `training_class`: only tokens for its lessons; `role`: only
+    tokens of that role. Empty: whichever.
 
     `issued_until_s`: of a person what was issued so far is void; 0 once the person is let in again. `spared`:
     a stay whose tokens stay good. `at_ms`: a later one takes an earlier one's place. Nothing that it voids
@@ -49,6 +50,7 @@ class Revocation:
     spared: str
     at_ms: int
     until_ms: int
+    role: str = ""
 
 
 class Dated(Protocol):
@@ -56,6 +58,9 @@ class Dated(Protocol):
 
     @property
     def person(self) -> str: ...
+
+    @property
+    def role(self) -> str: ...
 
     @property
     def training_class(self) -> str: ...
@@ -70,7 +75,11 @@ class Dated(Protocol):
     def issued_at_s(self) -> int: ...
 
 
-_Key = tuple[Of, str, str]
+_Key = tuple[Of, str, str, str]
+
+
+def _key_of(one: Revocation) -> _Key:
+    return one.of, one.key, one.training_class, one.role
 
 
 class Revoked:
@@ -87,7 +96,7 @@ class Revoked:
 
     def add(self, one: Revocation) -> bool:
         """Whether that was news."""
-        key = (one.of, one.key, one.training_class)
+        key = _key_of(one)
         before = self._known.get(key)
         if before is not None and (before.at_ms, before.issued_until_s) >= (one.at_ms, one.issued_until_s):
             return False
@@ -111,23 +120,22 @@ class Revoked:
         known = self._known
         if not known:
             return False
-        if (Of.TOKEN, token.token_id, "") in known or (Of.STAY, token.stay, "") in known:
+        if (Of.TOKEN, token.token_id, "", "") in known or (Of.STAY, token.stay, "", "") in known:
             return True
         if issued_s > self._latest_s.get(token.person, -1):
             return False
-        return self._void_for(token, "") or (
-            token.training_class != "" and self._void_for(token, token.training_class)
-        )
+        classes = ("", token.training_class) if token.training_class else ("",)
+        return any(self._void_for(token, of, role) for of in classes for role in ("", token.role))
 
-    def shuts_out(self, person: str, training_class: str) -> bool:
-        """Whether anything of a person is void for the lessons of this class alone."""
-        one = self._known.get((Of.PERSON, person, training_class))
+    def shuts_out(self, person: str, training_class: str, role: str = "") -> bool:
+        """Whether anything of a person is void for the lessons of this class alone, in this role alone."""
+        one = self._known.get((Of.PERSON, person, training_class, role))
         return one is not None and one.issued_until_s > 0
 
     def after(self, one: Revocation) -> Revocation:
         """`one`, made now, as the latest of its key: also where the clock went back, or another node's is
         ahead."""
-        before = self._known.get((one.of, one.key, one.training_class))
+        before = self._known.get(_key_of(one))
         if before is None or one.at_ms > before.at_ms:
             return one
         return replace(one, at_ms=before.at_ms + 1)
@@ -141,8 +149,8 @@ class Revoked:
         """Up to which date a revocation voids that is made now: the last one any token may have."""
         return max(self.dated(person, now_s), now_s + _CLOCKS_S)
 
-    def _void_for(self, token: Dated, training_class: str) -> bool:
-        one = self._known.get((Of.PERSON, token.person, training_class))
+    def _void_for(self, token: Dated, training_class: str, role: str) -> bool:
+        one = self._known.get((Of.PERSON, token.person, training_class, role))
         if one is None or token.issued_at_s > one.issued_until_s:
             return False
         return one.spared == "" or token.stay != one.spared
@@ -159,7 +167,7 @@ class Revoked:
             if one.of is Of.PERSON:
                 latest_s[one.key] = max(latest_s.get(one.key, -1), one.issued_until_s)
         self._latest_s = latest_s
-        self._known = {(one.of, one.key, one.training_class): one for one in kept}
+        self._known = {_key_of(one): one for one in kept}
 
 
 def _last_date(one: Revocation) -> int:

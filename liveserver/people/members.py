@@ -11,6 +11,7 @@ from liveserver.core.errors import PeerError
 from liveserver.core.masking import masked_name, masked_number
 from liveserver.core.messages import Json
 from liveserver.core.people import Assigned, Enrolled, Status
+from liveserver.core.permissions import Role
 from liveserver.hours.csv_table import csv_bytes
 from liveserver.people.classes import Classes
 from liveserver.people.kinds import shown
@@ -65,7 +66,7 @@ class ClassMembers:
         row = Enrolment(training_class, enrolled_at_ms=self._clock.wall_ms(), **values)
         await self._repeats.require_new(found, row)
         done = await self._people.roster.put(row, person, by, row.enrolled_at_ms, "enrolled")
-        await self._door(training_class, person.id, by, is_open=True)
+        await self._let_in(training_class, [person.id], Role.LEARNER, by)
         return await self._one_shown(done, person)
 
     async def change_enrolment(
@@ -79,7 +80,8 @@ class ClassMembers:
                 await self._classes.require(training_class), replace(now, **values)
             )
         leaves = {Enrolled.LEFT: self._clock.wall_ms(), Enrolled.ENROLLED: None}
-        return await self._change(self._people.roster, training_class, key, values, by, leaves)
+        members = self._people.roster
+        return await self._change(members, Role.LEARNER, training_class, key, values, by, leaves)
 
     async def roster_csv(self, training_class: str) -> bytes:
         """The roster as CSV; names and telephone numbers masked (003 L23)."""
@@ -117,22 +119,21 @@ class ClassMembers:
         person, now_ms = await self.person(values["person"]), self._clock.wall_ms()
         row = Assignment(training_class, assigned_at_ms=now_ms, **values)
         done = await self._people.teachers.put(row, person, by, now_ms, "assigned")
-        await self._door(training_class, person.id, by, is_open=True)
+        await self._let_in(training_class, [person.id], Role.INSTRUCTOR, by)
         return await self._one_shown(done, person)
 
     async def change_assignment(
         self, training_class: str, key: str, values: Mapping[str, Any], by: str
     ) -> Json:
         leaves = {Assigned.RELEASED: self._clock.wall_ms(), Assigned.ASSIGNED: None}
-        return await self._change(self._people.teachers, training_class, key, values, by, leaves)
+        members = self._people.teachers
+        return await self._change(members, Role.INSTRUCTOR, training_class, key, values, by, leaves)
 
     # --- inside ---
 
-    async def let_in(self, training_class: str, people: Iterable[str], by: str) -> None:
-        """They are enrolled, some of them again."""
-        self._roll.changed(training_class)
-        for person in people:
-            await self._revocations.readmit(person, training_class, by)
+    async def enrolled(self, training_class: str, people: Iterable[str], by: str) -> None:
+        """They are, some of them again."""
+        await self._let_in(training_class, people, Role.LEARNER, by)
 
     async def person(self, key: str) -> Person:
         found = await self._people.persons.get(key)
@@ -145,6 +146,7 @@ class ClassMembers:
     async def _change(
         self,
         members: Members[Any],
+        role: Role,
         training_class: str,
         key: str,
         values: Mapping[str, Any],
@@ -160,8 +162,10 @@ class ClassMembers:
         done = await members.change(training_class, person, changes, by, now_ms, status or "changed")
         if status is None:
             self._roll.changed(training_class)
+        elif leaves[status] is None:
+            await self._let_in(training_class, [person.id], role, by)
         else:
-            await self._door(training_class, person.id, by, is_open=leaves[status] is None)
+            await self._turn_away(training_class, person.id, role, by)
         return await self._one_shown(done, person)
 
     async def _shown(self, members: Sequence[Member[Any]]) -> list[Json]:
@@ -171,13 +175,17 @@ class ClassMembers:
     async def _one_shown(self, row: Any, person: Person) -> Json:
         return (await self._shown([Member(row, person)]))[0]
 
-    async def _door(self, training_class: str, person: str, by: str, *, is_open: bool) -> None:
-        """Who left is out of the class's lessons at once; who comes back may use what he had."""
-        if is_open:
-            await self.let_in(training_class, [person], by)
-        else:
-            self._roll.changed(training_class)
-            await self._revocations.person(person, Why.LEFT_CLASS, by, training_class=training_class)
+    async def _let_in(self, training_class: str, people: Iterable[str], role: Role, by: str) -> None:
+        """Who comes back may use what he had."""
+        self._roll.changed(training_class)
+        for person in people:
+            await self._revocations.readmit(person, training_class, role, by)
+
+    async def _turn_away(self, training_class: str, person: str, role: Role, by: str) -> None:
+        """Who left is out of the class's lessons at once, unless he is in them as something else too."""
+        self._roll.changed(training_class)
+        why = Why.LEFT_CLASS
+        await self._revocations.person(person, why, by, training_class=training_class, role=role)
 
     async def _check_row(self, training_class: str, values: Mapping[str, Any]) -> None:
         if values.get("group"):

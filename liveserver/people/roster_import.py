@@ -104,7 +104,7 @@ class RosterImport:
             new = frozenset(one.person.id for one in members) - known.ids
             members = await self._sealed(members, new)
             await self._people.roster.take(training_class, members, new, sha256, by, now_ms)
-            await self._class_members.let_in(training_class, [one.person.id for one in members], by)
+            await self._class_members.enrolled(training_class, [one.person.id for one in members], by)
             await self._enter_numbers(roster, states, members, by)
         return {
             "sha256": sha256,

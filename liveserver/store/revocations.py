@@ -25,7 +25,7 @@ class Revocations:
         row = asdict(one)
         storable(one.key + one.training_class + one.spared)
         insert = self._access.insert(REVOCATIONS).values(row)
-        upsert = insert.on_conflict_do_update(index_elements=["of", "key", "training_class"], set_=row)
+        upsert = insert.on_conflict_do_update(index_elements=list(REVOCATIONS.primary_key), set_=row)
         forget = sa.delete(REVOCATIONS).where(REVOCATIONS.c.until_ms < one.at_ms)
         prepared = ledger.prepare(fact)
 

@@ -13,6 +13,7 @@ NOW = 1_800_000_000
 @dataclass(frozen=True)
 class Token:
     person: str = "li"
+    role: str = "learner"
     training_class: str = ""
     stay: str = ""
     token_id: str = "t1"
@@ -21,9 +22,9 @@ class Token:
 
 def revocation(
     key: str = "li", until_s: int = NOW, of: Of = Of.PERSON, training_class: str = "", spared: str = "",
-    at_s: int = NOW,
+    at_s: int = NOW, role: str = "",
 ) -> Revocation:  # fmt: skip
-    return Revocation(of, key, training_class, until_s, spared, at_s * 1000, (at_s + 86_400) * 1000)
+    return Revocation(of, key, training_class, until_s, spared, at_s * 1000, (at_s + 86_400) * 1000, role)
 
 
 def revoked(*known: Revocation, most: int = 100) -> Revoked:
@@ -50,6 +51,28 @@ class TestAPersonsRevocation:
         assert known.voids(Token(training_class="c1"))
         assert not known.voids(Token(training_class="c2")) and not known.voids(Token())
         assert known.shuts_out("li", "c1") and not known.shuts_out("li", "c2")
+
+    def test_for_one_role_leaves_the_other(self) -> None:
+        """Who stops learning in a class may teach it."""
+        known = revoked(revocation(training_class="c1", role="learner"))
+        assert known.voids(Token(training_class="c1"))
+        assert not known.voids(Token(training_class="c1", role="instructor"))
+        assert not known.voids(Token(training_class="c2")) and not known.voids(Token())
+        assert known.shuts_out("li", "c1", "learner")
+        assert not known.shuts_out("li", "c1", "instructor") and not known.shuts_out("li", "c1")
+
+    def test_for_every_role_of_a_class_or_every_class_of_a_role_voids_those(self) -> None:
+        for known in (revoked(revocation(training_class="c1")), revoked(revocation(role="learner"))):
+            assert known.voids(Token(training_class="c1"))
+        assert revoked(revocation(training_class="c1")).voids(Token(training_class="c1", role="instructor"))
+        assert revoked(revocation(role="learner")).voids(Token(training_class="c2"))
+        assert not revoked(revocation(role="learner")).voids(Token(role="instructor"))
+
+    def test_for_one_role_is_lifted_for_that_role_alone(self) -> None:
+        known = revoked(*(revocation(training_class="c1", role=role) for role in ("learner", "instructor")))
+        assert known.add(revocation(training_class="c1", role="learner", until_s=0, at_s=NOW + 5))
+        assert not known.voids(Token(training_class="c1"))
+        assert known.voids(Token(training_class="c1", role="instructor"))
 
     def test_is_lifted_by_a_later_one_of_nothing(self) -> None:
         known = revoked(revocation(training_class="c1"))

@@ -105,6 +105,31 @@ class TestALessonOfAClass:
             await refused(school.rooms.joining.connect(lesson, bearer(learner), Carrier())) == "not_enrolled"
         )
 
+    async def test_is_left_in_one_role_and_not_in_the_other(self, school: School) -> None:
+        """Who stops learning in a class goes on teaching it, and the other way round."""
+        person, members = await school.enrol("li"), school.people.members
+        await members.assign(school.cohort, {"person": person, "certificate_no": "Z1"}, "ada")
+        learning, teaching = (
+            replace(bearer(person, role, "l1"), training_class=school.cohort, issued_at_s=1)
+            for role in (Role.LEARNER, Role.INSTRUCTOR)
+        )
+
+        def void() -> tuple[bool, bool]:
+            revoked = school.revocations.revoked
+            return revoked.voids(learning), revoked.voids(teaching)
+
+        await members.change_enrolment(school.cohort, person, {"status": "left"}, "ada")
+        assert void() == (True, False)
+        await members.change_assignment(school.cohort, person, {"status": "released"}, "ada")
+        assert void() == (True, True)
+        await members.change_enrolment(school.cohort, person, {"status": "enrolled"}, "ada")
+        assert void() == (False, True)
+        await members.assign(school.cohort, {"person": person, "certificate_no": "Z1"}, "ada")
+        assert void() == (False, False)
+        entries = await school.store.entries(limit=1000)
+        told = [entry.data["role"] for entry in entries if entry.type == "access_revoked"]
+        assert told == ["learner", "instructor", "learner", "instructor"]
+
     async def test_is_taught_by_who_is_assigned_or_was_given_its_token(self, school: School) -> None:
         teacher, lesson = await school.assign("wang"), await school.lesson()
         instructor = Role.INSTRUCTOR

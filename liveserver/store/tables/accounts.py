@@ -85,6 +85,7 @@ REVOCATIONS = sa.Table(
     sa.Column("of", sa.Text, primary_key=True),
     sa.Column("key", sa.Text, primary_key=True),
     sa.Column("training_class", sa.Text, primary_key=True),
+    sa.Column("role", sa.Text, primary_key=True),
     sa.Column("issued_until_s", WHOLE, nullable=False),
     sa.Column("spared", sa.Text, nullable=False),
     sa.Column("at_ms", WHOLE, nullable=False),
