@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from liveserver.core.policies import DEFAULT
 from liveserver.core.screening import Action, Decision, Kind
+from liveserver.core.screening import Line as TextLine
 from models.errors import ModelError
 from models.limits import FILE, PictureError
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Line = dict[str, Any]
+Box = tuple[int, int, int, int]
 Job = Callable[["Looker"], Awaitable[Line]]
 
 
@@ -96,13 +98,22 @@ def _face(given: argparse.Namespace, printed: Callable[[Line], None], parser: ar
 
 
 def judged(seen: Seen, words: ChatScreen) -> Line:
-    """What the default policy says of a picture and of its lines; the strongest action names the label."""
+    """What the default policy says of a picture and of its lines, alone and with their neighbours; the
+    strongest action names the label."""
+    from liveserver.screen import lines
+
     decided = DEFAULT.decide(Kind.FRAME, seen.scores)
-    text = []
-    for line in seen.lines:
-        said = DEFAULT.decide(Kind.TEXT, words.screen(line.line).scores)
-        text.append({"line": line.line, "box": list(line.box), "label": said.category})
-        decided = max(decided, said, key=_weight)
+    alone = [lines.judged([TextLine(read.line, read.box)], words.screen(read.line)) for read in seen.lines]
+    marked = lines.together([line for one in alone for line in one.lines], words)
+    said: dict[Box, Decision] = {}
+    for one in (*alone, *marked):
+        decision = DEFAULT.decide(Kind.TEXT, one.words.scores)
+        decided = max(decided, decision, key=_weight)
+        for line in one.lines:
+            said[line.box] = max(said.get(line.box, decision), decision, key=_weight)
+    text = [
+        {"line": read.line, "box": list(read.box), "label": said[read.box].category} for read in seen.lines
+    ]
     benign = 1 - max(seen.scores.values(), default=0.0)
     score = benign if decided.action is Action.ALLOW else decided.score
     return {"label": decided.category, "score": round(score, 4), "action": decided.action, "text": text}

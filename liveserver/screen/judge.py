@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
-from liveserver.core.screening import Category, Line
+from liveserver.core.screening import Line
 from liveserver.screen.images import Pixels
+from liveserver.screen.lines import Censor, Judged, judged, together
 from liveserver.screen.wire import MAX_LINES
 from models.chat.lexicon import Lexicon, parse
 from models.chat.screen import ChatScreen
 from models.frames import FrameModels
 from models.text import TextReader
-
-LABELLED_FROM = 0.25  # a score below names no line
 
 
 class Read(Protocol):
@@ -36,38 +34,6 @@ class Reader(Protocol):
     def hashes(self) -> Mapping[str, str]: ...
 
     def lines(self, rgb: Pixels) -> Iterator[Read]: ...
-
-
-class Words(Protocol):
-    """What a line's words are: category → 0 to 1; why, for a person; by which models and lists (SHA-256)."""
-
-    @property
-    def scores(self) -> Mapping[str, float]: ...
-
-    @property
-    def why(self) -> tuple[str, ...]: ...
-
-    @property
-    def models(self) -> Mapping[str, str]: ...
-
-    @property
-    def lists(self) -> Mapping[str, str]: ...
-
-
-class Censor(Protocol):
-    """Says what a line of text is."""
-
-    def screen(self, text: str) -> Words: ...
-
-    def replace_list(self, name: str, lexicon: Lexicon) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """A line with what its words are."""
-
-    line: Line
-    words: Words
 
 
 class Judge:
@@ -109,17 +75,12 @@ class Judge:
         return self._frames.score(rgb)
 
     def text(self, rgb: Pixels) -> Iterator[Judged]:
-        """Line after line: each step takes some milliseconds, the first up to half a second."""
+        """Line after line: each step takes some milliseconds, the first up to half a second. In the end those
+        that say more together than alone, as an advert over two lines: once more, with what they say so."""
         assert self._reader is not None and self._censor is not None
+        alone: list[Judged] = []
         for read in islice(self._reader.lines(rgb), MAX_LINES):
-            words = self._censor.screen(read.text)
-            label, score = _named(words.scores)
-            yield Judged(Line(read.text, read.box, label, score), words)
-
-
-def _named(scores: Mapping[str, float]) -> tuple[Category, float]:
-    """The category that a line is marked with."""
-    harmful = {name: score for name, score in scores.items() if name != Category.BENIGN}
-    name = max(harmful, key=lambda one: harmful[one], default=Category.BENIGN)
-    score = scores.get(name, 0.0)
-    return (Category(name), score) if score >= LABELLED_FROM else (Category.BENIGN, score)
+            alone.append(judged([Line(read.text, read.box)], self._censor.screen(read.text)))
+            yield alone[-1]
+        lines = [line for one in alone for line in one.lines]
+        yield from together(lines, self._censor)

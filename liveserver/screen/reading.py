@@ -8,10 +8,12 @@ import av
 
 from liveserver.core.screening import Category, Kind, Line
 from liveserver.screen import images
-from liveserver.screen.judge import Judge, Judged
+from liveserver.screen.judge import Judge
+from liveserver.screen.lines import Judged
 from liveserver.screen.pace import CUT
 from liveserver.screen.wire import MAX_WHY, Found
 from models.phash import NEW_TEXT, SAME_SLIDE, change, distance, perceptual_hash
+from models.text_blocks import Box
 
 WIDTH = 1280  # pixels; letters of a slide are legible there
 LEAST_GAP_MS = 1_000
@@ -32,13 +34,19 @@ class Reading:
         self._scale = width / rgb.shape[1]  # from what is read to the evidence
         self._steps: Iterator[Judged] = judge.text(rgb)
         self._read: list[Judged] = []
+        self._lines: dict[Box, Line] = {}  # by where they stand, with the worst that was said
 
     def step(self) -> bool:
-        """Read a line; False when there is none left."""
+        """Read a line, or find lines that say more together; False when there is none left."""
         judged = next(self._steps, None)
-        if judged is not None:
-            self._read.append(judged)
-        return judged is not None
+        if judged is None:
+            return False
+        self._read.append(judged)
+        for line in judged.lines:
+            known = self._lines.get(line.box)
+            if known is None or line.score > known.score:
+                self._lines[line.box] = line
+        return True
 
     @property
     def scores(self) -> dict[str, float]:
@@ -58,10 +66,10 @@ class Reading:
     def found(self, lane: int) -> Found:
         """What there was to find, with the picture."""
         lines = tuple(
-            Line(one.line.text, _scaled(one.line.box, self._scale), one.line.label, one.line.score)
-            for one in self._read
+            Line(line.text, _scaled(line.box, self._scale), line.label, line.score)
+            for line in self._lines.values()
         )
-        flagged = [one.words for one in self._read if one.line.label is not Category.BENIGN]
+        flagged = [one.words for one in self._read if one.lines[0].label is not Category.BENIGN]
         why = dict.fromkeys(reason for words in flagged for reason in words.why)
         models = dict(self._judge.reader_hashes)
         for words in flagged:
@@ -107,6 +115,6 @@ class Slides:
         self._rest_ms = now_ms + (EMPTY_SHARE - 1) * took_ms if is_empty else 0
 
 
-def _scaled(box: tuple[int, int, int, int], scale: float) -> tuple[int, int, int, int]:
+def _scaled(box: Box, scale: float) -> Box:
     left, top, right, bottom = (max(0, round(edge * scale)) for edge in box)
     return left, top, right, bottom

@@ -264,6 +264,16 @@ class TestText:
         assert "彩金" in found.why[0]
         assert found.models == {**Page.hashes, "list:house": HOUSE.version}
 
+    def test_what_two_lines_say_together_marks_both_on_the_evidence(self, models):
+        watched = reading(models, Mode.WATCH, "安全帽和", "注册就送彩", "金的事")
+        watched.push(Camera(width=1920, height=1080, moving=False).take(1))
+        read_all(watched, 1_000_100)
+        (found,) = watched.all_of(Found)
+        assert found.scores["gambling"] == 0.9
+        marked = [(line.text, line.box) for line in found.lines if line.label == "gambling"]
+        assert marked == [("注册就送彩", (10, 20, 100, 35)), ("金的事", (10, 40, 100, 55))]
+        assert len(found.lines) == 3
+
     def test_a_slide_is_not_shown_before_its_text_was_read(self, models):
         watched, camera = reading(models, Mode.SCREENED, "安全帽"), Camera(moving=False)
         watched.push(camera.take(10))
@@ -298,10 +308,10 @@ class TestText:
 class TestTheJudge:
     def test_marks_a_line_by_the_gravest_of_its_categories(self):
         (judged,) = Judge(FrameModels([]), Page("送彩金"), ChatScreen([HOUSE])).text(None)
-        assert judged.line.label is Category.GAMBLING
+        assert judged.lines[0].label is Category.GAMBLING
 
     def test_uses_another_list_from_the_next_line_on(self):
         judge = Judge(FrameModels([]), Page("送彩金"), ChatScreen([HOUSE]))
         judge.use_list("house", b"")
         (judged,) = judge.text(None)
-        assert judged.line.label is Category.BENIGN
+        assert judged.lines[0].label is Category.BENIGN
