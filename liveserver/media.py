@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from liveserver.addresses import own_addresses
 from liveserver.clock import Clock
 from liveserver.config import Config
 from liveserver.core.screening import Finding, Policy, Sight
@@ -25,11 +26,6 @@ from liveserver.sfu.transcode import Transcodes
 from liveserver.start import StartError
 
 _log = get_logger()
-
-
-def watch(metrics: Metrics, front: Front, forwarder: Forwarder) -> None:
-    metrics.watch("front", lambda: _totals(front.counters))
-    metrics.watch("fanout", lambda: _totals(_fields(forwarder.fanout.stats)))
 
 
 class Watcher:
@@ -54,8 +50,25 @@ class Watcher:
         return self._screening.policy(lesson)
 
 
-def transcodes_of(config: Config, forwarder: Forwarder, clock: Clock) -> Transcodes:
-    return Transcodes(
+def forwarder_of(
+    config: Config, flags: Flags, clock: Clock, metrics: Metrics, stack: AsyncExitStack
+) -> Forwarder:
+    """The media port, listening."""
+    front = _bind_front(config, flags, clock)
+    forwarder = Forwarder(front, flags, clock, config.rtc.advertise or own_addresses(config.rtc.host))
+    if config.rtc.tcp:
+        _listen_tcp(forwarder, config)
+    forwarder.start()
+    stack.push_async_callback(forwarder.stop)
+    metrics.watch("front", lambda: _totals(front.counters))
+    metrics.watch("fanout", lambda: _totals(_fields(forwarder.fanout.stats)))
+    return forwarder
+
+
+def transcodes_of(
+    config: Config, forwarder: Forwarder, clock: Clock, metrics: Metrics, stack: AsyncExitStack
+) -> Transcodes:
+    transcodes = Transcodes(
         forwarder.fanout,
         forwarder.pacer,
         clock,
@@ -63,6 +76,9 @@ def transcodes_of(config: Config, forwarder: Forwarder, clock: Clock) -> Transco
         max_bitrate_bps=config.transcode.max_kbps * 1000,
         linger_ns=config.transcode.linger.ns,
     )
+    stack.push_async_callback(transcodes.stop)
+    metrics.watch("transcode", transcodes.numbers)
+    return transcodes
 
 
 def tier_of(
@@ -121,7 +137,7 @@ def screens_of(
     return screens
 
 
-def bind_front(config: Config, flags: Flags, clock: Clock) -> Front:
+def _bind_front(config: Config, flags: Flags, clock: Clock) -> Front:
     try:
         return Front.bind(config.rtc.host, config.rtc.port, flags, clock.monotonic_ns)
     except OSError as error:
@@ -129,7 +145,7 @@ def bind_front(config: Config, flags: Flags, clock: Clock) -> Front:
         raise StartError(f"cannot listen on UDP {where}: {(error.strerror or str(error)).lower()}") from error
 
 
-def listen_tcp(forwarder: Forwarder, config: Config) -> None:
+def _listen_tcp(forwarder: Forwarder, config: Config) -> None:
     """On the number of the media port, unless that is to be a page's or the guard's: then on any other."""
     taken = {config.http.port, config.control.port}
     port = forwarder.front.port if forwarder.front.port not in taken else 0

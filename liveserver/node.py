@@ -18,7 +18,6 @@ from typing import Any
 import uvloop
 
 from liveserver import media, parts
-from liveserver.addresses import own_addresses
 from liveserver.checks.questions import Questions
 from liveserver.clock import Clock
 from liveserver.config import Config, load
@@ -34,11 +33,11 @@ from liveserver.log import Event, get_logger, set_up
 from liveserver.metrics import Metrics
 from liveserver.people.people import People
 from liveserver.rooms.rooms import Rooms
+from liveserver.rooms.surroundings import MediaPlane, Surroundings
 from liveserver.rtp.flags import Flags
 from liveserver.screening.inventory import Inventory
 from liveserver.screening.moderation import Moderation
 from liveserver.screening.wall import Wall
-from liveserver.sfu.forwarder import Forwarder
 from liveserver.start import Ready, StartError
 from liveserver.store import StoreError, open_store
 from liveserver.tokens import Tokens
@@ -115,15 +114,8 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
 
     recordings = await parts.recordings_of(config, store, clock, metrics, stack)
     keeper = parts.keeper_of(config, store, recordings, clock, metrics, stack)
-    front = media.bind_front(config, flags, clock)
-    forwarder = Forwarder(front, flags, clock, config.rtc.advertise or own_addresses(config.rtc.host))
-    if config.rtc.tcp:
-        media.listen_tcp(forwarder, config)
-    forwarder.start()
-    stack.push_async_callback(forwarder.stop)
-    transcodes = media.transcodes_of(config, forwarder, clock)
-    stack.push_async_callback(transcodes.stop)
-    metrics.watch("transcode", transcodes.numbers)
+    forwarder = media.forwarder_of(config, flags, clock, metrics, stack)
+    transcodes = media.transcodes_of(config, forwarder, clock, metrics, stack)
     screening, rules = await parts.screening_of(config, store, guard, clock, metrics, stack)
     watcher = media.Watcher(screening)
     screens = media.screens_of(config, forwarder, watcher, clock, rules.lexicons, metrics, stack)
@@ -133,28 +125,15 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
         store, clock, bus, signing.revocations, signing.phones, signing.identities, challenges.photos
     )
     stack.callback(people.roll.listen())
+    around = Surroundings(
+        store, clock, guard, recordings, screening, challenges.photos, notary.receipt,
+        max(1, int(config.hours.tell_every.s)), config.sessions.same_person,
+    )  # fmt: skip
+    plane = MediaPlane(forwarder, transcodes, screens, media.tier_of(config, flags, clock, metrics, stack))
     rooms = Rooms(
-        store,
-        bus,
-        guard,
-        forwarder,
-        recordings,
-        clock,
-        transcodes=transcodes,
-        screens=screens,
-        challenges=challenges,
-        screening=screening,
-        admission=people.lessons,
-        tier=media.tier_of(config, flags, clock, metrics, stack),
-        max_lessons=config.rooms.max_lessons,
-        max_viewers=config.rooms.max_viewers,
-        max_webrtc=config.rooms.max_webrtc,
-        max_joining=config.rooms.max_joining,
-        tell_every_s=max(1, int(config.hours.tell_every.s)),
-        same_person=config.sessions.same_person,
-        receipt=notary.receipt,
-        revocations=signing.revocations,
-    )
+        around, plane, bus, config.rooms,
+        challenges=challenges, admission=people.lessons, revocations=signing.revocations,
+    )  # fmt: skip
     await rooms.start()
     stack.push_async_callback(rooms.stop)
     metrics.watch("rooms", rooms.numbers)
@@ -166,7 +145,6 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
     stack.push_async_callback(wall.stop)
     metrics.watch("wall", wall.numbers)
     screening.tell(wall.saw)
-    media.watch(metrics, front, forwarder)
 
     async def checks() -> Mapping[str, bool]:
         return {
@@ -189,7 +167,7 @@ async def _compose(config: Config, stack: AsyncExitStack) -> Ready:
     return Ready(
         public.port,
         control.listener.port,
-        front.port,
+        forwarder.front.port,
         config.http.base_url or public.url,
         control.listener.url,
         empty,

@@ -8,10 +8,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
-from liveserver.checks.photos import Judged, Photos
-from liveserver.clock import Clock
+from liveserver.checks.photos import Judged
 from liveserver.core import events
 from liveserver.core.events.chat import KeepLine, KeepMute
 from liveserver.core.events.checks import Judge, PhotoJudged
@@ -21,22 +20,14 @@ from liveserver.core.events.media import ClosePublisher, Hold, Record, ShareScre
 from liveserver.core.events.screening import Report
 from liveserver.core.events.telling import Broadcast, Close, Send, Tell
 from liveserver.core.room import RoomState
-from liveserver.recording import RecorderSink, Recordings
+from liveserver.recording import RecorderSink
+from liveserver.rooms.surroundings import Surroundings
 from liveserver.rooms.voice import Voice
 from liveserver.rooms.writing import Writing
-from liveserver.screening import Screening
 from liveserver.sfu.stage import Stage
-from liveserver.store import CutRow, Muted, Store
+from liveserver.store import CutRow, Muted
 
 _OVER = (LessonState.CUT, LessonState.ENDED)
-
-
-class Guard(Protocol):
-    """Who is told what became of a cut. From any thread; neither blocks."""
-
-    def told(self, cut: str, at_ns: int) -> None: ...
-
-    def recorded(self, lesson: str, act: str) -> None: ...
 
 
 class Acting:
@@ -46,14 +37,9 @@ class Acting:
         self,
         state: RoomState,
         stage: Stage,
+        around: Surroundings,
         voice: Voice,
         writing: Writing,
-        store: Store,
-        recordings: Recordings,
-        clock: Clock,
-        guard: Guard,
-        screening: Screening | None,
-        photos: Photos | None,
         post: Callable[[events.Event], None],
     ):
         self.judging: set[asyncio.Task[None]] = set()
@@ -62,12 +48,12 @@ class Acting:
         self._stage = stage
         self._voice = voice
         self._writing = writing
-        self._store = store
-        self._recordings = recordings
-        self._clock = clock
-        self._guard = guard
-        self._screening = screening
-        self._photos = photos
+        self._store = around.store
+        self._recordings = around.recordings
+        self._clock = around.clock
+        self._guard = around.guard
+        self._screening = around.screening
+        self._photos = around.photos
         self._post = post
         self._sink: RecorderSink | None = None
         self._ended_recording = ""

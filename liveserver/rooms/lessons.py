@@ -6,19 +6,17 @@ import secrets
 from collections.abc import Sequence
 
 from liveserver import shapes
-from liveserver.clock import Clock
 from liveserver.core.events.lesson import Ended, LessonState
 from liveserver.core.ledger import Fact
 from liveserver.core.messages import Json
 from liveserver.core.people import Placement
 from liveserver.core.retention import Programme, programmes_text
 from liveserver.core.room import RoomState
-from liveserver.cut.guard import Guard
 from liveserver.log import Event, get_logger
 from liveserver.rooms.registry import Registry
 from liveserver.rooms.reopening import Reopening
-from liveserver.screening import Screening
-from liveserver.store import Lesson, Store
+from liveserver.rooms.surroundings import Surroundings
+from liveserver.store import Lesson
 from liveserver.tokens import Claims
 
 _ID_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
@@ -30,21 +28,13 @@ _log = get_logger()
 class Lessons:
     """On the main loop. What has no room is shown as the store and the guard have it."""
 
-    def __init__(
-        self,
-        registry: Registry,
-        store: Store,
-        guard: Guard,
-        clock: Clock,
-        reopening: Reopening,
-        screening: Screening | None,
-    ):
+    def __init__(self, around: Surroundings, registry: Registry, reopening: Reopening):
+        self._store = around.store
+        self._guard = around.guard
+        self._clock = around.clock
+        self._screening = around.screening
         self._registry = registry
-        self._store = store
-        self._guard = guard
-        self._clock = clock
         self._reopening = reopening
-        self._screening = screening
 
     async def create(
         self,

@@ -6,21 +6,12 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from liveserver.checks.photos import Photos
-from liveserver.clock import Clock
 from liveserver.core.errors import PeerError
 from liveserver.core.events.lesson import LessonState
-from liveserver.cut.guard import Guard
-from liveserver.recording import Recordings
 from liveserver.rooms.reopening import Reopening
 from liveserver.rooms.room import Room
-from liveserver.rooms.writing import Promise
-from liveserver.screening import Screening
-from liveserver.sfu.forwarder import Forwarder
-from liveserver.sfu.screens import Screens
-from liveserver.sfu.stage import Stage
-from liveserver.sfu.transcode import Transcodes
-from liveserver.store import Lesson, Store
+from liveserver.rooms.surroundings import MediaPlane, Surroundings
+from liveserver.store import Lesson
 
 _SETTLE_S = 1.0  # at the end, for what is under way
 
@@ -28,37 +19,14 @@ _SETTLE_S = 1.0  # at the end, for what is under way
 class Registry:
     """Owns the rooms. All methods belong to the main loop; `rooms` others read and never change."""
 
-    def __init__(
-        self,
-        store: Store,
-        guard: Guard,
-        forwarder: Forwarder,
-        recordings: Recordings,
-        clock: Clock,
-        reopening: Reopening,
-        *,
-        transcodes: Transcodes | None,
-        screens: Screens | None,
-        photos: Photos | None,
-        screening: Screening | None,
-        max_lessons: int,
-        receipt: Promise | None,
-    ):
+    def __init__(self, around: Surroundings, media: MediaPlane, reopening: Reopening, max_lessons: int):
         self.rooms: dict[str, Room] = {}
-        self._store = store
-        self._guard = guard
-        self._forwarder = forwarder
-        self._recordings = recordings
-        self._clock = clock
+        self._around = around
+        self._media = media
         self._reopening = reopening
-        self._transcodes = transcodes
-        self._screens = screens
-        self._photos = photos
-        self._screening = screening
         self._max_lessons = max_lessons
-        self._receipt = receipt
         self._opening: dict[str, asyncio.Task[Room]] = {}
-        self._free_rows = list(range(forwarder.flags.rooms - 1, -1, -1))
+        self._free_rows = list(range(media.forwarder.flags.rooms - 1, -1, -1))
         self._spawned: set[asyncio.Task[None]] = set()
         self._dropped: list[Callable[[str], None]] = []
 
@@ -88,7 +56,7 @@ class Registry:
         if room is not None:
             return room
         if lesson_id not in self._opening:
-            lesson = await self._store.lessons.known(lesson_id)
+            lesson = await self._around.store.lessons.known(lesson_id)
             if lesson_id in self.rooms:
                 return self.rooms[lesson_id]
         if lesson_id not in self._opening:
@@ -103,28 +71,15 @@ class Registry:
         if len(self.rooms) >= self._max_lessons or not self._free_rows:
             raise PeerError("lesson_full", "this server has too many lessons", status=503, retry_after_s=30)
         row = self._free_rows.pop()
-        self._forwarder.flags.clear(row)
-        self._guard.know(lesson.id)
-        self._guard.open(lesson.id, row)
+        guard, forwarder = self._around.guard, self._media.forwarder
+        forwarder.flags.clear(row)
+        guard.know(lesson.id)
+        guard.open(lesson.id, row)
         state, attending = await self._reopening.bring_back(lesson)
-        transcode = self._transcodes.of(lesson.id) if self._transcodes is not None else None
-        screen = self._screens.of(lesson.id) if self._screens is not None else None
-        stage = Stage(row, self._forwarder.flags, transcode, screen)
-        stage.hold(state.state is LessonState.PAUSED, self._clock.monotonic_ns())
-        room = Room(
-            state,
-            stage,
-            self._store,
-            self._recordings,
-            self._clock,
-            self._guard,
-            self._screening,
-            self._photos,
-            attending,
-            training_class=lesson.training_class,
-            receipt=self._receipt,
-        )
-        self._forwarder.stages.add(stage)
+        stage = self._media.stage(lesson.id, row)
+        stage.hold(state.state is LessonState.PAUSED, self._around.clock.monotonic_ns())
+        room = Room(state, stage, self._around, attending, lesson.training_class)
+        forwarder.stages.add(stage)
         self.rooms[lesson.id] = room
         return room
 
@@ -139,11 +94,12 @@ class Registry:
         del self.rooms[lesson_id]
         for dropped in self._dropped:
             dropped(lesson_id)
-        self._forwarder.stages.discard(room.stage)
-        self._guard.close(lesson_id)
-        if self._screening is not None:
-            self._screening.policies.close(lesson_id)
-            self._screening.incidents.close(lesson_id)
+        self._media.forwarder.stages.discard(room.stage)
+        self._around.guard.close(lesson_id)
+        screening = self._around.screening
+        if screening is not None:
+            screening.policies.close(lesson_id)
+            screening.incidents.close(lesson_id)
         self._free_rows.append(room.stage.room)
         self.spawn(room.stop("ended"))
 

@@ -9,44 +9,33 @@ from collections.abc import Sequence
 
 from liveserver import shapes
 from liveserver.checks.challenges import Challenges
-from liveserver.clock import Clock
 from liveserver.core.chat import HELD_MAX, HISTORY, Held
 from liveserver.core.events.chat import LineState
 from liveserver.core.events.cut import Level
 from liveserver.core.events.lesson import LessonState
 from liveserver.core.kill import cut_to_json
 from liveserver.core.ledger import Fact
-from liveserver.core.log_in import SamePerson
 from liveserver.core.presets import frozen
 from liveserver.core.room import RoomState
 from liveserver.core.screening_rules import INCIDENTS_TOLD
-from liveserver.cut.guard import Guard
 from liveserver.hours.attendance import read_register
 from liveserver.hours.attending import Attending
+from liveserver.rooms.surroundings import Surroundings
 from liveserver.screening import Screening
-from liveserver.store import ChatLine, Lesson, Store
+from liveserver.store import ChatLine, Lesson
 
 
 class Reopening:
-    """Used by `rooms.Rooms`. `tell_every_s`: how often learners are told what is credited."""
+    """Used by `rooms.Rooms`."""
 
-    def __init__(
-        self,
-        store: Store,
-        guard: Guard,
-        clock: Clock,
-        challenges: Challenges | None,
-        screening: Screening | None,
-        tell_every_s: int,
-        same_person: SamePerson = SamePerson.TAKEOVER,
-    ):
-        self._store = store
-        self._guard = guard
-        self._clock = clock
+    def __init__(self, around: Surroundings, challenges: Challenges | None):
+        self._store = around.store
+        self._guard = around.guard
+        self._clock = around.clock
+        self._screening = around.screening
+        self._tell_every_s = around.tell_every_s
+        self._same_person = around.same_person
         self._challenges = challenges
-        self._screening = screening
-        self._tell_every_s = tell_every_s
-        self._same_person = same_person
 
     async def bring_back(self, lesson: Lesson) -> tuple[RoomState, Attending]:
         """The room's state, and who attended so far."""

@@ -13,8 +13,6 @@ from collections import deque
 from collections.abc import Awaitable, Sequence
 from typing import TypeVar
 
-from liveserver.checks.photos import Photos
-from liveserver.clock import Clock
 from liveserver.core import events
 from liveserver.core.errors import PeerError
 from liveserver.core.events.cut import (
@@ -36,13 +34,12 @@ from liveserver.core.room import RoomState
 from liveserver.core.screening import Verdict
 from liveserver.hours.attending import Attending
 from liveserver.log import Event, get_logger
-from liveserver.recording import Recordings
-from liveserver.rooms.acting import Acting, Guard
+from liveserver.rooms.acting import Acting
+from liveserver.rooms.surroundings import Surroundings
 from liveserver.rooms.voice import SLICE_S, Voice
-from liveserver.rooms.writing import Promise, Writing
-from liveserver.screening import Screening
+from liveserver.rooms.writing import Writing
 from liveserver.sfu.stage import Stage
-from liveserver.store import ChatLine, Store
+from liveserver.store import ChatLine
 
 MAX_WAITING = 20_000  # events; a class of 10,000 may join at once
 _BATCH = 512
@@ -65,33 +62,26 @@ class Room:
         self,
         state: RoomState,
         stage: Stage,
-        store: Store,
-        recordings: Recordings,
-        clock: Clock,
-        guard: Guard,
-        screening: Screening | None = None,
-        photos: Photos | None = None,
-        attending: Attending | None = None,
-        training_class: str = "",
-        receipt: Promise | None = None,
+        around: Surroundings,
+        attending: Attending,
+        training_class: str,
     ):
         self.state = state
         self.training_class = training_class
         self.stage = stage
-        self.attending = attending if attending is not None else Attending(state.lesson)
-        self.photos = photos
+        self.attending = attending
+        self.photos = around.photos
         self.voice = Voice()
         self.dropped_events = 0
-        self._clock = clock
+        self._clock = clock = around.clock
         self._epoch_ms = clock.wall_ms() - clock.monotonic_ns() // 1_000_000
         self._step_ms = 0  # what the wall clock jumped since, as far as the ledger was told
-        self._screening = screening
+        self._screening = around.screening
         self._log = get_logger(lesson=state.lesson)
-        self._writing = Writing(state.lesson, store, self.attending, self._meanwhile, receipt, self._log)
-        self._acting = Acting(
-            state, stage, self.voice, self._writing, store, recordings, clock, guard,
-            screening, photos, self.post,
-        )  # fmt: skip
+        self._writing = Writing(
+            state.lesson, around.store, attending, self._meanwhile, around.receipt, self._log
+        )
+        self._acting = Acting(state, stage, around, self.voice, self._writing, self.post)
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(MAX_WAITING)
         self._urgent: deque[events.Event] = deque()
         self._alarm = asyncio.Event()  # there is something urgent

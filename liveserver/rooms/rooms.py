@@ -11,19 +11,14 @@ from typing import Any
 
 from liveserver.bus import Bus
 from liveserver.checks.challenges import Challenges
-from liveserver.clock import Clock
+from liveserver.config.sections import RoomsConfig
 from liveserver.core.events.lesson import LessonState, Tick
 from liveserver.core.events.screening import IncidentSeen, SightChanged
-from liveserver.core.log_in import SamePerson
 from liveserver.core.messages import Json
 from liveserver.core.permissions import Permission
 from liveserver.core.register import Register
 from liveserver.core.screening import Sight
 from liveserver.cut.acts import Acts
-from liveserver.cut.guard import Guard
-from liveserver.hls.tier import Tier
-from liveserver.hours.attending import EVERY_S
-from liveserver.recording import Recordings
 from liveserver.revocations import Revocations
 from liveserver.rooms.checking import Checking
 from liveserver.rooms.joining import Admission, Joining
@@ -32,13 +27,8 @@ from liveserver.rooms.moderating import Moderating
 from liveserver.rooms.playback import Playback
 from liveserver.rooms.registry import Registry
 from liveserver.rooms.reopening import Reopening
+from liveserver.rooms.surroundings import MediaPlane, Surroundings
 from liveserver.rooms.ways import Ways
-from liveserver.rooms.writing import Promise
-from liveserver.screening import Screening
-from liveserver.sfu.forwarder import Forwarder
-from liveserver.sfu.screens import Screens
-from liveserver.sfu.transcode import Transcodes
-from liveserver.store import Store
 
 _TICK_S = 1.0
 
@@ -48,59 +38,44 @@ class Rooms:
 
     def __init__(
         self,
-        store: Store,
+        around: Surroundings,
+        media: MediaPlane,
         bus: Bus,
-        guard: Guard,
-        forwarder: Forwarder,
-        recordings: Recordings,
-        clock: Clock,
+        limits: RoomsConfig,
         *,
-        transcodes: Transcodes | None = None,
-        screens: Screens | None = None,
         challenges: Challenges | None = None,
-        screening: Screening | None = None,
         admission: Admission | None = None,
-        tier: Tier | None = None,
-        max_lessons: int = 256,
-        max_viewers: int = 1_000,
-        max_joining: int = 500,
-        max_webrtc: int = 5_000,
-        tell_every_s: int = EVERY_S,
-        same_person: SamePerson = SamePerson.TAKEOVER,
-        receipt: Promise | None = None,
         revocations: Revocations | None = None,
     ):
+        store, clock, guard, forwarder = around.store, around.clock, around.guard, media.forwarder
         self._store = store
         self._bus = bus
         self._guard = guard
-        self._forwarder = forwarder
-        self._screens = screens
-        reopening = Reopening(store, guard, clock, challenges, screening, tell_every_s, same_person)
-        self.registry = registry = Registry(
-            store, guard, forwarder, recordings, clock, reopening, transcodes=transcodes, screens=screens,
-            photos=challenges.photos if challenges is not None else None, screening=screening,
-            max_lessons=max_lessons, receipt=receipt,
-        )  # fmt: skip
+        self._media = media
+        reopening = Reopening(around, challenges)
+        self.registry = registry = Registry(around, media, reopening, limits.max_lessons)
         """Which lessons have a room."""
-        ways = Ways(registry.rooms, tier, clock, max_webrtc, max_viewers)
+        ways = Ways(registry.rooms, media.tier, clock, limits.max_webrtc, limits.max_viewers)
         registry.on_drop(ways.drop)
-        self.lessons = Lessons(registry, store, guard, clock, reopening, screening)
+        self.lessons = Lessons(around, registry, reopening)
         """Made, ended, shown."""
-        self.joining = Joining(registry, store, forwarder, clock, ways, max_joining, admission, revocations)
+        self.joining = Joining(
+            registry, store, forwarder, clock, ways, limits.max_joining, admission, revocations
+        )
         """Coming in and going, by whatever transport."""
         self.moderating = Moderating(registry, store, guard, clock)
         """Cuts, and the chat's lines and mutes."""
-        self.checking = Checking(registry, store, challenges, screening)
+        self.checking = Checking(registry, store, challenges, around.screening)
         """Random checks."""
         self.playback = Playback(store, guard)
         """Recordings."""
         self._ticking: asyncio.Task[None] | None = None
         self._unsubscribe: list[Any] = []
         self._acts = Acts(guard, forwarder, clock, registry.rooms, registry.room, registry.spawn)
-        recordings.listener = self
-        if screening is not None:
-            screening.incidents.listen(self._incident_seen)
-            screening.tell(self._sight_changed)
+        around.recordings.listener = self
+        if around.screening is not None:
+            around.screening.incidents.listen(self._incident_seen)
+            around.screening.tell(self._sight_changed)
 
     async def start(self) -> None:
         """Make every lesson that is not over known to the guard; begin to listen for its cuts."""
@@ -160,6 +135,7 @@ class Rooms:
 
     def debug(self) -> Json:
         """Every room, task, queue depth and drop counter."""
+        forwarder, screens = self._media.forwarder, self._media.screens
         return {
             "rooms": [
                 {
@@ -173,26 +149,27 @@ class Rooms:
                 }
                 for room in self.registry.rooms.values()
             ],
-            "screens": self._screens.describe() if self._screens is not None else [],
-            "front": dict(self._forwarder.front.counters),
-            "peers": len(self._forwarder.peers),
+            "screens": screens.describe() if screens is not None else [],
+            "front": dict(forwarder.front.counters),
+            "peers": len(forwarder.peers),
             "sessions": self.joining.sessions,
             "joining": self.joining.under_way,
-            "late_seconds": round(self._forwarder.late_s, 3),
-            "front_backlog": round(self._forwarder.front.backlog, 3),
+            "late_seconds": round(forwarder.late_s, 3),
+            "front_backlog": round(forwarder.front.backlog, 3),
             "tasks": len(asyncio.all_tasks()),
         }
 
     def numbers(self) -> dict[str, float]:
         """For /metrics."""
+        forwarder = self._media.forwarder
         live = [r for r in self.registry.rooms.values() if r.state.state is LessonState.LIVE]
         return {
             "open": len(self.registry.rooms),
             "live": len(live),
             "viewers": sum(room.state.viewers for room in self.registry.rooms.values()),
-            "peers": len(self._forwarder.peers),
-            "late_seconds": round(self._forwarder.late_s, 3),
-            "front_backlog": round(self._forwarder.front.backlog, 3),
+            "peers": len(forwarder.peers),
+            "late_seconds": round(forwarder.late_s, 3),
+            "front_backlog": round(forwarder.front.backlog, 3),
             "events_dropped_total": sum(room.dropped_events for room in self.registry.rooms.values()),
             **self.joining.numbers(),
         }

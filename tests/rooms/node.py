@@ -10,6 +10,7 @@ from typing import Any
 
 from liveserver.bus import MemoryBus
 from liveserver.clock import Clock
+from liveserver.config.sections import RoomsConfig
 from liveserver.core.permissions import Role
 from liveserver.core.retention import Retention
 from liveserver.core.revocation import Revoked
@@ -21,6 +22,7 @@ from liveserver.recording import Recordings
 from liveserver.revocations import Revocations
 from liveserver.rooms.connections import Connection
 from liveserver.rooms.rooms import Rooms
+from liveserver.rooms.surroundings import MediaPlane, Surroundings
 from liveserver.rtp.flags import Flags
 from liveserver.sfu.forwarder import Forwarder
 from liveserver.sfu.front import Front
@@ -133,10 +135,10 @@ class Node:
         key = bytes(32)
         phones = Phones(store, Vault(store, self.clock, key, PURPOSE), key)
         self.people = People(store, self.clock, self.bus, self.revocations, phones)
+        around = Surroundings(store, self.clock, self.guard, recordings, await self.begin_screening(store))
         self.rooms = Rooms(
-            store, self.bus, self.guard, self.forwarder, recordings, self.clock,
-            screening=await self.begin_screening(store), admission=self.people.lessons, max_lessons=8,
-            revocations=self.revocations,
+            around, MediaPlane(self.forwarder), self.bus, RoomsConfig(max_lessons=8),
+            admission=self.people.lessons, revocations=self.revocations,
         )  # fmt: skip
         await self.rooms.start()
         return self
