@@ -17,7 +17,7 @@ from liveserver.core.events.telling import Append, Broadcast, Send
 from liveserver.core.permissions import Permission, Role
 from liveserver.core.room import RoomState
 from liveserver.core.screening import Action, Category, Decision, Finding, Kind, Receipt, Verdict
-from tests.core.test_room import NOW, facts, joined, lesson, member, of
+from tests.core.lesson import NOW, facts, joined, lesson, member, of
 
 
 def verdict(action: Action, incident: str = "i1", mute_after: int = 3) -> Verdict:
