@@ -11,9 +11,11 @@ Neither side trusts the other: what does not add up raises `WireError`, and then
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable
+from typing import Generic, TypeVar
 
 _LENGTH = struct.Struct("!I")
+Message = TypeVar("Message")
 
 
 class WireError(Exception):
@@ -25,17 +27,22 @@ def framed(kind: int, body: bytes) -> bytes:
     return _LENGTH.pack(1 + len(body)) + bytes((kind,)) + body
 
 
-class Framing:
-    """Turns a byte stream into messages; holds at most one incomplete one of `max_body` bytes."""
+class Framing(Generic[Message]):
+    """Turns a byte stream into messages; holds at most one incomplete one of `max_body` bytes.
 
-    def __init__(self, max_body: int):
+    `decode` makes a message of its kind and body, or raises `WireError`.
+    """
+
+    def __init__(self, max_body: int, decode: Callable[[int, bytes], Message]):
         self._longest = 1 + max_body
+        self._decode = decode
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
-        """(kind, body) of the messages completed by `data`. Raises `WireError`: the stream is lost then."""
+    def feed(self, data: bytes) -> list[Message]:
+        """The messages completed by `data`. Raises `WireError`: the stream is lost then."""
         buffer = self._buffer
         buffer += data
+        messages: list[Message] = []
         start = 0
         while len(buffer) - start >= _LENGTH.size:
             (length,) = _LENGTH.unpack_from(buffer, start)
@@ -44,6 +51,7 @@ class Framing:
             end = start + _LENGTH.size + length
             if len(buffer) < end:
                 break
-            yield buffer[start + 4], bytes(buffer[start + 5 : end])
+            messages.append(self._decode(buffer[start + 4], bytes(buffer[start + 5 : end])))
             start = end
         del buffer[:start]
+        return messages

@@ -173,15 +173,11 @@ def encode(message: Message) -> bytes:
             return framed(_READY_KIND, b"")
 
 
-class Decoder:
-    """Turns a byte stream into messages; holds at most one incomplete message."""
+class Decoder(Framing[Message]):
+    """Of these messages."""
 
     def __init__(self) -> None:
-        self._framing = Framing(_MAX_BODY)
-
-    def feed(self, data: bytes) -> list[Message]:
-        """Messages completed by `data`. Raises `WireError`: the stream is lost then."""
-        return [decode(kind, body) for kind, body in self._framing.feed(data)]
+        super().__init__(_MAX_BODY, decode)
 
 
 def decode(kind: int, body: bytes) -> Message:

@@ -267,15 +267,11 @@ def _found(read: Body) -> Found:
     return Found(lane, number, kind, scores, models, lines, why, read.sized(MAX_JPEG_BYTES))
 
 
-class Decoder:
-    """Turns a byte stream into messages; holds at most one incomplete message."""
+class Decoder(Framing[Message]):
+    """Of these messages."""
 
     def __init__(self) -> None:
-        self._framing = Framing(MAX_BODY)
-
-    def feed(self, data: bytes) -> list[Message]:
-        """Messages completed by `data`. Raises `WireError`: the stream is lost then."""
-        return [decode(kind, body) for kind, body in self._framing.feed(data)]
+        super().__init__(MAX_BODY, decode)
 
 
 def _rule(read: Body) -> Rule:

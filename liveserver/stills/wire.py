@@ -130,18 +130,15 @@ def encode(message: Message) -> bytes:
             return framed(19, sized(why.encode()))
 
 
-class Decoder:
-    """Turns a byte stream into messages."""
+class Decoder(Framing[Message]):
+    """Of these messages."""
 
     def __init__(self) -> None:
-        self._framing = Framing(_MAX_BODY)
-
-    def feed(self, data: bytes) -> list[Message]:
-        """The messages completed by `data`. Raises `WireError`: the stream is lost then."""
-        return [_message(kind, body) for kind, body in self._framing.feed(data)]
+        super().__init__(_MAX_BODY, decode)
 
 
-def _message(kind: int, data: bytes) -> Message:
+def decode(kind: int, data: bytes) -> Message:
+    """One message from its kind and body. Raises `WireError`."""
     body = Body(data)
     message: Message
     match kind:

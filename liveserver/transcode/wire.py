@@ -141,15 +141,11 @@ def decode(kind: int, body: bytes) -> Message:
             raise WireError(f"unknown kind {kind}")
 
 
-class Decoder:
-    """Turns a byte stream into messages; holds at most one incomplete message."""
+class Decoder(Framing[Message]):
+    """Of these messages."""
 
     def __init__(self) -> None:
-        self._framing = Framing(_MAX_BODY)
-
-    def feed(self, data: bytes) -> list[Message]:
-        """Messages completed by `data`. Raises `WireError`: the stream is lost then."""
-        return [decode(kind, body) for kind, body in self._framing.feed(data)]
+        super().__init__(_MAX_BODY, decode)
 
 
 def _frame(body: bytes) -> Frame:
