@@ -22,7 +22,7 @@ from liveserver.sfu.forwarder import Forwarder
 from liveserver.sfu.front import Front
 from liveserver.sfu.screener import screen_command
 from liveserver.sfu.screens import Screens
-from liveserver.sfu.transcode import Transcodes
+from liveserver.sfu.transcodes import Transcodes
 from liveserver.start import StartError
 
 _log = get_logger()

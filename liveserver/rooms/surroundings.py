@@ -16,7 +16,7 @@ from liveserver.screening import Screening
 from liveserver.sfu.forwarder import Forwarder
 from liveserver.sfu.screens import Screens
 from liveserver.sfu.stage import Stage
-from liveserver.sfu.transcode import Transcodes
+from liveserver.sfu.transcodes import Transcodes
 from liveserver.store import Store
 
 

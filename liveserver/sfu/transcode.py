@@ -1,113 +1,23 @@
 """A lesson's pictures in the codec that some viewers lack: a second source of the same track.
 
-A *lane* is one track on its way through the lesson's process: a tap on the publisher's uplink, and an
-uplink of our own that carries what comes back, with its own numbers and SSRC, on the source's clock. Viewers
-hang on it as on any other: fan-out, cache, replay, RTX and the guard's flags are the same. The process starts
-with the first lane and ends with the last.
+Each track takes a lane (`sfu.transcode_lane`). Viewers hang on its uplink as on any other: fan-out, cache,
+replay, RTX and the guard's flags are the same. The process starts with the first lane and ends with the last.
 """
 
 from __future__ import annotations
 
-import asyncio
-import secrets
-from collections import Counter
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping
+from typing import TYPE_CHECKING
 
-from liveserver.clock import Clock
 from liveserver.log import Event, get_logger
-from liveserver.rtp import header
-from liveserver.rtp.depacketize import Frame
-from liveserver.rtp.fanout import Fanout
 from liveserver.rtp.packetize import CODECS
-from liveserver.rtp.rtcp import SenderReport
-from liveserver.sfu.pacer import Pacer
-from liveserver.sfu.source_clock import PublisherClock, ntp_from_ns
-from liveserver.sfu.tap import FrameTap
-from liveserver.sfu.transcoder import Transcoder, transcode_command
+from liveserver.sfu.transcode_lane import Lane
+from liveserver.sfu.transcoder import Transcoder
 from liveserver.sfu.uplink import Uplink
 from liveserver.transcode import wire
 
-LINGER_NS = 5_000_000_000  # a reload of the page must not start the process anew
-_TICK_S = 0.1
-_PAYLOAD_TYPE = 96  # the fan-out writes each viewer's own
-_log = get_logger()
-
-
-class Lane:
-    """One track in another codec. `source` is the publisher's uplink, `uplink` what viewers are attached to.
-
-    Fits `sfu.tap.FrameSink`.
-    """
-
-    def __init__(
-        self, source: Uplink, codec: str, fanout: Fanout, pacer: Pacer, feed: Callable[[wire.Frame], bool]
-    ):
-        self.source = source
-        self.uplink = Uplink(fanout, source.room, source.track, source.mid, codec, PublisherClock())
-        self.watched_ns = 0
-        self._pacer = pacer
-        self._feed = feed
-        self._tap: FrameTap | None = None
-        self._fed_source: int | None = None  # SSRC of the newest frame fed
-        self._made_source: int | None = None  # SSRC of the source of what the uplink carries
-        self._sequence = 0
-
-    def open(self) -> None:
-        """A process has come that knows nothing: give it what is needed to go on from the last keyframe."""
-        self.shut()
-        self._tap = FrameTap(self.source.track, self.source.codec, self.source.clock_rate, self)
-        for packet, arrival_ns in self.source.cache.group():
-            self._tap.push(packet, arrival_ns)
-        self.source.taps.append(self._tap)
-
-    def shut(self) -> None:
-        """No more frames: the process is gone."""
-        if self._tap is not None and self._tap in self.source.taps:
-            self.source.taps.remove(self._tap)
-        self._tap = None
-
-    def close(self) -> None:
-        self.shut()
-        self.uplink.close()
-
-    def frame(self, track: str, codec: str, clock_rate: int, frame: Frame, source: int) -> None:
-        self._fed_source = source
-        self._feed(wire.Frame(track, codec, frame.keyframe, source, frame.timestamp, frame.data))
-
-    def report(self, track: str, ntp: int, rtp_timestamp: int) -> None:
-        """The source's clock is read when it is needed."""
-
-    def produced(self, picture: wire.Picture, now_ns: int, wall_ns: int) -> None:
-        """Number the packets of a picture and send them on."""
-        if picture.source != self._fed_source:
-            return  # made of what the publisher sent before it began anew
-        uplink = self.uplink
-        if uplink.ssrc is None or picture.source != self._made_source:
-            self._made_source = picture.source
-            uplink.adopt(secrets.randbits(31) | 1)
-        assert uplink.ssrc is not None
-        self.keep_time(now_ns, wall_ns)
-        last = len(picture.payloads) - 1
-        for index, payload in enumerate(picture.payloads):
-            self._sequence = (self._sequence + 1) & 0xFFFF
-            data = header.build(
-                payload_type=_PAYLOAD_TYPE,
-                sequence=self._sequence,
-                timestamp=picture.timestamp,
-                ssrc=uplink.ssrc,
-                payload=payload,
-                marker=index == last,
-            )
-            uplink.receive(header.parse(data), now_ns, wall_ns)
-        uplink.flush(now_ns)
-        self._pacer.run()  # somebody who catches up may wait for this frame
-
-    def keep_time(self, now_ns: int, wall_ns: int) -> None:
-        """The timestamps are the source's: so is what they mean, or picture and sound would part."""
-        timestamp = self.source.clock.timestamp_at(wall_ns)
-        if timestamp is not None and self.uplink.ssrc is not None:
-            report = SenderReport(self.uplink.ssrc, ntp_from_ns(wall_ns), timestamp, 0, 0, ())
-            self.uplink.reported(report, now_ns, wall_ns)
+if TYPE_CHECKING:
+    from liveserver.sfu.transcodes import Transcodes
 
 
 class Transcode:
@@ -284,101 +194,3 @@ class Transcode:
                 for lane in self.lanes
             ],
         }
-
-
-class Transcodes:
-    """The node's: who may have a process, and the beat of those that run. `maximum` 0: nobody."""
-
-    def __init__(
-        self,
-        fanout: Fanout,
-        pacer: Pacer,
-        clock: Clock,
-        *,
-        maximum: int = 2,
-        max_bitrate_bps: int = 2_500_000,
-        linger_ns: int = LINGER_NS,
-        command: Sequence[str] = (),
-    ):
-        self.fanout = fanout
-        self.pacer = pacer
-        self.clock = clock
-        self.linger_ns = linger_ns
-        self.counters: Counter[str] = Counter()
-        self.maximum = maximum
-        self._command = command or transcode_command(max_bitrate_bps)
-        self._running: dict[Transcode, Transcoder] = {}
-        self._waiting: dict[Transcode, None] = {}  # in the order they came
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._beat: asyncio.Task[None] | None = None
-
-    def of(self, lesson: str) -> Transcode:
-        return Transcode(self, lesson)
-
-    @property
-    def running(self) -> int:
-        return len(self._running)
-
-    def begin(self, transcode: Transcode) -> Transcoder | None:
-        """A process for this lesson, or None when the node has as many as it may."""
-        if len(self._running) >= self.maximum:
-            self._waiting[transcode] = None
-            return None
-        self.withdraw(transcode)
-        self.counters["started"] += 1
-        transcoder = Transcoder(self._command, transcode, self.clock)
-        self._running[transcode] = transcoder
-        self._keep(asyncio.create_task(transcoder.run(), name="transcode"))
-        if self._beat is None:
-            self._beat = asyncio.create_task(self._tick(), name="transcodes tick")
-        return transcoder
-
-    def end(self, transcode: Transcode) -> None:
-        """Its process is ending: those who wait may have its place."""
-        if self._running.pop(transcode, None) is None:
-            return
-        for other in list(self._waiting):
-            if len(self._running) >= self.maximum:
-                break
-            self.withdraw(other)
-            other.on_change()  # it may be that nobody there needs one any more
-
-    def withdraw(self, transcode: Transcode) -> None:
-        """It waits no longer."""
-        self._waiting.pop(transcode, None)
-
-    async def stop(self) -> None:
-        """End every process; when this returns none is left."""
-        self.maximum = 0
-        self._waiting.clear()
-        for transcode in list(self._running):
-            transcode.close()
-        if self._beat is not None:
-            self._beat.cancel()
-            await asyncio.gather(self._beat, return_exceptions=True)
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def numbers(self) -> dict[str, float]:
-        """For /metrics."""
-        names = ("started", "restarts", "failed", "refused")
-        return {f"{name}_total": float(self.counters[name]) for name in names} | {
-            "running": float(len(self._running)),
-            "waiting": float(len(self._waiting)),
-            "viewers": float(sum(len(lane.uplink.downlinks) for t in self._running for lane in t.lanes)),
-        }
-
-    def _keep(self, task: asyncio.Task[None]) -> None:
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _tick(self) -> None:
-        while self._running:
-            await asyncio.sleep(_TICK_S)
-            now_ns = self.clock.monotonic_ns()
-            for transcode in list(self._running):
-                try:
-                    transcode.tick(now_ns)
-                except Exception:  # one lesson's failure must not stop the others' beat
-                    _log.exception(Event.TRANSCODE_FAILED)
-                    transcode.close()
-        self._beat = None

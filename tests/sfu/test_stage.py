@@ -10,7 +10,8 @@ import pytest
 from liveserver.rtp import rtcp
 from liveserver.rtp.depacketize import Frame
 from liveserver.sfu.stage import Stage
-from liveserver.sfu.transcode import LINGER_NS, Transcode, Transcodes
+from liveserver.sfu.transcode import Transcode
+from liveserver.sfu.transcodes import LINGER_NS, Transcodes
 from liveserver.sfu.uplink import Uplink
 from liveserver.sfu.viewer import Viewer
 from liveserver.transcode.wire import Picture
