@@ -42,10 +42,8 @@ test: test-tools lint ## install what the tests need (root or sudo), then run th
 ifdef TESTS
 	@tests/run-in-namespace.sh $(RUN) -m pytest $(TESTS)
 else
-	@echo "== Tests, three at a time: most of them wait"
-	@tests/run-in-namespace.sh $(RUN) -m pytest -n 3 --dist loadfile $(addprefix --ignore=,$(TIMED))
-	@echo "== Tests that a neighbour would disturb: lessons in browsers, bad networks"
-	@tests/run-in-namespace.sh $(RUN) -m pytest $(TIMED)
+	@echo "== Tests, three at a time with what those leave that a neighbour would disturb"
+	@tests/run-in-lanes.sh $(RUN) $(TIMED)
 endif
 
 reliability: test-tools ## the fault tests in full length instead of seconds; a quiet machine, please

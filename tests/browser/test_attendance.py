@@ -68,11 +68,7 @@ def test_a_lesson_as_the_learner_the_inspector_and_the_administrator_see_it(
     learner.wait_text("main table", words["present"] if lang == "zh" else "Present")
     look_at_both_sizes(learner, f"hours-{lang}")
     learner.click(by_testid("save-proof"))
-    facts = f"/ledger/entries?lesson={lesson.id}&limit=1000"
-    until(
-        lambda: [f for f in server.api("GET", facts).json["items"] if f["type"] == "evidence_exported"],
-        "the learner's own bundle made",
-    )
+    until(lambda: server.entries("evidence_exported", lesson=lesson.id), "the learner's own bundle made")
 
     rows = server.api("GET", f"/lessons/{lesson.id}/attendance").json["items"]
     asked = server.api(

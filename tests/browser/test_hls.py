@@ -145,8 +145,7 @@ class TestASlowModule:
         learner.evaluate("() => import('/static/lib/hls.js').then(() => true)")
         learner.wait_moving()
         learner.wait_text(TRANSPORT, "webrtc")
-        entries = classroom.server.api("GET", f"/ledger/entries?lesson={classroom.lesson.id}&limit=200").json
-        assert [one["data"]["reason"] for one in entries["items"] if one["type"] == "leave"] == []
+        assert classroom.server.entries("leave", lesson=classroom.lesson.id) == []
 
 
 class TestAdmission:

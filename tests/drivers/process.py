@@ -37,7 +37,7 @@ def spawn(
             stderr=output,
             env=dict(os.environ if env is None else env),
             cwd=cwd,
-            start_new_session=True,
+            process_group=0,  # in a session of its own being nice would say nothing (sched(7), autogroup)
             text=True,
         )
 

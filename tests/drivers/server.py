@@ -201,6 +201,17 @@ class Server:
             timeout_s=timeout_s,
         )
 
+    def entries(self, *types: str, lesson: str | None = None) -> list[dict[str, Any]]:
+        """All entries of the ledger, however long it is; of `types` and `lesson` where they are given."""
+        found: list[dict[str, Any]] = []
+        path, after = f"/ledger/entries?limit=1000{f'&lesson={lesson}' if lesson else ''}", -1
+        while True:
+            page = self.api("GET", f"{path}&after={after}").json
+            found += [entry for entry in page["items"] if not types or entry["type"] in types]
+            if page["next"] is None:
+                return found
+            after = page["next"]
+
     def new_lesson(self, title: str | None = None) -> Lesson:
         self._lessons += 1
         title = title or f"Welding, part {self._lessons}"

@@ -83,10 +83,7 @@ class Classroom:
         return self.server.api(method, path, body)
 
     def facts(self, kind: str) -> list[dict[str, Any]]:
-        path = f"/ledger/entries?limit=1000&lesson={self.lesson.id}"
-        return [
-            entry["data"] for entry in self.server.api("GET", path).json["items"] if entry["type"] == kind
-        ]
+        return [entry["data"] for entry in self.server.entries(kind, lesson=self.lesson.id)]
 
     def decides(self, incident: str, outcome: str, **more: Any) -> Reply:
         body = {"outcome": outcome, **more}
@@ -168,7 +165,7 @@ class TestAHeldLine:
         (decided,) = room.facts("incident_decided")
         (released,) = room.facts("chat_released")
         assert released["by"] == decided["by"] == f"moderator-{room.lesson.id}"
-        written = json.dumps(room.server.api("GET", "/ledger/entries?limit=1000").json, ensure_ascii=False)
+        written = json.dumps(room.server.entries(), ensure_ascii=False)
         assert ADVERT not in written and "quoted in class" not in written
 
 
@@ -327,8 +324,7 @@ class TestPolicies:
         assert room.api("GET", "/policies/evening?version=1").json["mute_after"] == 5
         names = {one["name"] for one in room.api("GET", "/policies").json["items"]}
         assert {"default", "strict", "observe", "light", "evening"} <= names
-        entries = room.server.api("GET", "/ledger/entries?limit=1000").json["items"]
-        facts = [entry["data"] for entry in entries if entry["type"] == "policy"]
+        facts = [entry["data"] for entry in room.server.entries("policy")]
         changes = [fact for fact in facts if fact["name"] == "evening"]
         assert [(one["before"], one["after"]["mute_after"]) for one in changes] == [(None, 5), (1, 9)]
 

@@ -67,8 +67,7 @@ def due(server: Server) -> list[str]:
 
 
 def facts(server: Server, kind: str) -> list[dict[str, Any]]:
-    items = server.api("GET", "/ledger/entries?limit=200").json["items"]
-    return [item["data"] for item in items if item["type"] == kind]
+    return [entry["data"] for entry in server.entries(kind)]
 
 
 class TestRoom:

@@ -97,7 +97,7 @@ class TestAWholeLesson:
         settled = await asyncio.to_thread(self._settled, server, path)
         rows = sheet(server, lesson)
         watched, pretended = rows[held["viewer"]], rows[held["idle"]]
-        facts = server.api("GET", f"/ledger/entries?lesson={lesson.id}&limit=1000").json["items"]
+        facts = server.entries(lesson=lesson.id)
 
         # Who watched is credited what there was, but for the time the page was hidden.
         hidden_s = sum(self._length(void) for void in watched["void"] if void["reason"] == "hidden")

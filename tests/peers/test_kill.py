@@ -44,11 +44,6 @@ def restore(server: Server, lesson: Lesson) -> Reply:
     return server.api("POST", path, body, role="moderator", control=True)
 
 
-def facts(server: Server, lesson: Lesson, *kinds: str) -> list[dict[str, Any]]:
-    items = server.api("GET", f"/ledger/entries?lesson={lesson.id}&limit=1000").json["items"]
-    return [entry for entry in items if entry["type"] in kinds]
-
-
 def run_drill(token: str, server: Server, *options: str) -> subprocess.CompletedProcess[str]:
     """`liveserver drill kill` on a running server."""
     command = [sys.executable, "-m", "liveserver", "drill", "kill", "--url", server.base_url, *options]
@@ -85,12 +80,12 @@ class TestADrill:
         (kept, *_) = server.api("GET", "/drills", role="inspector").json["items"]
         assert kept == {name: value for name, value in found.items() if name not in ("answered", "byes")}
         lesson = Lesson(found["lesson"], "", {}, {})
-        (fact,) = facts(server, lesson, "drill")
+        (fact,) = server.entries("drill", lesson=lesson.id)
         assert fact["data"]["server"]["dark"]["max"] == round(found["server"]["dark"]["max"] * 1000)
         cuts = server.api("GET", f"/lessons/{lesson.id}/cuts?limit=200").json["items"]
         assert len(cuts) == int(rounds)
         assert all(row["measured"]["viewers"] == 20 and row["restored_at"] for row in cuts)
-        assert len(facts(server, lesson, "cut_measured")) == len(cuts)
+        assert len(server.entries("cut_measured", lesson=lesson.id)) == len(cuts)
 
     def test_who_may_not_hold_one_is_told_in_a_sentence(self, server: Server):
         for token, said in (("", "administrator's token"), (server.token("learner"), "403")):
@@ -235,7 +230,7 @@ class TestAfterAPowerCut:
             with pytest.raises(Refusal) as refusal:
                 await offer_again(address, token)
             assert refusal.value.status == 410
-        await asyncio.to_thread(until, lambda: facts(server, lesson, "cut"), "the fact")
+        await asyncio.to_thread(until, lambda: server.entries("cut", lesson=lesson.id), "the fact")
         (row,) = server.api("GET", f"/lessons/{lesson.id}/cuts").json["items"]
         assert (row["level"], row["by"]) == ("lesson", "demo-moderator")
 
@@ -339,8 +334,8 @@ async def noticed(viewer: Viewer, code: str) -> None:
 
 
 def complete(server: Server, lesson: Lesson) -> list[dict[str, Any]] | None:
-    measured = facts(server, lesson, "cut_measured")
-    found = facts(server, lesson, "cut", "restore")
+    measured = server.entries("cut_measured", lesson=lesson.id)
+    found = server.entries("cut", "restore", lesson=lesson.id)
     return found if len(found) == 6 and len(measured) == 3 else None
 
 

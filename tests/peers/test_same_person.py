@@ -64,8 +64,8 @@ def at_once(server: Server, lesson: Lesson) -> dict[str, int]:
     """The most places at which each learner was at the same time, by the ledger."""
     here: Counter[str] = Counter()
     most: Counter[str] = Counter()
-    for entry in server.api("GET", f"/ledger/entries?lesson={lesson.id}&limit=1000").json["items"]:
-        if entry["type"] in ("join", "leave") and entry["data"].get("role", "learner") == "learner":
+    for entry in server.entries("join", "leave", lesson=lesson.id):
+        if entry["data"].get("role", "learner") == "learner":
             who = entry["data"]["person"]
             here[who] += 1 if entry["type"] == "join" else -1
             most[who] = max(most[who], here[who])

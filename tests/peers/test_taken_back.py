@@ -44,8 +44,7 @@ async def told(viewer: Viewer, code: str) -> None:
 
 
 def leaves(server: Server, lesson: Lesson, token: str) -> list[str]:
-    entries = server.api("GET", f"/ledger/entries?lesson={lesson.id}&limit=1000").json["items"]
-    left = [entry["data"] for entry in entries if entry["type"] == "leave"]
+    left = [entry["data"] for entry in server.entries("leave", lesson=lesson.id)]
     return [one["reason"] for one in left if one["person"] == person(token)]
 
 
