@@ -19,6 +19,8 @@ NATIVE := $(filter-out loadtest/_swarm.c,$(wildcard liveserver/rtp/_fanout.pyx l
     liveserver/rtp/_fanout_*.[ch] loadtest/_swarm.pyx loadtest/_swarm*.[ch]))
 NODE_MODULES := tests/node_modules/.installed
 MODELS := $(VENV)/.models
+# Some images forbid Python to keep what it compiled; then each of the hundreds of processes of a test run does it again.
+unexport PYTHONDONTWRITEBYTECODE
 
 RELIABLE := $(addprefix tests/recorder/,test_archive.py test_crash.py test_disk.py test_evidence.py)
 # Where a picture has to come in time: whoever runs beside them would take it from them.
