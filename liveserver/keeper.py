@@ -1,15 +1,11 @@
-"""Keeps what was recorded: reads stored objects again, holds, deletes after the date, forecasts the room.
+"""Keeps what was recorded: holds it, deletes it after its date, forecasts the room.
 
 The store's rows say where each object is; the bucket and the disk have the last word on whether it may go.
-Reading is done by a process of its own (`recorder.reverify`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -27,21 +23,13 @@ from liveserver.core.retention import (
     forecast,
     month_starts,
     programmes_of,
-    verify_today,
 )
 from liveserver.log import Event, get_logger
 from liveserver.recording import Recordings
-from liveserver.store import Recording, Store, StoredObject, StoreError
-from recorder import options
+from liveserver.store import Recording, Store, StoredObject
 from recorder.objects import DiskStore, ObjectError, ObjectStore
 from recorder.s3 import S3Settings, S3Store
 
-ROUND_S = 3_600.0
-ROUND_MAX = 200  # objects of one round: the rest comes with the next
-LATER_S = 60.0  # after a round that failed
-DELETE_MAX = 100
-_FIRST_S = 300.0  # after the start, when lessons come back
-_INTACT = ("intact", "unreadable")
 _log = get_logger()
 
 
@@ -60,23 +48,11 @@ class Keeper:
         self._store = store
         self._recordings = recordings
         self._clock = clock
-        self._folder = folder
         self._bucket = bucket
         self._retention = retention
         self._disk = DiskStore(folder / "objects")
         self._remote: S3Store | None = None
-        self._task: asyncio.Task[None] | None = None
         self._deleting = asyncio.Lock()
-        self._damaged = 0
-
-    def start(self) -> None:
-        """Begin to read objects again, in rounds."""
-        self._task = asyncio.create_task(self._rounds(), name="keeper")
-
-    async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
 
     def numbers(self) -> Mapping[str, float]:
         """For /metrics."""
@@ -88,7 +64,6 @@ class Keeper:
             "alarms": float(len(status.get("alarms", ()))),
             "failing": float(bool(status.get("failing", ""))),
             "lock_proven": float(status.get("lock") == "proven"),
-            "damaged_objects_total": float(self._damaged),
         }
 
     # Where an object is
@@ -256,73 +231,6 @@ class Keeper:
 
     def _months(self, recording: Recording) -> int:
         return self._retention.months_for(programmes_of(recording.programmes))
-
-    # Reading again
-
-    async def _rounds(self) -> None:
-        await asyncio.sleep(_FIRST_S)
-        while True:
-            pause_s = ROUND_S
-            try:
-                await self.read_again()
-            except (StoreError, OSError, ValueError) as error:
-                _log.error(Event.OBJECTS_READ_FAILED, error=str(error)[:200])
-                pause_s = LATER_S
-            await asyncio.sleep(pause_s)
-
-    async def read_again(self) -> int:
-        """One round: read what is due today, note and tell what was found; how many were read."""
-        now_ms = self._clock.wall_ms()
-        totals = await self._store.kept.totals(
-            recent_since_ms=now_ms,
-            unread_since_ms=now_ms - VERIFY_PERIOD_DAYS * DAY_MS,
-            read_since_ms=now_ms - DAY_MS,
-        )
-        count = min(verify_today(totals.objects, totals.read_lately, totals.unread), ROUND_MAX)
-        wanted = await self._store.kept.least_read(count) if count else []
-        if not wanted:
-            return 0
-        verdicts = await self._read(wanted)
-        facts: list[Fact] = []
-        by_verdict: dict[str, int] = {}
-        for one in wanted:
-            answer = verdicts.get(one.key, {"verdict": "unreadable", "detail": "no answer"})
-            verdict = answer["verdict"]
-            by_verdict[verdict] = by_verdict.get(verdict, 0) + 1
-            if verdict == "unreadable":
-                continue  # an outage is no reading: it is asked for again
-            await self._store.kept.note_read(one.key, now_ms, verdict)
-            if verdict not in _INTACT:
-                self._damaged += 1
-                _log.error(Event.OBJECT_DAMAGED, recording=one.recording, object=one.key, verdict=verdict)
-                data = {"recording": one.recording, "object": one.key, "sha256": one.sha256,
-                        "verdict": verdict, "detail": answer["detail"],
-                        "fragments": answer.get("fragments", [])}  # fmt: skip
-                facts.append(Fact("object_damaged", one.key.partition("/")[0], now_ms, data))
-        facts.append(Fact("objects_read", None, now_ms, {"count": len(wanted), "verdicts": by_verdict}))
-        await self._store.append(facts)
-        _log.info(Event.OBJECTS_READ, count=len(wanted), **by_verdict)
-        return len(wanted)
-
-    async def _read(self, wanted: Sequence[StoredObject]) -> dict[str, dict[str, Any]]:
-        """Ask `recorder.reverify`; its answers by key. Raises OSError, ValueError."""
-        command = [sys.executable, "-m", "recorder.reverify", "--data", str(self._folder)]
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            *options.arguments(self._bucket),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            env={**os.environ, **options.environment(self._bucket)},
-        )
-        try:
-            lines = "".join(json.dumps(asdict(one)) + "\n" for one in wanted)
-            output, _ = await process.communicate(lines.encode())
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        answers = [json.loads(line) for line in output.splitlines()]
-        return {answer["key"]: answer for answer in answers}
 
 
 _CERTIFIED = frozenset({"key", "sha256", "size", "store", "version", "locked", "stored_at_ms"})

@@ -45,6 +45,7 @@ from liveserver.log_in.passwords import Passwords
 from liveserver.metrics import Metrics
 from liveserver.people import roll
 from liveserver.recording import Recordings
+from liveserver.rereading import Rereading
 from liveserver.revocations import Revocations
 from liveserver.rooms.rooms import Rooms
 from liveserver.rtp.flags import Flags
@@ -222,13 +223,14 @@ def keeper_of(
     metrics: Metrics,
     stack: AsyncExitStack,
 ) -> Keeper:
-    """Who keeps recordings and reads them again, and the audit of that and of the ledger."""
+    """Who keeps recordings; they are read again, and that and the ledger are audited."""
     bucket = bucket_of(config.objects)
     keeper = Keeper(store, recordings, clock, config.recorder_dir, bucket, _retention(config.retention))
+    rereading = Rereading(store, clock, config.recorder_dir, bucket)
     if config.retention.verify:
-        keeper.start()
-        stack.push_async_callback(keeper.stop)
-    metrics.watch("archive", keeper.numbers)
+        rereading.start()
+        stack.push_async_callback(rereading.stop)
+    metrics.watch("archive", lambda: {**keeper.numbers(), **rereading.numbers()})
     audit = SelfAudit(store, clock, keeper.storage, config.ledger.audit_every.s, to_env(config))
     audit.start()
     stack.push_async_callback(audit.stop)

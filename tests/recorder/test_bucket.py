@@ -19,6 +19,7 @@ from liveserver.core.errors import PeerError
 from liveserver.core.retention import DAY_MS, Retention
 from liveserver.keeper import Keeper
 from liveserver.recording import Recordings
+from liveserver.rereading import Rereading
 from liveserver.store import Lesson, Recording, Store, StoredObject, open_store
 from recorder.client import RecorderClient
 from recorder.lock import Proof
@@ -133,13 +134,13 @@ class TestReadingAgain:
         s3.delete_object(Bucket=bucket.bucket, Key=bucket.prefix + gone.key, VersionId=gone.version)
         altered = replace(whole, key="L1/whole.mp4", sha256="0" * 64)
         await store.kept.save_objects([whole])
-        keeper = keeper_of(store, tmp_path, bucket)
-        assert await keeper.read_again() == 1  # two objects: one a day is a hundredth and more
-        assert await keeper.read_again() == 0
+        rereading = Rereading(store, Clock(), tmp_path, bucket)
+        assert await rereading.read_again() == 1  # two objects: one a day is a hundredth and more
+        assert await rereading.read_again() == 0
         await store.kept.save_objects([altered])
         for row in (whole, gone):
             await store.kept.note_read(row.key, 1, "")
-        assert await keeper.read_again() == 2  # both overdue
+        assert await rereading.read_again() == 2  # both overdue
         verdicts = {row: (await store.kept.object(row)).verdict for row in (whole.key, gone.key)}  # type: ignore[union-attr]
         assert verdicts == {whole.key: "altered", gone.key: "missing"}
         alarms = {
@@ -148,14 +149,14 @@ class TestReadingAgain:
             if entry.type == "object_damaged"
         }
         assert alarms[whole.key] == "altered"
-        assert keeper.numbers()["damaged_objects_total"] >= 2
+        assert rereading.numbers()["damaged_objects_total"] >= 2
 
     async def test_counts_no_outage_as_a_reading(
         self, store: Store, bucket: S3Settings, tmp_path: Path
     ) -> None:
         row = await put(store, bucket, tmp_path, "whole2", now_ms() + DAY_MS)
         away = replace(bucket, endpoint="http://127.0.0.1:1")
-        await keeper_of(store, tmp_path, away).read_again()
+        await Rereading(store, Clock(), tmp_path, away).read_again()
         found = await store.kept.object(row.key)
         assert found is not None
         assert found.verified_at_ms is None
