@@ -10,7 +10,7 @@ from aiohttp import web
 
 from liveserver.config.sections import HttpConfig
 from liveserver.core.errors import PeerError
-from liveserver.core.messages import loads
+from liveserver.core.reading import loads
 
 
 async def read_body(

@@ -7,9 +7,10 @@ import asyncio
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from liveserver.core.errors import PeerError
-from liveserver.core.messages import Heartbeat, Watch, dumps, error_message, parse_wall
+from liveserver.core.messages import Heartbeat, Watch, dumps, error_message
 from liveserver.core.permissions import Permission, require
 from liveserver.core.rate import MessageRate
+from liveserver.core.reading import parse_wall
 from liveserver.http import ws as sockets
 from liveserver.http.carrier import TOO_SLOW, say_goodbye
 from liveserver.http.context import AnyCall, Services

@@ -12,9 +12,10 @@ from typing import Protocol
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from liveserver.core.errors import PeerError
-from liveserver.core.messages import MAX_MESSAGE_BYTES, Join, dumps, error_message, parse
+from liveserver.core.messages import MAX_MESSAGE_BYTES, Join, dumps, error_message
 from liveserver.core.permissions import Permission, require
 from liveserver.core.rate import MessageRate
+from liveserver.core.reading import parse
 from liveserver.http.carrier import Rounds, WebSocketCarrier
 from liveserver.http.context import AnyCall, Services, base_url
 from liveserver.http.ports.rooms import Peer

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 
 from liveserver.clock import Clock
-from liveserver.core import messages
+from liveserver.core import messages, reading
 from liveserver.core.errors import PeerError
 from liveserver.core.events.attendance import Receiving, Seen
 from liveserver.core.events.chat import Said
@@ -60,7 +60,7 @@ class Connection:
         if isinstance(text, bytes):
             await self._photo_piece(text)
             return
-        message = messages.parse(text)
+        message = reading.parse(text)
         room = self._room
         match message:
             case messages.Join():

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liveserver.core import messages
+from liveserver.core import messages, reading
 from liveserver.core.errors import PeerError
 
 PHOTO = '{"type":"photo","challenge":"c","size":5,"sha256":"' + "a" * 64 + '",'
@@ -18,13 +18,13 @@ CORPUS = Path(__file__).parents[2] / "../shared/data/fuzz/json"
 
 def code_of(text: str | bytes) -> str:
     with pytest.raises(PeerError) as refused:
-        messages.parse(text)
+        reading.parse(text)
     return refused.value.code
 
 
 class TestWhatIsAccepted:
     def test_each_message_of_the_protocol(self):
-        read = messages.parse
+        read = reading.parse
         assert read('{"type":"join","token":"t"}') == messages.Join("t")
         assert read('{"type":"heartbeat","seq":7}') == messages.Heartbeat(7)
         assert read('{"type":"visibility","state":"hidden"}') == messages.Visibility("hidden")
@@ -35,7 +35,7 @@ class TestWhatIsAccepted:
         )
 
     def test_unknown_fields_are_for_the_future(self):
-        assert messages.parse('{"type":"pause","on":false,"why":"tea"}') == messages.Pause(False)
+        assert reading.parse('{"type":"pause","on":false,"why":"tea"}') == messages.Pause(False)
 
 
 class TestWhatIsRefused:
@@ -101,7 +101,7 @@ class TestCorpus:
         for path in files:
             text = path.read_bytes().decode("utf-8", "surrogateescape")
             try:
-                messages.loads(text)
+                reading.loads(text)
             except PeerError as error:
                 assert error.code == "bad_json"
             else:
@@ -112,7 +112,7 @@ class TestCorpus:
 @given(st.text(max_size=400))
 def test_any_text_is_read_or_refused_by_name(text: str):
     try:
-        messages.parse(text)
+        reading.parse(text)
     except PeerError as error:
         assert error.code
 
