@@ -274,7 +274,7 @@ async def screening_of(
     policies.listener = lambda lesson, policy: guard.two_persons(lesson, policy.two_person_restore or None)
     lexicons = Lexicons(store, clock, chat)
     screening = Screening(policies, incidents, cut, clock, chat, lexicons.excused)
-    lexicons.changed = screening.forget_names
+    lexicons.changed = screening.texts.forget_names
     await lexicons.start()
     stack.push_async_callback(screening.stop)
     metrics.watch("screening", screening.numbers)

@@ -36,7 +36,7 @@ class Questions:
         if course and await self._store.people.courses.get(course) is None:
             raise PeerError("unknown_course", "course: there is no such course", status=422)
         for question in questions:
-            self._screening.require_clean("", "\n".join((question.text, *question.options)))
+            self._screening.texts.require_clean("", "\n".join((question.text, *question.options)))
         there = [one for one in await self._store.challenges.bank(course) if one.course == course]
         if len(there) + len(questions) > BANK_MAX:
             raise PeerError("bank_full", f"a bank holds {BANK_MAX} questions", status=409)

@@ -132,7 +132,7 @@ class Acting:
 
     async def _report(self, effect: Report) -> None:
         if self._screening is not None:
-            self._screening.report(self._state.lesson, effect)
+            self._screening.texts.report(self._state.lesson, effect)
 
     async def _carried_out(self, effect: CarriedOut) -> None:
         self._guard.told(effect.cut, self._clock.monotonic_ns())

@@ -34,7 +34,7 @@ class Checking:
         room = await self._registry.room(lesson_id)
         if question is not None and self._screening is not None:
             asked = "\n".join((question.text, *question.options))
-            self._screening.require_clean(lesson_id, asked, person=claims.person, name=claims.name)
+            self._screening.texts.require_clean(lesson_id, asked, person=claims.person, name=claims.name)
         return await self._checks.ask(room, kind, claims.person, person, question)
 
     async def listed(self, lesson_id: str, after: int, limit: int, person: str | None) -> Json:

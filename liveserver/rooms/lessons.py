@@ -56,7 +56,7 @@ class Lessons:
         """
         policy = None
         if self._screening is not None:
-            self._screening.require_clean("", title, person=by.person)
+            self._screening.texts.require_clean("", title, person=by.person)
             policy = self._screening.policies.standard
         now_ms = self._clock.wall_ms()
         name = "".join(secrets.choice(_ID_ALPHABET) for _ in range(_ID_LENGTH))

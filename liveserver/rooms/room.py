@@ -122,11 +122,11 @@ class Room:
 
     def judge(self, text: str) -> Verdict | None:
         """What screening says of a chat line."""
-        return self._screening.chat(self.state.lesson, text) if self._screening else None
+        return self._screening.texts.chat(self.state.lesson, text) if self._screening else None
 
     def shown_name(self, person: str, name: str) -> str:
         """The name under which a person is shown here."""
-        return self._screening.name(self.state.lesson, person, name) if self._screening else name
+        return self._screening.texts.name(self.state.lesson, person, name) if self._screening else name
 
     async def stop(self, reason: str) -> None:
         """The node is stopping: everyone leaves, those facts are kept, the task ends; the state stays."""

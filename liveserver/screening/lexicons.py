@@ -18,7 +18,7 @@ from liveserver.core.ledger import JSON, Fact
 from liveserver.core.messages import Json
 from liveserver.core.screening import Action, Kind, Policy
 from liveserver.log import Event, get_logger
-from liveserver.screening import ChatFinding
+from liveserver.screening.texts import ChatFinding
 from liveserver.screening.words import TSV, WHITELIST, Words, form_of, read
 from liveserver.store import ChatLine, Store, Version
 from models.chat.lexicon import Lexicon

@@ -392,13 +392,13 @@ class TestNames:
         lesson, _, _ = await node.live()
         looked = node.screening.numbers()["texts_total"]
         for _ in range(3):
-            assert node.screening.name(lesson, "p1", "六合彩代理") == "p1"
-            assert node.screening.name(lesson, "p2", "王小明") == "王小明"
+            assert node.screening.texts.name(lesson, "p1", "六合彩代理") == "p1"
+            assert node.screening.texts.name(lesson, "p2", "王小明") == "王小明"
         assert node.screening.numbers()["texts_total"] == looked + 2
         assert [case.incident.text for case in await node.cases(lesson)] == ["六合彩代理"]
-        node.lexicons.changed = node.screening.forget_names
+        node.lexicons.changed = node.screening.texts.forget_names
         await node.lexicons.whitelist("六合彩代理", ADMIN.person)
-        assert node.screening.name(lesson, "p1", "六合彩代理") == "六合彩代理"
+        assert node.screening.texts.name(lesson, "p1", "六合彩代理") == "六合彩代理"
 
 
 async def test_a_configured_policy_that_nobody_made_stops_the_start(node: ScreenedNode) -> None:
