@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
-import struct
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -18,16 +15,18 @@ import structlog
 from recorder import reels
 from recorder import spool as spools
 from recorder.archive import Archive, Limits
+from recorder.connection import Connection
 from recorder.derive import Slots
 from recorder.events import failure
-from recorder.feed import Ack, Close, Decoder, Event, FeedError, Frame, Message, Open, Report, State, encode
+from recorder.feed import Ack, Close, Event, FeedError, Frame, Message, Open, Report, State
+from recorder.finals import Finals
 from recorder.finishing import Finishing, Surroundings
+from recorder.left_open import LeftOpen
 from recorder.recording import Recording
 from recorder.s3 import S3Settings, S3Store
 from recorder.versions import Policy
 
 MAX_RECORDINGS = 256
-MAX_OUT_BYTES = 4 * 1024 * 1024  # events a node does not read; it is disconnected then
 REPEAT_S = 2.0
 SEALERS = 2
 TRANSCODERS = 1  # each may take a core; live classes come first
@@ -53,48 +52,6 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
 
 
-class Connection(asyncio.Protocol):
-    """One node's connection; reads always."""
-
-    def __init__(self, server: Server) -> None:
-        self._server = server
-        self._decoder = Decoder()
-        self.transport: asyncio.Transport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-        if _peer_uid(transport) != os.getuid():
-            _log.warning("feed.stranger")
-            transport.abort()
-            return
-        self._server.joined(self)
-
-    def data_received(self, data: bytes) -> None:
-        refused = self._decoder.refused
-        try:
-            for message in self._decoder.feed(data):
-                self._server.received(self, message)
-            if refused == 0 and self._decoder.refusal is not None:  # the first one only: it may be a flood
-                _log.error("feed.refused", error=str(self._decoder.refusal))
-        except FeedError as error:
-            _log.error("feed.malformed", code=error.code, detail=error.detail)
-            assert self.transport is not None
-            self.transport.abort()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._server.left(self)
-
-    def send(self, event: dict[str, Any]) -> None:
-        """Send an event, or give the connection up when the node does not read."""
-        if self.transport is None or self.transport.is_closing():
-            return
-        if self.transport.get_write_buffer_size() > MAX_OUT_BYTES:
-            self.transport.abort()
-            return
-        self.transport.write(encode(Event(event)))
-
-
 class Server:
     """All recordings of the process. Everything here runs on the asyncio loop but the `emit` of threads."""
 
@@ -108,11 +65,9 @@ class Server:
         self._feeders: dict[str, Connection] = {}
         self._orphans: dict[str, asyncio.TimerHandle] = {}
         self._leftovers: dict[str, Path] = {}  # newest reels of an earlier start, not begun yet
-        self._ended: dict[str, str] = {}  # the last reel of a recording that is over
         # By the reel's own name:
         self._finishing: dict[str, Finishing] = {}
-        self._finals: dict[str, dict[str, Any]] = {}
-        self._left_open: dict[Path, Path] = {}  # reels whose disk failed, and what went on from each
+        self._finals = Finals()
         self._leaving = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._socket: asyncio.Server | None = None
@@ -121,6 +76,7 @@ class Server:
         self._archive = Archive(
             settings.data, remote, self._emit_from_thread, settings.limits, roots=self._roots
         )
+        self._left_open = LeftOpen(self._archive.trouble)
         self._around = Surroundings(
             self._archive,
             self._emit_from_thread,
@@ -178,7 +134,7 @@ class Server:
     def joined(self, connection: Connection) -> None:
         """A node connected: it is told what it has not acknowledged yet."""
         self._connections.add(connection)
-        for event in (*self._finals.values(), *self._archive.untold(), *filter(None, [self._archive.status])):
+        for event in (*self._finals, *self._archive.untold(), *filter(None, [self._archive.status])):
             connection.send(event)
 
     def left(self, connection: Connection) -> None:
@@ -202,8 +158,7 @@ class Server:
                 if recording is not None:
                     recording.close("ended")
             case Ack():
-                if (event := self._finals.pop(message.recording, None)) is not None:
-                    self._ended.pop(_ends(event) or "", None)
+                if self._finals.acknowledged(message.recording):
                     self._archive.release(message.recording)
                     self._let_go()
                     self._forget(self._roots.folder(message.recording))
@@ -221,9 +176,8 @@ class Server:
     def _open(self, connection: Connection, opening: Open) -> None:
         name = opening.recording
         is_begun = name in self._recordings or name in self._leftovers
-        if not is_begun and (name in self._ended or name in self._finals):
-            told = self._finals.get(self._ended.get(name, name))
-            if told is not None:
+        if not is_begun and self._finals.is_over(name):
+            if (told := self._finals.of(name)) is not None:
                 connection.send(told)
             return
         self._feeders[name] = connection
@@ -248,7 +202,7 @@ class Server:
         """A reel has ended: have it sealed."""
         if is_last:
             self._recordings.pop(series, None)
-            self._ended[series] = folder.name
+            self._finals.end(series, folder.name)
         finishing = self._finishing[folder.name] = Finishing(folder, self._around)
         if self._leaving:
             finishing.stop()
@@ -257,7 +211,7 @@ class Server:
     def _await_feeder(self, name: str) -> None:
         """Seal the recording unless somebody opens it again in time."""
         assert self._loop is not None
-        if name not in self._orphans and name not in self._ended:
+        if name not in self._orphans and not self._finals.has_ended(name):
             self._orphans[name] = self._loop.call_later(self._settings.abandon_s, self._abandon, name)
 
     def _abandon(self, name: str) -> None:
@@ -279,32 +233,17 @@ class Server:
                 spools.forget(folder)  # died before it was begun: nothing is in it alone
                 del found[folder]
             elif contents.continues is not None:
-                self._left_open[self._roots.folder(contents.continues["recording"])] = folder
-        self._close_left_open()
+                self._left_open.add(self._roots.folder(contents.continues["recording"]), folder)
+        self._left_open.close()
         for folder in found:
             if folder not in self._left_open:
                 self._take_up(folder)
 
-    def _close_left_open(self) -> list[Path]:
-        """Close reels that others have gone on from; which of them are."""
-        closed = []
-        for before, folder in list(self._left_open.items()):
-            try:
-                if before.is_dir() and reels.close_before(folder, before):
-                    closed.append(before)
-            except OSError as error:
-                _log.warning("recording.left_open", recording=before.name, error=str(error))
-                continue
-            self._left_open.pop(before, None)
-            self._archive.trouble(str(before), False)
-        return closed
-
     def _take_up(self, folder: Path) -> None:
         event, contents = spools.final_event(folder), spools.look(folder)
         if event is not None:
-            self._finals[folder.name] = event
-            if (series := _ends(event)) is not None:
-                self._ended[series] = folder.name
+            if (series := self._finals.add(folder.name, event)) is not None:
+                self._finals.end(series, folder.name)
             if contents.opened:  # versions are still to be made
                 self._finish(folder, contents.series, contents.next is None)
         elif contents.closed is not None:
@@ -325,7 +264,7 @@ class Server:
     def _left_open_from_thread(self, before: Path, folder: Path) -> None:
         assert self._loop is not None
         self._archive.trouble(str(before), True)  # its disk, although the recording goes on elsewhere
-        self._loop.call_soon_threadsafe(self._left_open.__setitem__, before, folder)
+        self._loop.call_soon_threadsafe(self._left_open.add, before, folder)
 
     def _emit_from_thread(self, event: dict[str, Any]) -> None:
         assert self._loop is not None
@@ -334,8 +273,7 @@ class Server:
 
     def _emit(self, event: dict[str, Any]) -> None:
         if event["state"] in (State.SEALED, State.FAILED):
-            self._finals[event["recording"]] = event
-            self._feeders.pop(_ends(event) or "", None)
+            self._feeders.pop(self._finals.add(event["recording"], event) or "", None)
         for connection in list(self._connections):
             connection.send(event)
 
@@ -343,9 +281,9 @@ class Server:
         while True:
             await asyncio.sleep(REPEAT_S)
             self._let_go()
-            for folder in await asyncio.to_thread(self._close_left_open) if self._left_open else ():
+            for folder in await asyncio.to_thread(self._left_open.close) if self._left_open else ():
                 self._take_up(folder)
-            for event in list(self._finals.values()):
+            for event in self._finals:
                 for connection in list(self._connections):
                     connection.send(event)
             self._tell_archived()
@@ -355,16 +293,5 @@ class Server:
             self._emit(event)
 
 
-def _ends(event: dict[str, Any]) -> str | None:
-    """The feed's name for a recording that is over with this final event, None while it goes on."""
-    return None if event.get("next") else event.get("series") or event["recording"]
-
-
 def _join_all(works: Sequence[Recording | Finishing], deadline_s: float) -> bool:
     return all(work.join(max(0.0, deadline_s - time.monotonic())) for work in works)
-
-
-def _peer_uid(transport: asyncio.Transport) -> int:
-    peer = transport.get_extra_info("socket")
-    _, uid, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-    return int(uid)
