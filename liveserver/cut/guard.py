@@ -138,11 +138,11 @@ class Guard:
 
     def told(self, cut: str, at_ns: int) -> None:
         """The main loop has carried out that cut (`stopwatch.Stopwatch.told`)."""
-        self._soon(self._switch.told, cut, at_ns)
+        self._soon(self._switch.watches.told, cut, at_ns)
 
     def drained(self, cut: str, at_ns: int | None) -> None:
         """The main loop has looked at the TCP queues (`stopwatch.Stopwatch.drained`)."""
-        self._soon(self._switch.drained, cut, at_ns)
+        self._soon(self._switch.watches.drained, cut, at_ns)
 
     async def call(self, coroutine: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
         """Run `cut` or `restore` from another loop."""

@@ -61,6 +61,8 @@ class Switch:
         two_persons: bool,
         within_ms: int,
     ):
+        self.watches = Stopwatches()
+        """Of cuts under way; the main loop adds its part to them."""
         self._node = node
         self._book = book
         self._lights = lights
@@ -70,7 +72,6 @@ class Switch:
         self._two_persons = two_persons
         self._within_ms = within_ms
         self._policies: dict[str, bool] = {}  # of lessons that have one of their own on restoring
-        self._watches = Stopwatches()
         self._neighbours = Neighbours(bus, node, book.kills, self._adopt)
 
     def listen(self, loop: AbstractEventLoop) -> Callable[[], None]:
@@ -83,7 +84,7 @@ class Switch:
 
     async def stop(self) -> None:
         """Times that are not known yet stay unknown."""
-        await self._watches.stop()
+        await self.watches.stop()
 
     def two_persons(self, lesson: str, required: bool | None) -> None:
         """The lesson's policy on restoring; None: the server's. What stood when it was cut holds as well."""
@@ -91,14 +92,6 @@ class Switch:
             self._policies.pop(lesson, None)
         else:
             self._policies[lesson] = required
-
-    def told(self, cut: str, at_ns: int) -> None:
-        """The main loop has carried out that cut (`stopwatch.Stopwatch.told`)."""
-        self._watches.told(cut, at_ns)
-
-    def drained(self, cut: str, at_ns: int | None) -> None:
-        """The main loop has looked at the TCP queues (`stopwatch.Stopwatch.drained`)."""
-        self._watches.drained(cut, at_ns)
 
     def recorded(self, lesson: str, act: str) -> None:
         """The ledger has that act."""
@@ -198,31 +191,39 @@ class Switch:
         """Another node knows something of a lesson."""
         lesson = theirs.lesson
         before = self._book.record(lesson)
-        kill = before.kill.merged(theirs)
-        if kill == before.kill:
+        after = before.with_kill(before.kill.merged(theirs))
+        if after.kill == before.kill:
             return
-        added = [cut for act, cut in kill.standing.items() if act not in before.kill.standing]
+        added = [cut for act, cut in after.kill.standing.items() if act not in before.kill.standing]
         self._lights.know(lesson)
         if added:
-            self._book.stand(before.with_kill(kill))
+            self._book.stand(after)
             self._lights.darken(lesson, also=dark_kinds(before.kill))
         flags_ns = self._clock.monotonic_ns()
-        self._book.write(before.with_kill(kill))
-        self._lights.darken(lesson)
-        # The node that did it tells the ledger; here the main loop only follows.
-        if before.kill.standing.keys() - kill.standing.keys():
-            restored = {"reason": "", "by": "", "at_ms": self._clock.wall_ms()}
-            self._announce(lesson, Act("restore", "", {**restored, "epoch": kill.epoch}))
-            changed = list(kill.standing.values())
+        try:
+            self._book.write(after)
+        except OSError:
+            if not added:
+                raise  # it stays dark, and is heard of again
+            _log.exception(Event.GUARD_FAILED, lesson=lesson)
         else:
-            changed = added
-        for cut in changed:
-            self._announce(lesson, Act("cut", "", cut_to_json(cut)))
+            self._lights.darken(lesson)
+        self._follow(before.kill, after.kill)
         for cut in added:
             late_ns = max(0, self._clock.wall_ms() - cut.at_ms) * 1_000_000
             watch = self._watch(lesson, cut.level, flags_ns - late_ns, flags_ns)
             self._tell_dark(lesson, cut)
             self._time(lesson, cut, watch)
+
+    def _follow(self, before: Kill, after: Kill) -> None:
+        """The node that did it tells the ledger; here the main loop only carries it out."""
+        lesson, is_lifted = after.lesson, before.standing.keys() - after.standing.keys()
+        if is_lifted:
+            restored = {"reason": "", "by": "", "at_ms": self._clock.wall_ms(), "epoch": after.epoch}
+            self._announce(lesson, Act("restore", "", restored))
+        for act, cut in after.standing.items():
+            if is_lifted or act not in before.standing:  # after it, what still stands
+                self._announce(lesson, Act("cut", "", cut_to_json(cut)))
 
     def _watch(self, lesson: str, level: Level, began_ns: int, flags_ns: int) -> Stopwatch:
         return Stopwatch(self._flags, self._lights.row(lesson), DARK_KINDS[level], began_ns, flags_ns)
@@ -237,7 +238,7 @@ class Switch:
             )
             self._announce(lesson, act)
 
-        self._watches.start(cut.id, watch, done)
+        self.watches.start(cut.id, watch, done)
 
     def _check(self, lesson: str, reason: str) -> None:
         if not self._lights.knows(lesson):

@@ -11,6 +11,7 @@ from liveserver.core.errors import PeerError
 from liveserver.core.events.cut import Level
 from liveserver.cut.kills import KillFiles
 from liveserver.cut.neighbours import DIGEST_TOPIC, LIST_LENGTH, LIST_TOPIC, STATE_TOPIC, WANT_TOPIC
+from liveserver.rtp.flags import AUDIO, VIDEO
 from tests.cut.booth import MS, ROW, Booth
 from tests.drivers.process import until
 
@@ -39,6 +40,21 @@ class TestOtherNodes:
         until(lambda: there.guard.kill_of("a").standing, "known there")
         assert there.guard.unrecorded() == []
         assert [act.kind for _, act in booth.guard.unrecorded()] == ["cut"]
+
+    def test_a_full_disk_there_keeps_no_cut_from_being_carried_out_there(self, booth, there):
+        (there.folder / "a.part").mkdir()  # its kill file cannot be written
+        booth.cut(level=Level.PICTURE)
+        until(lambda: "" in [act["id"] for act in there.heard], "its main loop told")
+        assert (there.allows(VIDEO), there.allows(AUDIO)) == (False, True)
+
+    def test_what_a_full_disk_cannot_say_is_lifted_stays_dark_there(self, booth, there):
+        booth.cut()
+        until((there.folder / "a.json").exists, "its kill file")
+        (there.folder / "a.part").mkdir()
+        booth.restore()
+        assert booth.allows() and not there.allows()
+        (there.folder / "a.part").rmdir()
+        until(there.allows, "lit there, once its disk takes it")
 
     def test_two_persons_may_be_on_two_nodes(self, booth, there):
         booth.guard.two_persons("a", True)
