@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pylibsrtp
@@ -11,6 +11,7 @@ from hypothesis import settings
 
 from liveserver.rtp import fanout
 from liveserver.rtp.srtp import Profile
+from tests.rtp.stage import Stage
 
 # A busy machine must not fail a test: no example is timed.
 settings.register_profile("untimed", deadline=None)
@@ -61,3 +62,10 @@ def libsrtp() -> Libsrtp:
         return pylibsrtp.Session(made)
 
     return session
+
+
+@pytest.fixture
+def stage(implementation) -> Iterator[Stage]:
+    made = Stage(implementation)
+    yield made
+    made.close()

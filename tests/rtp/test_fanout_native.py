@@ -15,7 +15,7 @@ import pytest
 from liveserver.rtp import fanout, header, srtp
 from liveserver.rtp.flags import VIDEO, Flags
 from liveserver.rtp.srtp import Profile
-from tests.rtp.test_fanout import GCM, LEASE_NS, NOW_NS, ROOM, Stage, source
+from tests.rtp.stage import GCM, LEASE_NS, NOW_NS, ROOM, Stage, source
 from tests.rtp.test_srtp import TestPublishedVectors as Published
 
 native = pytest.importorskip(

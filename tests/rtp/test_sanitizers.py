@@ -15,7 +15,16 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FLAGS = "-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g"
-TESTS = ("test_receiver_twins.py", "test_fanout_twins.py", "test_fanout.py")
+TESTS = (
+    "test_receiver_twins.py",
+    "test_fanout_twins.py",
+    "test_fanout.py",
+    "test_fanout_counters.py",
+    "test_fanout_padding.py",
+    "test_fanout_repair.py",
+    "test_fanout_replay.py",
+    "test_fanout_streams.py",
+)
 IGNORED = shutil.ignore_patterns("*.so", "_fanout.c", "_swarm.c", "__pycache__", "node_modules")
 pytest.importorskip("Cython", reason="Cython is not installed")
 
