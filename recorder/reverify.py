@@ -21,11 +21,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from recorder.compare import Finding
 from recorder.objects import DiskStore, ObjectError, ObjectStore
 from recorder.options import add_options, store_of
 from recorder.s3 import S3Store
 from recorder.sandbox import confine
-from recorder.verify import Finding, NotAManifestError
+from recorder.verify import NotAManifestError
 from recorder.verify import verify as compare
 
 MAX_NAMED = 200  # fragments in an answer
