@@ -1,4 +1,4 @@
-"""All learners of one lesson on WebSockets: they come, do heartbeats, hear, lose their connections, come back."""
+"""All learners of one lesson on WebSockets: they come, beat, hear, lose their connections and come back."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from loadtest import frames
 from loadtest.classroom import Classroom
 from loadtest.hearing import Hearing, Report
-from loadtest.learner import Learner
+from loadtest.learner_socket import Learner
 
 AT_ONCE = 40
 """Connections that have not said what they want; one address may have 50 (`http.unfinished_per_address`)."""
