@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from liveserver.sfu.dtls import Certificate
+from tests.drivers.server import REPOSITORY
 from tests.sfu.hall import Hall
+from tests.sfu.school import School
 
 FUZZ = Path(__file__).parents[2] / "../shared/data/fuzz"
 
@@ -25,6 +27,17 @@ def hall(request: pytest.FixtureRequest) -> Iterator[Hall]:
         made = Hall(twin.Fanout, twin.Receiver)
     yield made
     made.close()
+
+
+@pytest.fixture
+async def school(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[School]:
+    """Which fan-out it is makes no difference to screening."""
+    monkeypatch.chdir(REPOSITORY)
+    hall = Hall()
+    made = School(hall)
+    yield made
+    await made.screens.stop()
+    hall.close()
 
 
 @pytest.fixture(scope="session")
