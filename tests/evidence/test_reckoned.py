@@ -24,7 +24,7 @@ from liveserver.core.ledger import canonical_json
 from liveserver.core.presets import frozen
 from liveserver.core.register import Register
 from liveserver.core.share import facts_json
-from tests.core.test_hours import LESSON, at, check, spans
+from tests.core.crediting import LESSON, at, check, spans
 from tests.evidence.conftest import Taken, World, checked, teach
 from tests.evidence.forging import Seal, parts, with_line
 

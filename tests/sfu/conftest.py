@@ -9,7 +9,7 @@ import pytest
 
 from liveserver.sfu.dtls import Certificate
 from tests.drivers.server import REPOSITORY
-from tests.sfu.hall import Hall
+from tests.sfu.hall import Hall, Source
 from tests.sfu.school import School
 
 FUZZ = Path(__file__).parents[2] / "../shared/data/fuzz"
@@ -55,3 +55,11 @@ def corpus() -> Callable[[str], dict[str, bytes]]:
         return {path.name: path.read_bytes() for path in sorted((FUZZ / folder).iterdir()) if path.is_file()}
 
     return read
+
+
+@pytest.fixture(params=["h264", "vp8"])
+def camera(hall: Hall, request: pytest.FixtureRequest) -> Source:
+    """A camera in the middle of a group of pictures: 20 frames since the keyframe."""
+    source = hall.source(codec=request.param)
+    source.play(20, key_every=100)
+    return source

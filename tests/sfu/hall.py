@@ -311,3 +311,17 @@ def assert_continuous(packets: list[Packet]) -> None:
             raise AssertionError(f"two timestamps in one frame: {tag(before)}, {tag(after)}")
         if not same_frame:
             assert step > 0, (tag(before), tag(after))
+
+
+def joined(hall: Hall, source: Source, **how: object) -> Seat:
+    seat = hall.seat(**how)
+    seat.downlink.attach(source.uplink)
+    return seat
+
+
+def live(hall: Hall, source: Source, **how: object) -> Seat:
+    """A seat that has caught up."""
+    seat = joined(hall, source, **how)
+    source.play(10)
+    assert seat.downlink.is_live
+    return seat
