@@ -1,4 +1,4 @@
-"""One viewer's track: from the cache to live, from source to source, and what it looks like to the receiver."""
+"""One viewer's track: from the cache to live, from source to source, and how it looks to the receiver."""
 
 from __future__ import annotations
 
