@@ -32,6 +32,7 @@ class Garbage:
         gc.collect()
         gc.freeze()
         gc.set_threshold(_YOUNG, _MIDDLE, _OLD)
+        gc.enable()  # off while the program was read (liveserver.node)
         self._looking = asyncio.create_task(self._look(), name="garbage")
 
     async def stop(self) -> None:

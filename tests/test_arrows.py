@@ -59,7 +59,6 @@ ALLOWED = {
 }
 # The composition root puts everything together, so nothing else may import it.
 ROOT_MODULES = ["liveserver.__main__", "liveserver.cli", "liveserver.node", "liveserver.supervisor"]
-ROOT_MODULES += ["liveserver.media", "liveserver.parts"]
 COMPOSERS = [*ROOT_MODULES, "liveserver.demo"]
 
 STDLIB_ONLY = ["liveserver.core", "liveserver.rtp"]

@@ -14,10 +14,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
-from liveserver import node as composition
-from liveserver import parts
 from liveserver.config import load
 from liveserver.core.permissions import Role
+from liveserver.node import composition, parts
 from liveserver.screening import Screening
 from liveserver.screening.wall import Wall
 from liveserver.tokens import ALL_LESSONS, Tokens

@@ -17,7 +17,6 @@ from typing import Any
 
 import uvloop
 
-from liveserver import media, parts
 from liveserver.checks.questions import Questions
 from liveserver.clock import Clock
 from liveserver.config import Config, load
@@ -31,6 +30,7 @@ from liveserver.http.listen import tls_context
 from liveserver.ledger.inspections import Inspections
 from liveserver.log import Event, get_logger, set_up
 from liveserver.metrics import Metrics
+from liveserver.node import media, parts
 from liveserver.people.people import People
 from liveserver.rooms.rooms import Rooms
 from liveserver.rooms.surroundings import MediaPlane, Surroundings
@@ -48,7 +48,7 @@ _log = get_logger()
 
 
 def main() -> int:
-    """`python -m liveserver.node`, configured by the environment: 0 after SIGTERM, 1 without a start."""
+    """Be a node, configured by the environment: 0 after SIGTERM, 1 without a start."""
     try:
         config = load(env=os.environ)
         set_up(config.log_level, "node")
@@ -195,7 +195,3 @@ async def _answers(question: Coroutine[Any, Any, object]) -> bool:
     except StoreError:
         return False
     return True
-
-
-if __name__ == "__main__":
-    sys.exit(main())
