@@ -12,10 +12,12 @@ import os
 import signal
 import sys
 import time
+from asyncio.subprocess import Process
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from liveserver.log import Event, get_logger
+from liveserver.spare import AFTER_S, Spare
 from liveserver.start import ExplainedError, StartError
 
 READY_S = 60.0  # a slow disk and a migration
@@ -35,7 +37,8 @@ class Child:
     """One process that is kept running.
 
     `reports`: it prints one line when it is ready. `explains`: when it cannot start it has said why itself.
-    `final`: the exit codes by which it says that it is done.
+    `final`: the exit codes by which it says that it is done. `spare`: the command of one that waits for a
+    line to begin, where another start has to be short.
     """
 
     def __init__(
@@ -48,6 +51,8 @@ class Child:
         reports: bool = True,
         explains: bool = False,
         final: frozenset[int] = frozenset(),
+        spare: Sequence[str] = (),
+        spare_after_s: float = AFTER_S,
     ):
         self.name = name
         self.restarts = 0
@@ -58,7 +63,8 @@ class Child:
         self._reports = reports
         self._explains = explains
         self._final = final
-        self._process: asyncio.subprocess.Process | None = None
+        self._spare = Spare(name, lambda: self._launch(spare), spare_after_s) if spare else None
+        self._process: Process | None = None
         self._drained: asyncio.Task[None] | None = None
         self._kept: asyncio.Task[None] | None = None
         self._watched: asyncio.Task[None] | None = None
@@ -80,25 +86,38 @@ class Child:
             if task is not None:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
+        if self._spare is not None:
+            await self._spare.stop()
 
     async def stop(self) -> None:
         """SIGTERM, and SIGKILL after `stop_s`."""
         await self.let_go()
         await self._end()
 
-    async def _spawn(self) -> None:
+    async def _launch(self, command: Sequence[str], stdin: int = asyncio.subprocess.PIPE) -> Process:
         parent = os.getpid()
         process = await asyncio.create_subprocess_exec(
-            *self._command,
+            *command,
             env=dict(self._environment()),
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=stdin,
             stdout=asyncio.subprocess.PIPE if self._reports else sys.stderr,
             limit=_LINE_BYTES,
             preexec_fn=lambda: _tie_to(parent),
             process_group=0,  # Ctrl-C is the supervisor's: it stops the node first, then the recorder
         )
+        return process
+
+    async def _spawn(self) -> None:
+        process = await self._spare.take() if self._spare is not None else None
+        if process is None:
+            process = await self._launch(self._command, asyncio.subprocess.DEVNULL)
         self._process = process
         _log.info(Event.PROCESS_STARTED, child=self.name, pid=process.pid)
+        await self._until_ready(process)
+        if self._spare is not None:
+            self._spare.prepare()
+
+    async def _until_ready(self, process: Process) -> None:
         if process.stdout is None:
             return
         try:

@@ -44,6 +44,7 @@ class Supervisor:
             lambda: self.environment() | self._ports,
             stop_s=config.drain.s + 2,
             explains=True,
+            spare=[sys.executable, "-m", "liveserver.node.spare"] if config.spare_node else [],
         )
 
     def environment(self) -> dict[str, str]:

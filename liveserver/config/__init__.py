@@ -61,6 +61,7 @@ class Config:
     log_level: LogLevel = LogLevel.INFO
     test_hooks: bool = False
     drain: Duration = Duration(10_000)
+    spare_node: bool = True
     http: HttpConfig = HttpConfig()
     door: DoorConfig = DoorConfig()
     socket: SocketConfig = SocketConfig()

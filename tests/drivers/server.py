@@ -77,8 +77,10 @@ class Server:
         self.log = folder / "server.log"
         self._options = options
         kept = {key: value for key, value in os.environ.items() if not key.startswith("LIVESERVER_")}
-        # Looking at pictures costs a fifth of a core a lesson: where it is not what is tested, it is off.
+        # Looking at pictures costs a fifth of a core a lesson, a spare node two seconds: where they are not
+        # what is tested, they are off.
         usual = {"LIVESERVER_SCREENING_ENABLED": "false", "LIVESERVER_LEDGER_HEAD_EVERY": "1s"}
+        usual |= {"LIVESERVER_SPARE_NODE": "false"}
         environment = {**usual, **environment}
         self._environment = {**kept, **environment, "LIVESERVER_DATA_DIR": str(self.data)}
         self.process: subprocess.Popen[str] | None = None

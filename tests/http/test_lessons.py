@@ -194,7 +194,7 @@ class TestTheLedger:
         receipt = Receipt.read(get("receipt?index=0"))
         for document in (head, receipt):
             check(document, keys, head.log)
-        proof = get(f"proof?leaf={receipt.leaf}")
+        proof = get(f"proof?leaf={receipt.leaf}&size={head.size}")
         assert (proof["index"], proof["size"]) == (0, head.size)
         path = [bytes.fromhex(node) for node in proof["path"]]
         leaf, root = bytes.fromhex(proof["leaf"]), bytes.fromhex(head.root)
