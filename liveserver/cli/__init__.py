@@ -27,6 +27,7 @@ COMMANDS: Mapping[str, str] = {
     "verify": "recordings",
     "retention": "retention",
     "revoke": "access",
+    "passkey-code": "access",
     "ledger": "ledger",
     "inspect": "inspection",
     "drill": "drill",

@@ -50,6 +50,8 @@ class Need(StrEnum):
 
     PASSKEY = "passkey"
     """A second factor: sign in with a passkey, or register one first."""
+    CODE = "code"
+    """Nobody vouched for a passkey yet: the first one takes an administrator's code (`core.passkey_code`)."""
     PASSWORD = "password"  # noqa: S105 - a word
     """The password is too old and has to be changed."""
     SEPARATE = "separate"
@@ -129,6 +131,8 @@ def needs(
     second = passkeys > 0 or (forced and method is not Method.SETUP)
     if method is Method.OIDC or (second and method is not Method.PASSKEY):
         missing.append(Need.PASSKEY)
+        if forced and not passkeys:
+            missing.append(Need.CODE)
     if method is Method.PASSWORD and most_ms and password_age_ms >= most_ms:
         missing.append(Need.PASSWORD)
     return tuple(missing)

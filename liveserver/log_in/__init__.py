@@ -13,6 +13,7 @@ from liveserver.keys import load_or_create
 from liveserver.log_in.accounts import Accounts
 from liveserver.log_in.identities import PURPOSE, Identities
 from liveserver.log_in.oidc import Oidc
+from liveserver.log_in.passkey_codes import PasskeyCodes
 from liveserver.log_in.passkeys import Passkeys
 from liveserver.log_in.passwords import Passwords
 from liveserver.log_in.proving import Proving
@@ -35,6 +36,7 @@ class LogIn:
     accounts: Accounts
     signing_in: SigningIn
     passkeys: Passkeys
+    codes: PasskeyCodes
     oidc: Oidc | None
     """None where no identity provider is configured."""
     identities: Identities
@@ -71,21 +73,25 @@ def log_in(
     metrics: Metrics,
 ) -> LogIn:
     """Built once; `passwords` is its owner's to close."""
-    accounts = Accounts(store, clock, tokens, revocations, passwords, int(config.accounts.password_link.s))
+    accounts = Accounts(
+        store, clock, tokens, revocations, passwords, int(config.accounts.password_link.s),
+        config.second_factor,
+    )  # fmt: skip
     proving = Proving(store, clock, tokens, passwords, metrics, config.accounts)
     signing_in = SigningIn(
         store, clock, tokens, revocations, proving, accounts, metrics,
         config.second_factor, config.accounts.password_age.ms, config.sessions,
     )  # fmt: skip
     metrics.watch("passwords", passwords.numbers)
-    passkeys = Passkeys(store, clock, tokens, signing_in)
+    codes = PasskeyCodes(store, clock, tokens)
+    passkeys = Passkeys(store, clock, tokens, signing_in, codes)
     oidc = None
     if config.oidc.issuer:
         oidc = Oidc(store, clock, tokens, signing_in, config.oidc, _secret(config.oidc))
     key = load_or_create(config.identities_key_file)
     identities = Identities(store, clock, Vault(store, clock, key, PURPOSE), key)
     phones = Phones(store, Vault(store, clock, key, PHONES), key)
-    return LogIn(accounts, signing_in, passkeys, oidc, identities, revocations, phones, store, clock)
+    return LogIn(accounts, signing_in, passkeys, codes, oidc, identities, revocations, phones, store, clock)
 
 
 def _secret(oidc: OidcConfig) -> str:

@@ -35,7 +35,7 @@ class Made:
 
 
 class Accounts:
-    """`link_s`: how long a link to set a password is good."""
+    """`link_s`: how long a link to set a password is good. `forced`: roles that take a passkey."""
 
     def __init__(
         self,
@@ -45,6 +45,7 @@ class Accounts:
         revocations: Revocations,
         passwords: Passwords,
         link_s: int,
+        forced: frozenset[Role] = frozenset(),
     ):
         self._store = store
         self._revocations = revocations
@@ -52,6 +53,7 @@ class Accounts:
         self._tokens = tokens
         self._passwords = passwords
         self._link_s = link_s
+        self._forced = forced
 
     # What administrators do
 
@@ -95,12 +97,11 @@ class Accounts:
         """All of them, when they are lost; how many. Raises as `link` does."""
         account = await self.known(person)
         self._require_rolefree(account, by)
-        count = await self._store.accounts.remove_passkeys(person)
-        await self._fact("passkeys_removed", person=person, by=by.person, count=count)
-        return count
+        return await self._drop_passkeys(person, by)
 
     async def grant(self, person: str, role: Role | None, by: Claims) -> Account:
         """The one role an account has over all lessons, None for none; whoever acts in it is signed out.
+        A role that takes a passkey begins without one: what was registered before took a password alone.
 
         Raises PeerError `same_person` (403) for oneself, `forbidden` (403) for a role nobody gives, 404.
         """
@@ -113,6 +114,9 @@ class Accounts:
             raise PeerError("forbidden", "the administrator of everything stays what he is", status=403)
         await self._store.accounts.change(person, role=role or "", link="")
         await self._sign_out(person, Ended.CLOSED, Why.ROLE_CHANGED, by.person)
+        await self._store.passkey_codes.drop(person)
+        if role in self._forced and account.role not in self._forced:
+            await self._drop_passkeys(person, by)
         await self._fact("role_granted", person=person, role=role or "", before=account.role, by=by.person)
         return await self.known(person)
 
@@ -189,6 +193,11 @@ class Accounts:
         await self._store.accounts.change(account.person, link=token_id)
         await self._fact("password_link", person=account.person, by=by)
         return link
+
+    async def _drop_passkeys(self, person: str, by: Claims) -> int:
+        count = await self._store.accounts.remove_passkeys(person)
+        await self._fact("passkeys_removed", person=person, by=by.person, count=count)
+        return count
 
     def _require_rolefree(self, account: Account, by: Claims) -> None:
         if account.role and not allows(by.role, Permission.GRANT_ROLES):

@@ -35,6 +35,7 @@ from liveserver.core.log_in import Method
 from liveserver.core.messages import Json
 from liveserver.log import Event, get_logger
 from liveserver.log_in.accounts import PASSKEYS_MOST
+from liveserver.log_in.passkey_codes import PasskeyCodes, refused
 from liveserver.log_in.proving import Client
 from liveserver.log_in.signing_in import Opened, SigningIn
 from liveserver.shapes import time
@@ -61,15 +62,25 @@ class Party:
 class Passkeys:
     """Part of signing in; what is wrong with a passkey is refused as a wrong password is."""
 
-    def __init__(self, store: Store, clock: Clock, tokens: Tokens, signing_in: SigningIn):
+    def __init__(
+        self, store: Store, clock: Clock, tokens: Tokens, signing_in: SigningIn, codes: PasskeyCodes
+    ):
         self._store = store
         self._clock = clock
         self._tokens = tokens
         self._signing_in = signing_in
+        self._codes = codes
         self._key = tokens.derive("passkey users")
 
-    async def register_options(self, account: Account, party: Party) -> Json:
-        """What `navigator.credentials.create` is given, with the ticket that comes back with its result."""
+    async def register_options(
+        self, account: Account, method: Method, party: Party, code: str | None
+    ) -> Json:
+        """What `navigator.credentials.create` is given, with the ticket that comes back with its result.
+
+        `method`: how the person signed in; `code`: an administrator's. Raises as `PasskeyCodes.require` does:
+        before an authenticator keeps what would be refused.
+        """
+        await self._vouched(account, method, code)
         known = await self._store.accounts.passkeys_of(account.person)
         ticket, challenge = self._ticket(_REGISTER, account.person)
         options = generate_registration_options(
@@ -91,11 +102,20 @@ class Passkeys:
         return {"ticket": ticket, "public_key": options_to_json_dict(options)}
 
     async def register(
-        self, person: str, party: Party, ticket: str, credential: dict[str, Any], label: str
+        self,
+        account: Account,
+        method: Method,
+        party: Party,
+        ticket: str,
+        credential: dict[str, Any],
+        label: str,
+        code: str | None,
     ) -> Json:
         """Raises PeerError `passkey_refused` (422), `passkey_exists`, `too_many_passkeys` (409), 401 for the
-        ticket.
+        ticket, and as `PasskeyCodes.require` does.
         """
+        person = account.person
+        mark = await self._vouched(account, method, code)
         challenge = await self._spent(_REGISTER, ticket, person)
         try:
             made = verify_registration_response(
@@ -110,7 +130,8 @@ class Passkeys:
         now_ms = self._clock.wall_ms()
         key = bytes_to_base64url(made.credential_id)
         passkey = Passkey(key, person, made.credential_public_key, made.sign_count, label, now_ms)
-        await self._store.accounts.add_passkey(passkey, PASSKEYS_MOST)
+        if not await self._store.accounts.add_passkey(passkey, PASSKEYS_MOST, mark, account.role):
+            raise refused()
         await self._fact("passkey_added", person=person, passkey=_short(key))
         return shape(passkey)
 
@@ -146,6 +167,12 @@ class Passkeys:
             return False
         await self._fact("passkey_removed", person=person, passkey=_short(passkey))
         return True
+
+    async def _vouched(self, account: Account, method: Method, code: str | None) -> bytes | None:
+        """The mark of the code that a passkey takes; None where it takes none."""
+        if not await self._signing_in.needs_code(account, method):
+            return None
+        return await self._codes.require(account.person, code)
 
     async def _proved(self, party: Party, challenge: bytes, credential: dict[str, Any]) -> Account:
         """Whose passkey signed the challenge."""

@@ -159,9 +159,9 @@ class SigningIn:
             return await self._opened(account, row, "", dated_s)
         return await self._opened(account, row, f"{stay}.{fresh}", dated_s)
 
-    async def fresh(self, person: str, handle: str) -> Account:
-        """The account, if the browser signed in to it less than a quarter of an hour ago, and by a passkey
-        where there is one: what an account can be taken over by is not changed with a token alone.
+    async def fresh(self, person: str, handle: str) -> tuple[Account, Method]:
+        """The account and how, if the browser signed in to it less than a quarter of an hour ago, and by a
+        passkey where there is one: what an account can be taken over by is not changed with a token alone.
 
         Raises PeerError `sign_in_again` (403), `no_account` (404).
         """
@@ -176,7 +176,11 @@ class SigningIn:
         weaker = row.method != Method.PASSKEY and await self._store.accounts.passkeys_of(person)
         if not known or not recent or weaker:
             raise _sign_in_again()
-        return account
+        return account, Method(row.method)
+
+    async def needs_code(self, account: Account, method: Method) -> bool:
+        """Whether the next passkey of who signed in that way takes an administrator's code."""
+        return Need.CODE in (await self._role(account, method))[1]
 
     async def sign_out(self, handle: str) -> None:
         """End the stay of a handle, if it is one, and everything that was entered with it."""
@@ -224,7 +228,10 @@ class SigningIn:
         """What somebody acts as, and what keeps him from the role his account has."""
         if not account.role:
             registers = method is not Method.PASSKEY and await self._must_teach_by_passkey(account.person)
-            return (Role.REGISTERING, (Need.PASSKEY,)) if registers else (Role.MEMBER, ())
+            if not registers:
+                return Role.MEMBER, ()
+            has_one = bool(await self._store.accounts.passkeys_of(account.person))
+            return Role.REGISTERING, (Need.PASSKEY,) if has_one else (Need.PASSKEY, Need.CODE)
         role = Role(account.role)
         if role is Role.ADMIN and await self._store.accounts.roles_held() >= SEPARATE:
             return Role.MEMBER, (Need.SEPARATE,)

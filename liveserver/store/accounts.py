@@ -15,7 +15,7 @@ from liveserver.core.log_in import Stay
 from liveserver.core.sign_in import Attempts
 from liveserver.store.access import Access
 from liveserver.store.lists import Listing
-from liveserver.store.tables.accounts import ACCOUNTS, ATTEMPTS, PASSKEYS, STAYS, SUBJECTS
+from liveserver.store.tables.accounts import ACCOUNTS, ATTEMPTS, PASSKEY_CODES, PASSKEYS, STAYS, SUBJECTS
 
 _DAY_MS = 86_400_000
 T = TypeVar("T")
@@ -216,19 +216,33 @@ class Accounts:
 
     # Passkeys
 
-    async def add_passkey(self, passkey: Passkey, most: int) -> None:
-        """Raises PeerError `passkey_exists` (409), `too_many_passkeys` (409)."""
+    async def add_passkey(
+        self, passkey: Passkey, most: int, code: bytes | None = None, role: str | None = None
+    ) -> bool:
+        """`code`: the mark of one that is used up by it; `role`: the account's. False where somebody was
+        sooner with the code, or gave another role.
+
+        Raises PeerError `passkey_exists` (409), `too_many_passkeys` (409).
+        """
         storable(passkey.label)
         insert = self._access.insert(PASSKEYS).values(asdict(passkey)).on_conflict_do_nothing()
         count = sa.select(sa.func.count()).where(PASSKEYS.c.person == passkey.person)
+        acting = sa.select(ACCOUNTS.c.role).where(ACCOUNTS.c.person == passkey.person)
+        c = PASSKEY_CODES.c
+        use = sa.delete(PASSKEY_CODES).where(c.person == passkey.person, c.mark == code)
 
-        async def work(connection: AsyncConnection) -> None:
+        async def work(connection: AsyncConnection) -> bool:
+            if role is not None and (await connection.execute(acting)).scalar() != role:
+                return False
+            if code is not None and not (await connection.execute(use)).rowcount:
+                return False
             if (await connection.execute(count)).scalar_one() >= most:
                 raise PeerError("too_many_passkeys", f"an account has at most {most} passkeys", status=409)
             if not (await connection.execute(insert)).rowcount:
                 raise PeerError("passkey_exists", "this passkey is registered", status=409)
+            return True
 
-        await self._access.write(work)
+        return await self._access.write(work)
 
     async def passkey(self, passkey: str) -> Passkey | None:
         query = sa.select(PASSKEYS).where(PASSKEYS.c.id == storable(passkey))

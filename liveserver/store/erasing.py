@@ -17,7 +17,7 @@ from liveserver.core.people import Status
 from liveserver.store import ledger
 from liveserver.store.access import Access
 from liveserver.store.catalogue import not_found
-from liveserver.store.tables.accounts import ACCOUNTS, PASSKEYS, STAYS, SUBJECTS
+from liveserver.store.tables.accounts import ACCOUNTS, PASSKEY_CODES, PASSKEYS, STAYS, SUBJECTS
 from liveserver.store.tables.attendance import ATTENDEES
 from liveserver.store.tables.chat import CHAT, MUTES
 from liveserver.store.tables.people import ASSIGNMENTS, ENROLMENTS, PERSONS
@@ -74,6 +74,7 @@ def _closing(person: str, at_ms: int) -> list[sa.Update | sa.Delete]:
         going_on.values(ended=Ended.CLOSED, ended_at_ms=at_ms),
         sa.update(STAYS).where(stay.person == person).values(address="", agent=""),
         sa.delete(PASSKEYS).where(PASSKEYS.c.person == person),
+        sa.delete(PASSKEY_CODES).where(PASSKEY_CODES.c.person == person),
         sa.delete(SUBJECTS).where(SUBJECTS.c.person == person),
     ]
 

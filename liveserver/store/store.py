@@ -37,6 +37,7 @@ from liveserver.store.lessons import Lessons
 from liveserver.store.links import Links
 from liveserver.store.lists import Listing, check_texts, page_size
 from liveserver.store.model.chat import ChatLine
+from liveserver.store.passkey_codes import PasskeyCodes
 from liveserver.store.people import People
 from liveserver.store.people_keys import PeopleKeys
 from liveserver.store.planned import Planned
@@ -104,6 +105,7 @@ class Store:
         """Identity numbers, sealed, and their proof."""
         self.accounts = Accounts(self)
         """Who may sign in, by what, and who is signed in."""
+        self.passkey_codes = PasskeyCodes(self)
         self.revocations = Revocations(self)
         """Access tokens that were taken back."""
         self._keeping: Keeping | None = None

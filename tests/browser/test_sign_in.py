@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,6 +16,7 @@ from tests.browser.classroom import by_testid
 from tests.browser.test_pages import AXE, look_at
 from tests.drivers.chromium import DESKTOP, PHONE, Chromium, ChromiumTab
 from tests.drivers.server import Server
+from tests.http.test_commands import run
 from tests.http.test_people import person, training_class
 
 PASSWORD = "焊接-Lesson-7"
@@ -182,6 +184,14 @@ class TestAModerator:
             is None
         )
         tab.click(by_testid("factor-add"))
+        tab.fill(by_testid("passkey-code"), "22222-22222")
+        tab.click(by_testid("confirm-passkey"))
+        tab.wait_text("dialog [role=alert]", "验证码错误")
+        data = {"LIVESERVER_DATA_DIR": str(server.data)}
+        given = run("passkey-code", "Chen.Jian", "--url", server.base_url, **data).stdout.strip()
+        tab.evaluate("() => document.querySelector('[data-testid=passkey-code]').select()")
+        tab.type(given.lower())
+        look_at(tab, "portal-code-zh-390x844")
         tab.click(by_testid("confirm-passkey"))
         tab.wait_sees(by_testid("office-moderate"))
         tab.click(by_testid("sign-out"))
@@ -221,6 +231,10 @@ class TestTheFirstAdministrator:
         tab.click(by_testid("confirm-role"))
         tab.wait_text("[role=tabpanel]:not([hidden]) tbody", "审计管理员")
         look_at(tab, "admin-accounts-zh-1440x900")
+        tab.click("role=button[name='通行密钥验证码: 钱审计']")
+        assert re.fullmatch(r"[2-9A-Z]{5}-[2-9A-Z]{5}", tab.wait_text(by_testid("given-code"), "-").strip())
+        look_at(tab, "admin-passkey-code-zh-1440x900")
+        tab.press("Escape")
         tab.click("role=button[name='密码链接: 钱审计']")  # the first one went with the new role
         link = tab.wait_text(by_testid("password-link"), "#password=").strip()
         tab.press("Escape")

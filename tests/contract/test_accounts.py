@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from liveserver.core.errors import PeerError
+from liveserver.core.passkey_code import TRIES, PasskeyCode
 from liveserver.core.sign_in import Attempts
 from liveserver.store import Store
 from liveserver.store.accounts import Account, Passkey, StayRow
@@ -106,6 +107,31 @@ class TestPasskeys:
             await store.accounts.add_passkey(replace(KEY, id="k3"), 2)
         assert await store.accounts.passkeys_of("p1") == [KEY, replace(KEY, id="k2")]
         assert await store.accounts.count_passkeys(["p1", "p2"]) == {"p1": 2}
+
+    async def test_use_a_code_up_and_are_not_added_without_it_or_in_another_role(self, store: Store) -> None:
+        accounts, code = store.accounts, PasskeyCode("p1", b"m" * 32, "boss", 5000)
+        await accounts.add(Account("p1", "li", "Li", 1, role="moderator"))
+        await store.passkey_codes.put(replace(code, mark=b"old"), 1000)
+        await store.passkey_codes.put(code, 1000)
+        for mark, role in ((b"old", "moderator"), (code.mark, ""), (b"", "moderator")):
+            assert not await accounts.add_passkey(KEY, 2, mark, role)
+        assert await accounts.add_passkey(KEY, 2, code.mark, "moderator")
+        assert not await accounts.add_passkey(replace(KEY, id="k2"), 2, code.mark, "moderator")
+        assert await accounts.passkeys_of("p1") == [KEY]
+
+    async def test_take_a_code_that_was_tried_five_times_no_more(self, store: Store) -> None:
+        codes, code = store.passkey_codes, PasskeyCode("p1", b"m" * 32, "boss", 5000)
+        await codes.put(code, 1000)
+        for _ in range(TRIES + 1):
+            assert await codes.tried("p1", 2000) == code
+            await codes.forgive(code)
+        tried = await asyncio.gather(*(codes.tried("p1", 2000) for _ in range(TRIES + 3)))
+        assert sorted(one.tries for one in tried if one) == list(range(TRIES))
+        assert await codes.tried("p1", 2000) is None
+        await codes.put(code, 1000)
+        assert await codes.tried("p1", 5000) is None
+        await codes.drop("p1")
+        assert await codes.tried("p1", 2000) is None
 
     async def test_a_counter_goes_on_for_one_of_those_who_race(self, store: Store) -> None:
         await store.accounts.add_passkey(KEY, 2)

@@ -64,8 +64,14 @@ class TestAnAdministratorsRole:
         assert self.missing(Method.PASSKEY, 1) == ()
 
     def test_takes_a_passkey_always_where_that_is_the_rule(self) -> None:
-        assert self.missing(Method.PASSWORD, 0, forced=True) == (Need.PASSKEY,)
+        assert self.missing(Method.PASSWORD, 1, forced=True) == (Need.PASSKEY,)
         assert self.missing(Method.PASSKEY, 1, forced=True) == ()
+
+    def test_takes_an_administrators_code_for_the_first_one_where_that_is_the_rule(self) -> None:
+        for method in (Method.PASSWORD, Method.OIDC):
+            assert self.missing(method, 0, forced=True) == (Need.PASSKEY, Need.CODE)
+            assert self.missing(method, 1, forced=True) == (Need.PASSKEY,)
+        assert self.missing(Method.OIDC, 0) == (Need.PASSKEY,)
 
     def test_is_had_by_the_link_of_the_first_start_until_there_is_a_passkey(self) -> None:
         assert self.missing(Method.SETUP, 0, forced=True) == ()

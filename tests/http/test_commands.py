@@ -104,7 +104,7 @@ class TestMisuse:
         listed = run("--help").stdout
         assert set(re.findall(r"^    ([a-z-]+)\b", listed, re.MULTILINE)) == {
             "serve", "demo", "check-config", "bench", "recording", "verify", "retention", "hours", "screen",
-            "drill", "ledger", "inspect", "revoke",
+            "drill", "ledger", "inspect", "revoke", "passkey-code",
         }  # fmt: skip
 
 

@@ -26,6 +26,12 @@ async def made(door: Door, browser: Browser, name: str = NAME) -> dict[str, str]
     return reply.json
 
 
+async def code_for(door: Door, person: str = "p1") -> str:
+    """An administrator's, for the first passkey."""
+    claims = door.tokens.verify(door.staff(Role.SECURITY), door.clock.wall_s())
+    return (await door.log_in.codes.give(person, claims))[0]
+
+
 class TestMakingAnAccount:
     async def test_gives_a_link_by_which_the_owner_sets_the_password_once(
         self, door: Door, browser: Browser
@@ -189,7 +195,7 @@ class TestThreeAdministrators:
             await door.account(role=Role.SYSTEM)
             reply = await browser.sign_in()
             assert (reply.json["role"], reply.json["account_role"]) == ("registering", "system")
-            assert reply.json["needs"] == ["passkey"]
+            assert reply.json["needs"] == ["passkey", "code"]
             for path in ("/accounts", "/lessons", "/me/lessons"):
                 assert (await browser.send("GET", path)).status in (403, 404), path
             changed = {"old": PASSWORD, "new": "焊接-Lesson-8"}
@@ -201,7 +207,8 @@ class TestThreeAdministrators:
             ):
                 assert (await browser.send(method, path, body)).code == "forbidden", path
             phone = Phone(door, browser, Authenticator(str(door.url).rstrip("/"), "127.0.0.1"))
-            assert (await phone.register()).status == 201
+            assert (await phone.register()).code == "passkey_code_needed"
+            assert (await phone.register(code=await code_for(door))).status == 201
             assert (await browser.refresh()).json["role"] == "registering", "it has to be shown as well"
             assert (await phone.sign_in()).json["role"] == "system"
             assert (await browser.send("GET", "/accounts")).status == 200
@@ -238,9 +245,12 @@ class TestThreeAdministrators:
             teacher, row = Person(person, "赵丽", salt=b"s"), Assignment("c1", person)
             await door.store.people.teachers.put(row, teacher, "test", 1, "assigned")
             reply = await browser.refresh()
-            assert (reply.json["role"], reply.json["needs"]) == ("registering", ["passkey"])
+            assert (reply.json["role"], reply.json["needs"]) == (
+                "registering",
+                ["passkey", "code"],
+            )
             phone = Phone(door, browser, Authenticator(str(door.url).rstrip("/"), "127.0.0.1"))
-            await phone.register()
+            assert (await phone.register(code=await code_for(door))).status == 201
             assert (await phone.sign_in()).json["role"] == "member"
             claims = door.tokens.verify(browser.token, door.clock.wall_s())
             await door.log_in.signing_in.require_factor(claims, Role.INSTRUCTOR)

@@ -35,12 +35,13 @@ class Phone:
     browser: Browser
     authenticator: Authenticator
 
-    async def register(self, label: str = "手机") -> Reply:
-        asked = await self.browser.send("POST", "/session/passkeys/options")
+    async def register(self, label: str = "手机", code: str | None = None) -> Reply:
+        given = {} if code is None else {"code": code}
+        asked = await self.browser.send("POST", "/session/passkeys/options", given)
         if asked.status != 200:
             return asked
         credential = self.authenticator.create(asked.json["public_key"])
-        body = {"ticket": asked.json["ticket"], "label": label, "credential": credential}
+        body = {"ticket": asked.json["ticket"], "label": label, "credential": credential, **given}
         return await self.browser.send("POST", "/session/passkeys", body)
 
     async def asked(self) -> dict[str, Any]:
@@ -180,7 +181,7 @@ class TestRegistering:
 
     async def test_is_for_whoever_asked(self, phone: Phone) -> None:
         await phone.sign_in()
-        asked = await phone.browser.send("POST", "/session/passkeys/options")
+        asked = await phone.browser.send("POST", "/session/passkeys/options", {})
         await phone.door.account("other", person="p2")
         async with phone.door.browser() as browser:
             await browser.sign_in("other")
@@ -206,7 +207,7 @@ class TestRegistering:
 
     async def test_the_authenticator_learns_nothing_about_the_person(self, phone: Phone) -> None:
         await phone.sign_in()
-        asked = await phone.browser.send("POST", "/session/passkeys/options")
+        asked = await phone.browser.send("POST", "/session/passkeys/options", {})
         assert "p1" not in asked.json["public_key"]["user"]["id"]
         assert len(asked.json["public_key"]["excludeCredentials"]) == 1
 

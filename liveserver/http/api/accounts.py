@@ -17,6 +17,7 @@ from liveserver.http.context import AnyCall, Call, base_url
 from liveserver.http.fields import choice, flag, text, whole
 from liveserver.http.routes import PERSON, Route, Scope
 from liveserver.log_in.accounts import LINK_KIND, shape
+from liveserver.shapes import time
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,11 @@ async def link(call: Call[None, None]) -> web.Response:
 
 async def remove_passkeys(call: Call[None, None]) -> web.Response:
     return json_answer({"removed": await parts(call).accounts.remove_passkeys(_person(call), call.bearer)})
+
+
+async def give_code(call: Call[None, None]) -> web.Response:
+    code, until_ms = await parts(call).codes.give(_person(call), call.bearer)
+    return json_answer({"code": code, "until": time(until_ms)}, status=201)
 
 
 async def grant(call: Call[Grant, None]) -> web.Response:
@@ -151,6 +157,15 @@ ROUTES = (
         Scope.ALL,
         {200: ("How many there were", "Removed")},
         Permission.MANAGE_ACCOUNTS,
+    ),
+    Route(
+        "POST",
+        f"{_ONE}/passkey-code",
+        give_code,
+        "A code for the first passkey of an account whose role takes one, good for an hour and once",
+        Scope.ALL,
+        {201: ("The code, to be told its owner", "PasskeyCode")},
+        Permission.GRANT_ROLES,
     ),
     Route(
         "PUT",

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from liveserver.core.log_in import Method
 from liveserver.core.permissions import Permission
 from liveserver.http.answers import json_answer
 from liveserver.http.api.session import opened, parts
@@ -18,6 +19,7 @@ from liveserver.http.cookie import PATH, handle_of
 from liveserver.http.fields import record, text
 from liveserver.http.routes import Route, Scope
 from liveserver.log_in.passkeys import Party
+from liveserver.store.accounts import Account
 from liveserver.tokens import TOKEN_MAX_CHARS
 
 PASSKEY = "{passkey:[A-Za-z0-9_-]{1,1400}}"  # a credential's id has at most 1,023 bytes
@@ -31,10 +33,18 @@ class SignIn:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """`code`: an administrator's, for the first passkey of somebody whose role takes one."""
+
+    code: str | None = text(1, 40, default=None)
+
+
+@dataclass(frozen=True, slots=True)
 class NewPasskey:
     ticket: str = text(1, TOKEN_MAX_CHARS)
     label: str = text(1, 60)
     credential: dict[str, Any] = record(dict, _CREDENTIAL, default=dataclasses.MISSING)  # noqa: RUF009
+    code: str | None = text(1, 40, default=None)
 
 
 def party(call: AnyCall) -> Party:
@@ -55,15 +65,16 @@ async def sign_in(call: Call[SignIn, None]) -> web.Response:
     return opened(call, await passkeys.sign_in(party(call), body.ticket, body.credential, client, before))
 
 
-async def register_options(call: Call[None, None]) -> web.Response:
-    account = await _fresh(call)
-    return json_answer(await parts(call).passkeys.register_options(account, party(call)))
+async def register_options(call: Call[Asked, None]) -> web.Response:
+    account, method = await _fresh(call)
+    passkeys = parts(call).passkeys
+    return json_answer(await passkeys.register_options(account, method, party(call), call.body.code))
 
 
 async def register(call: Call[NewPasskey, None]) -> web.Response:
-    account, body = await _fresh(call), call.body
+    (account, method), body = await _fresh(call), call.body
     made = await parts(call).passkeys.register(
-        account.person, party(call), body.ticket, body.credential, body.label
+        account, method, party(call), body.ticket, body.credential, body.label, body.code
     )
     return json_answer(made, status=201)
 
@@ -73,12 +84,12 @@ async def listed(call: Call[None, None]) -> web.Response:
 
 
 async def remove(call: Call[None, None]) -> web.Response:
-    account = await _fresh(call)
+    account, _ = await _fresh(call)
     removed = await parts(call).passkeys.remove(account.person, call.request.match_info["passkey"])
     return web.Response(status=204 if removed else 404)
 
 
-async def _fresh(call: AnyCall) -> Any:
+async def _fresh(call: AnyCall) -> tuple[Account, Method]:
     require_own_page(call.request)
     return await parts(call).signing_in.fresh(call.bearer.person, handle_of(call.request))
 
@@ -103,6 +114,7 @@ ROUTES = (
         Scope.ANY,
         _OPTIONS,
         Permission.OWN_PASSKEYS,
+        body=Asked,
     ),
     Route(
         "POST",

@@ -55,6 +55,7 @@ COMPONENTS: dict[str, Schema] = {
     ),
     "IdentityNote": object_of({"note": TEXT}),
     "Passkey": object_of({"id": TEXT, "label": TEXT, "made_at": TIME, "used_at": or_null(TIME)}),
+    "PasskeyCode": object_of({"code": TEXT, "until": TIME}),
     "PasskeyList": list_of("Passkey"),
     "PasskeyOptions": object_of(
         {"ticket": TEXT, "public_key": {"type": "object", "description": "WebAuthn Level 3, 5.1.8 and 5.1.9"}}

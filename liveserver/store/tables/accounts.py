@@ -36,6 +36,17 @@ PASSKEYS = sa.Table(
     sa.Index("passkeys_of_person", "person", "made_at_ms"),
 )
 
+# What an administrator gave somebody for a first passkey (`core.passkey_code`).
+PASSKEY_CODES = sa.Table(
+    "passkey_codes",
+    METADATA,
+    sa.Column("person", sa.Text, primary_key=True),
+    sa.Column("mark", sa.LargeBinary, nullable=False),  # HMAC-SHA256
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("until_ms", WHOLE, nullable=False),
+    sa.Column("tries", WHOLE, nullable=False),
+)
+
 STAYS = sa.Table(
     "stays",
     METADATA,

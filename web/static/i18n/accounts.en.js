@@ -2,6 +2,9 @@
 export default {
   "accounts.close": "Close",
   "accounts.closed": "Closed",
+  "accounts.code": "Passkey code",
+  "accounts.code_of": "Code for the first passkey of {name}",
+  "accounts.code_text": "Tell it to its owner in person or by telephone, not by the way the password went. It works once, until {time}; an earlier one is void. It is asked for where the role takes a passkey.",
   "accounts.empty": "No accounts yet",
   "accounts.give": "Role",
   "accounts.give_confirm": "Save",

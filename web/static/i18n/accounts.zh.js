@@ -2,6 +2,9 @@
 export default {
   "accounts.close": "停用",
   "accounts.closed": "已停用",
+  "accounts.code": "通行密钥验证码",
+  "accounts.code_of": "{name} 首个通行密钥的验证码",
+  "accounts.code_text": "请当面或电话告知本人，不要与密码走同一渠道。只能使用一次，{time} 前有效，旧码随之作废。仅当其权限须使用通行密钥时才会要求输入。",
   "accounts.empty": "还没有账号",
   "accounts.give": "权限",
   "accounts.give_confirm": "保存",

@@ -36,9 +36,11 @@ export async function signInByPasskey() {
   return keep(await call('POST', '/passkey', { ticket, credential: await getPasskey(options) }));
 }
 
-export async function addPasskey(label) {
-  const { ticket, public_key: options } = await call('POST', '/passkeys/options');
-  return call('POST', '/passkeys', { ticket, label, credential: await createPasskey(options) });
+/** `code`: an administrator's, where the first one takes it. */
+export async function addPasskey(label, code = '') {
+  const given = code ? { code } : {};
+  const { ticket, public_key: options } = await call('POST', '/passkeys/options', given);
+  return call('POST', '/passkeys', { ticket, label, credential: await createPasskey(options), ...given });
 }
 
 /** The first administrator's account: a path of its own, for the cookie comes with the answer. */

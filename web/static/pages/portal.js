@@ -53,7 +53,7 @@ async function home(session) {
   const offices = OFFICES[session.role] ?? [];
   const acts = t(ROLES[session.account_role ?? 'instructor']);
   mount(bar.node, el('main', { class: 'portal', tabindex: '-1' },
-    session.needs.map((need) => need === 'passkey' ? secondFactor(acts, account.add, home)
+    session.needs.filter((need) => need !== 'code').map((need) => need === 'passkey' ? secondFactor(acts, session.needs.includes('code'), account.add, home)
       : el('p', { class: 'notice danger', role: 'status', testid: `needs-${need}` }, t(NEEDS[need], { role: acts }))),
     offices.length > 0 && el('section', { class: 'mine', 'aria-labelledby': 'offices' }, el('h2', { id: 'offices' }, t('mine.offices', { role: t(ROLES[session.role]) })),
       el('div', { class: 'row' }, offices.map((page) => button(t(WORK[page]), { kind: 'primary', testid: `office-${page}`, press: () => goTo(`/${page}`) })))),

@@ -79,6 +79,7 @@ export function accountsSection() {
     return el('div', { class: 'row' },
       MAKES.has(role) && !mine && act('accounts.link', 'link', row, () => newLink(row)),
       GRANTS.has(role) && !mine && row.role !== 'admin' && act('accounts.give', 'shield', row, () => giveRole(row)),
+      GRANTS.has(role) && !mine && !row.closed_at && row.passkeys === 0 && act('accounts.code', 'lock', row, () => giveCode(row)),
       MAKES.has(role) && !mine && row.passkeys > 0 && act('accounts.lost', 'close', row, () => lost(row)),
       MAKES.has(role) && !mine && act(row.closed_at ? 'accounts.reopen' : 'accounts.close', row.closed_at ? 'restore' : 'stop', row, () => close(row)));
   }
@@ -99,6 +100,13 @@ export function accountsSection() {
   async function newLink(row) {
     const made = await doing(() => post(pathOf(row, '/link')));
     if (made) await showLink(row, made.link);
+  }
+
+  async function giveCode(row) {
+    const made = await doing(() => post(pathOf(row, '/passkey-code')));
+    if (!made) return;
+    await tell({ title: t('accounts.code_of', { name: row.name }), body: [el('p', {}, t('accounts.code_text', { time: format.clock(made.until) })),
+      el('div', { class: 'row' }, el('code', { class: 'hash', testid: 'given-code' }, made.code), copyButton(made.code, row.name))] });
   }
 
   async function giveRole(row) {

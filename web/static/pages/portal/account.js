@@ -17,7 +17,7 @@ const METHODS = { password: 'account.by_password', passkey: 'account.by_passkey'
 export function accountSection() {
   const keys = el('ul', { class: 'plain-list', testid: 'passkeys' });
   const places = el('ul', { class: 'plain-list' });
-  const more = canUsePasskeys() && button(t('account.add_passkey'), { symbol: 'plus', testid: 'add-passkey', press: add });
+  const more = canUsePasskeys() && button(t('account.add_passkey'), { symbol: 'plus', testid: 'add-passkey', press: () => add() });
   const node = el('details', { class: 'panel account' }, el('summary', { testid: 'account' }, t('account.title')), el('div', { class: 'account-body' },
     el('h3', {}, t('account.passkeys')), el('p', { class: 'hint' }, t(canUsePasskeys() ? 'account.passkeys_text' : 'account.no_passkeys')), keys, more,
     el('h3', {}, t('account.password')), button(t('account.change_password'), { testid: 'change-password', press: change }),
@@ -57,10 +57,14 @@ export function accountSection() {
     await refresh();
   }
 
-  async function add() {
+  /** `coded`: it takes an administrator's code. */
+  async function add(coded = false) {
+    const code = textInput({ required: true, maxlength: 40, autocomplete: 'one-time-code', autocapitalize: 'characters', spellcheck: 'false', testid: 'passkey-code' });
     const label = textInput({ required: true, maxlength: 60, value: t('account.this_device'), testid: 'passkey-label' });
-    const made = await ask({ title: t('account.add_passkey'), body: [el('p', {}, t('account.add_text')), field(t('account.label'), label).node],
-      label: t('account.add'), testid: 'confirm-passkey', explain: excuse, focus: label, confirm: () => addPasskey(label.value.trim()) });
+    const fields = [coded && field(t('account.code'), code, t('account.code_hint')).node, field(t('account.label'), label).node].filter(Boolean);
+    const made = await ask({ title: t('account.add_passkey'), body: [el('p', {}, t('account.add_text')), ...fields],
+      label: t('account.add'), testid: 'confirm-passkey', explain: excuse, focus: coded ? code : label,
+      confirm: () => addPasskey(label.value.trim(), coded ? code.value.trim() : '') });
     if (made) toast(t('account.added'));
     await refresh();
     return Boolean(made);

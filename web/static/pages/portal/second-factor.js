@@ -6,12 +6,12 @@ import { t } from '../../lib/i18n.js';
 import { canUsePasskeys } from '../../lib/passkey.js';
 import { excuse } from '../../lib/sign-in-problems.js';
 
-/** `add()` registers one and says whether; `entered(session)` once somebody has come in with it. */
-export function secondFactor(role, add, entered) {
+/** `coded`: the first takes a code; `add(coded)` registers one and says whether; `entered(session)` once it was shown. */
+export function secondFactor(role, coded, add, entered) {
   const why = el('p', { class: 'problem', role: 'alert', testid: 'factor-problem' });
   const steps = el('div', { class: 'row' });
   const node = el('section', { class: 'notice danger', role: 'status', testid: 'needs-passkey' },
-    el('p', {}, t(canUsePasskeys() ? 'needs.passkey' : 'needs.passkey_elsewhere', { role })), steps, why);
+    el('p', {}, t(canUsePasskeys() ? 'needs.passkey' : 'needs.passkey_elsewhere', { role })), coded && el('p', {}, t('needs.code')), steps, why);
   if (canUsePasskeys()) draw();
 
   async function draw() {
@@ -22,7 +22,7 @@ export function secondFactor(role, add, entered) {
   }
 
   async function register() {
-    if (!(await add())) return;
+    if (!(await add(coded))) return;
     await enter();
     await draw();
   }
