@@ -24,7 +24,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 RELIABLE := $(addprefix tests/recorder/,test_archive.py test_crash.py test_disk.py test_evidence.py)
 # Where a picture has to come in time: whoever runs beside them would take it from them.
-TIMED := $(patsubst %,tests/browser/test_%.py,challenge cut edge firefox hls lesson recording without_udp) \
+TIMED := $(patsubst %,tests/browser/test_%.py,challenge cut edge firefox hls lesson recording spare without_udp) \
     $(patsubst %,tests/faults/test_%.py,frozen killed network turn uplink)
 
 .PHONY: help install models demo test reliability load lint test-tools clean
