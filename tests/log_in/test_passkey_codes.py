@@ -12,8 +12,9 @@ import pytest
 from liveserver.config.sections import AccountsConfig
 from liveserver.core.passkey_code import GOOD_MS, LENGTH, TRIES, PasskeyCode, fits, folded, shown
 from liveserver.core.permissions import Role
+from liveserver.http import links
 from tests.log_in.authenticator import Authenticator
-from tests.log_in.door import Door, Reply
+from tests.log_in.door import PASSWORD, Door, Reply
 from tests.log_in.door import door as opened
 from tests.log_in.test_passkeys import Phone
 
@@ -88,6 +89,17 @@ class TestTheFirstPasskey:
     async def test_takes_none_where_the_role_takes_no_passkey(self, phone: Phone) -> None:
         await phone.door.store.accounts.change("p1", role=Role.INSPECTOR)
         assert (await phone.register()).status == 201
+
+    async def test_of_who_came_by_the_link_of_the_first_start_takes_none(self, tmp_path: Path) -> None:
+        """There is nobody yet who could give one."""
+        rule = replace(AccountsConfig(), second_factor=("admin",))
+        async with opened(tmp_path / "first", accounts=rule) as door, door.browser() as browser:
+            link = door.tokens.sign_link(links.SETUP, "first-administrator", door.clock.wall_s(), 600)
+            body = {"token": link, "name": "赵", "sign_in_name": "zhao", "password": PASSWORD}
+            browser.token = (await browser.send("POST", "/setup", body)).json["token"]
+            first = Phone(door, browser, Authenticator(str(door.url).rstrip("/"), "127.0.0.1"))
+            assert (await first.register()).status == 201
+            assert (await first.sign_in()).json["role"] == "admin"
 
     async def test_from_before_the_role_was_given_counts_no_more(self, phone: Phone) -> None:
         """Whoever stole a learner's password would wait for the role in vain."""
