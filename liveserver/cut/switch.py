@@ -17,7 +17,7 @@ from typing import Any
 from liveserver.bus import Bus
 from liveserver.clock import Clock
 from liveserver.core.errors import PeerError
-from liveserver.core.events.cut import Asked, Cut, Level
+from liveserver.core.events.cut import MAX_REASON_CHARACTERS, Asked, Cut, Level
 from liveserver.core.kill import Kill, cut_to_json
 from liveserver.core.measured import Measured
 from liveserver.cut.book import Book
@@ -38,7 +38,6 @@ from liveserver.rtp.flags import Flags
 
 ACT_TOPIC = "lesson.act"
 DARK_TOPIC = "lesson.dark"
-MAX_REASON_CHARACTERS = 500
 RESTORED, WAITING = "restored", "waiting_for_second"
 _log = get_logger()
 

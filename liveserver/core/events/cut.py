@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from liveserver.core.measured import Measured
 
+MAX_REASON_CHARACTERS = 200
+
 
 class Level(StrEnum):
     """How much a cut takes away, the weakest first; `person` names one learner."""

@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from liveserver.core.errors import PeerError
-from liveserver.core.events.cut import Level
+from liveserver.core.events.cut import MAX_REASON_CHARACTERS, Level
 from liveserver.core.permissions import Permission
 from liveserver.http.answers import json_answer, rfc3339
 from liveserver.http.api import PREFIX
@@ -18,19 +18,18 @@ from liveserver.http.fields import choice, text
 from liveserver.http.routes import LESSON, Route, Scope
 
 WAITING = "waiting_for_second"  # as `liveserver.cut.switch` has it
-MAX_REASON = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
     level: Level = choice(Level)  # noqa: RUF009 - it makes a dataclass field
-    reason: str = text(1, MAX_REASON)
+    reason: str = text(1, MAX_REASON_CHARACTERS)
     person: str | None = text(1, 64, default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class Restore:
-    reason: str = text(1, MAX_REASON)
+    reason: str = text(1, MAX_REASON_CHARACTERS)
 
 
 CutBy = Callable[[Call[Cut, None]], Awaitable[dict[str, Any]]]
