@@ -20,7 +20,7 @@ from pathlib import Path
 from models.chat.folding import TABLES, sounds
 
 GRAMMAR = Path(__file__).with_name("grammar")
-TRAINING, HELD_OUT = "training", "heldout"
+TRAINING, DEVELOPMENT, HELD_OUT = "training", "development", "heldout"
 """Folders below `GRAMMAR`, whose templates have nothing in common."""
 _MAX_DEPTH = 8
 
@@ -77,7 +77,7 @@ class Grammar:
 
 
 def load(folder: str) -> Grammar:
-    """The grammar of `TRAINING` or `HELD_OUT`, and the sets that both have. Raises `GrammarError`."""
+    """The grammar of one of the folders, and the sets that all have. Raises `GrammarError`."""
     grammar = Grammar()
     for path in [*sorted(GRAMMAR.glob("sets*.txt")), *sorted((GRAMMAR / folder).glob("*.txt"))]:
         grammar.read(path.read_text(encoding="utf-8"), path.name)

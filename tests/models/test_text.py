@@ -7,6 +7,7 @@ import pytest
 
 from models.errors import ModelError
 from models.text import MAX_LINES, MAX_PIXELS, TextReader
+from models.text_blocks import windows
 from models.text_boxes import text_boxes
 
 from .pictures import photo
@@ -53,6 +54,11 @@ class TestSlides:
             assert 0 <= left < right <= SIZE[0] and 0 <= top < bottom <= SIZE[1]
             assert 12 <= bottom - top <= 40
             assert (slide.rgb[top:bottom, left:right] < 128).any()
+
+    def test_lines_one_below_the_other_are_found_to_be_neighbours(self, reader, drawn):
+        boxes = [line.box for line in reader.read(drawn["small"].rgb)]
+        pairs = {(number, number + 1) for number in range(len(boxes) - 1)}
+        assert pairs <= set(windows(boxes))
 
     def test_the_largest_letters_come_first_for_whoever_has_little_time(self, reader, drawn):
         heights = [line.box[3] - line.box[1] for line in reader.lines(drawn["plain"].rgb)]

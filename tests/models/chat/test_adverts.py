@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import random
+from itertools import combinations
 
 import pytest
 
 from models.chat import adverts
 from models.chat.adverts import Grammar, GrammarError
 from models.chat.normal import normal
+
+FOLDERS = (adverts.TRAINING, adverts.DEVELOPMENT, adverts.HELD_OUT)
 
 
 def made(text: str, label: str, count: int = 20) -> set[str]:
@@ -42,19 +45,20 @@ class TestGrammar:
 
 
 class TestTheGrammarsOfTheProject:
-    @pytest.mark.parametrize("folder", [adverts.TRAINING, adverts.HELD_OUT])
+    @pytest.mark.parametrize("folder", FOLDERS)
     def test_every_template_can_be_filled_in(self, folder):
         grammar, dice = adverts.load(folder), random.Random(1)
         for templates in grammar.templates.values():
             for template in set(templates):
                 assert "{" not in grammar.expand(template, dice)
 
-    def test_training_and_held_out_share_no_template(self):
-        training, held_out = (
+    @pytest.mark.parametrize("pair", list(combinations(FOLDERS, 2)))
+    def test_no_two_share_a_template(self, pair):
+        one, other = (
             {template for templates in adverts.load(folder).templates.values() for template in templates}
-            for folder in (adverts.TRAINING, adverts.HELD_OUT)
+            for folder in pair
         )
-        assert training & held_out == set()
+        assert one & other == set()
 
     def test_the_same_dice_make_the_same_texts(self):
         grammar = adverts.load(adverts.TRAINING)

@@ -39,10 +39,10 @@ class TestFigures:
     """Floors a little below what was measured (docs/BENCHMARKS.md), so that a worse model does not pass."""
 
     def test_adverts_and_abuse_worded_otherwise(self, chat, made):
-        assert flagged(found(chat, made["held-out adverts and abuse"])) >= 0.40
+        assert flagged(found(chat, made["held-out adverts and abuse"])) >= 0.67
 
     def test_the_same_in_disguise_is_found_as_well(self, chat, made):
-        assert flagged(found(chat, made["the same in disguise"])) >= 0.45
+        assert flagged(found(chat, made["the same in disguise"])) >= 0.65
 
     def test_innocent_lines_with_risky_words(self, chat, made):
         assert flagged(found(chat, made["held-out hard negatives"])) <= 0.05
@@ -174,7 +174,7 @@ class TestLoading:
 
     def test_weights_for_other_features_are_refused(self):
         card = cards.own()[NAME]
-        other = dataclasses.replace(card, parameters={**card.parameters, "buckets": 7})
+        other = dataclasses.replace(card, parameters={**card.parameters, "features": 7})
         with pytest.raises(ModelError, match="other features"):
             Classifier(cards.WEIGHTS, other)
 
