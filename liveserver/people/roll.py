@@ -31,8 +31,10 @@ class Roll:
         self._bus = bus
         self._clock = clock
         self._read: OrderedDict[str, _Read] = OrderedDict()
-        self._changes = 0  # made here, or heard of
         self._turn = asyncio.Lock()
+        self._readings = 0  # that began
+        self._last: tuple[int, str, _Read | None] = (0, "", None)  # the last one, changed since or not
+        self._reading = ""  # the class that is read right now, as long as nothing was heard of it
 
     def listen(self) -> Callable[[], None]:
         """Hear of what other nodes change from now on; returns how to stop that."""
@@ -56,15 +58,22 @@ class Roll:
 
     def _forget(self, training_class: str) -> None:
         self._read.pop(training_class, None)
-        self._changes += 1
+        if training_class == self._reading:
+            self._reading = ""
 
     async def _of(self, training_class: str) -> _Read:
         found = self._fresh(training_class)
         if found is not None:
             return found
+        readings = self._readings
         async with self._turn:
-            found = self._fresh(training_class)
+            found = self._fresh(training_class) or self._since(training_class, readings)
             return found if found is not None else await self._load(training_class)
+
+    def _since(self, training_class: str, readings: int) -> _Read | None:
+        """A reading that began since then: all who wait share it, however often the class changes."""
+        number, key, found = self._last
+        return found if number > readings and key == training_class else None
 
     def _fresh(self, training_class: str) -> _Read | None:
         found = self._read.get(training_class)
@@ -72,7 +81,8 @@ class Roll:
         return found if found is not None and now_ns - found[0] < FRESH_S * 1_000_000_000 else None
 
     async def _load(self, training_class: str) -> _Read:
-        began_ns, changes = self._clock.monotonic_ns(), self._changes
+        self._readings += 1
+        began_ns, self._reading = self._clock.monotonic_ns(), training_class
         try:
             learners = await self._people.roster.people(training_class, Enrolled.ENROLLED)
             teachers = await self._people.teachers.people(training_class, Assigned.ASSIGNED)
@@ -80,10 +90,12 @@ class Roll:
             if training_class not in self._read:
                 raise
             return self._read[training_class]
-        if changes != self._changes:
-            return began_ns, learners, teachers  # from before it was changed, perhaps
-        self._read[training_class] = (began_ns, learners, teachers)
+        found = (began_ns, learners, teachers)
+        self._last = (self._readings, training_class, found)
+        if self._reading != training_class:
+            return found  # from before it was changed, perhaps
+        self._read[training_class] = found
         self._read.move_to_end(training_class)
         while len(self._read) > _MOST:
             self._read.popitem(last=False)
-        return began_ns, learners, teachers
+        return found

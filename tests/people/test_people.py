@@ -205,6 +205,32 @@ class TestTheRoll:
         assert await roll.learns("c", "li"), "as it was when it was asked"
         assert not await roll.learns("c", "li")
 
+    async def test_shares_a_reading_though_the_class_changes_all_the_time(self) -> None:
+        """Ten thousand come while their roster is being filled."""
+        roll, away, _ = self.roll()
+        read = away._nobody
+
+        async def then_changed(training_class: str, status: str) -> frozenset[str]:
+            roll.changed(training_class)
+            await asyncio.sleep(0)
+            return await read(training_class, status)
+
+        roll._people.teachers.people = then_changed  # type: ignore[method-assign]
+        assert all(await asyncio.gather(*(roll.learns("c", "li") for _ in range(50))))
+        assert away.asked == 2, "one for the first, one that began after all others had asked"
+
+    async def test_keeps_a_reading_though_another_class_was_changed(self) -> None:
+        roll, away, _ = self.roll()
+        read = away._nobody
+
+        async def then_changed(training_class: str, status: str) -> frozenset[str]:
+            roll.changed("d")
+            return await read(training_class, status)
+
+        roll._people.teachers.people = then_changed  # type: ignore[method-assign]
+        assert await roll.learns("c", "li") and await roll.learns("c", "li")
+        assert away.asked == 1
+
     async def test_goes_by_the_last_reading_while_the_database_is_away(self) -> None:
         roll, away, clock = self.roll()
         assert await roll.learns("c", "li")
