@@ -97,7 +97,9 @@ class Accounts:
         """All of them, when they are lost; how many. Raises as `link` does."""
         account = await self.known(person)
         self._require_rolefree(account, by)
-        return await self._drop_passkeys(person, by)
+        count = await self._store.accounts.remove_passkeys(person)
+        await self._passkeys_removed(person, by, count)
+        return count
 
     async def grant(self, person: str, role: Role | None, by: Claims) -> Account:
         """The one role an account has over all lessons, None for none; whoever acts in it is signed out.
@@ -112,11 +114,10 @@ class Accounts:
             raise PeerError("forbidden", f"the role {role} is not given to accounts", status=403)
         if account.role == Role.ADMIN and by.role is not Role.ADMIN:
             raise PeerError("forbidden", "the administrator of everything stays what he is", status=403)
-        await self._store.accounts.change(person, role=role or "", link="")
+        dropped = await self._store.accounts.give_role(person, role or "", self._forced)
         await self._sign_out(person, Ended.CLOSED, Why.ROLE_CHANGED, by.person)
-        await self._store.passkey_codes.drop(person)
-        if role in self._forced and account.role not in self._forced:
-            await self._drop_passkeys(person, by)
+        if dropped is not None:
+            await self._passkeys_removed(person, by, dropped)
         await self._fact("role_granted", person=person, role=role or "", before=account.role, by=by.person)
         return await self.known(person)
 
@@ -194,10 +195,8 @@ class Accounts:
         await self._fact("password_link", person=account.person, by=by)
         return link
 
-    async def _drop_passkeys(self, person: str, by: Claims) -> int:
-        count = await self._store.accounts.remove_passkeys(person)
+    async def _passkeys_removed(self, person: str, by: Claims, count: int) -> None:
         await self._fact("passkeys_removed", person=person, by=by.person, count=count)
-        return count
 
     def _require_rolefree(self, account: Account, by: Claims) -> None:
         if account.role and not allows(by.role, Permission.GRANT_ROLES):

@@ -119,14 +119,15 @@ class SigningIn:
     async def _still(self, proved: Account, row: StayRow) -> Account:
         """The account now that its new stay has begun: whatever ends all stays from here on ends this one.
 
-        Raises PeerError `sign_in_refused` (401) where it was closed, or its password changed, since it was
-        proved.
+        Raises PeerError `sign_in_refused` (401) where it was closed, or its password or role changed, since
+        it was proved.
         """
         account = await self._store.accounts.account(proved.person)
         by_password = row.method == Method.PASSWORD
         if (
             account is None
             or account.closed_at_ms is not None
+            or account.role != proved.role
             or (by_password and account.password != proved.password)
         ):
             await self._end(row, Ended.CLOSED, self._clock.wall_ms())
@@ -179,8 +180,11 @@ class SigningIn:
         return account, Method(row.method)
 
     async def needs_code(self, account: Account, method: Method) -> bool:
-        """Whether the next passkey of who signed in that way takes an administrator's code."""
-        return Need.CODE in (await self._role(account, method))[1]
+        """Whether the next passkey of who signed in that way takes an administrator's code: the first that
+        would count for a role that takes one, also where he does not act in that role now."""
+        if method in (Method.PASSKEY, Method.SETUP) or await self._store.accounts.passkeys_of(account.person):
+            return False
+        return account.role in self._forced or await self._must_teach_by_passkey(account.person)
 
     async def sign_out(self, handle: str) -> None:
         """End the stay of a handle, if it is one, and everything that was entered with it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
@@ -120,6 +120,29 @@ class Accounts:
                 raise no_account()
 
         await self._access.write(work)
+
+    async def give_role(self, person: str, role: str, forced: Collection[str]) -> int | None:
+        """Another role, and in the same moment what was made for the one before is void: the link to set the
+        password, the code for a first passkey; and the passkeys, where the role is one of `forced` and the
+        one before was not. How many those were; None where they stay. Raises PeerError `no_account` (404).
+        """
+        c = ACCOUNTS.c
+        before = sa.select(c.role).where(c.person == storable(person))
+        give = sa.update(ACCOUNTS).where(c.person == person).values(role=role, link="")
+
+        async def work(connection: AsyncConnection) -> int | None:
+            known = (await connection.execute(before)).scalar()
+            if known is None:
+                raise no_account()
+            await connection.execute(give)
+            await connection.execute(sa.delete(PASSKEY_CODES).where(PASSKEY_CODES.c.person == person))
+            if role not in forced or known in forced:
+                return None
+            return int(
+                (await connection.execute(sa.delete(PASSKEYS).where(PASSKEYS.c.person == person))).rowcount
+            )
+
+        return await self._access.write(work)
 
     async def use_link(self, person: str, link: str) -> bool:
         """Whether `link` is the account's last, and was not used; from now on it is."""

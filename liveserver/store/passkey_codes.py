@@ -14,7 +14,7 @@ from liveserver.store.tables.accounts import PASSKEY_CODES
 
 
 class PasskeyCodes:
-    """Part of the store; raises as it does. `Accounts.add_passkey` uses a code up."""
+    """Part of the store; raises as it does. `Accounts.add_passkey` uses a code up, another role voids it."""
 
     def __init__(self, access: Access):
         self._access = access
@@ -52,7 +52,3 @@ class PasskeyCodes:
         c = PASSKEY_CODES.c
         statement = sa.update(PASSKEY_CODES).where(c.person == code.person, c.mark == code.mark)
         await self._access.write(lambda connection: connection.execute(statement.values(tries=c.tries - 1)))
-
-    async def drop(self, person: str) -> None:
-        statement = sa.delete(PASSKEY_CODES).where(PASSKEY_CODES.c.person == storable(person))
-        await self._access.write(lambda connection: connection.execute(statement))

@@ -11,8 +11,9 @@ import pytest
 
 from liveserver.config.sections import AccountsConfig
 from liveserver.core.passkey_code import GOOD_MS, LENGTH, TRIES, PasskeyCode, fits, folded, shown
-from liveserver.core.permissions import Role
+from liveserver.core.permissions import SEPARATE, Role
 from liveserver.http import links
+from liveserver.store.model.people import Assignment, Person
 from tests.log_in.authenticator import Authenticator
 from tests.log_in.door import PASSWORD, Door, Reply
 from tests.log_in.door import door as opened
@@ -100,6 +101,31 @@ class TestTheFirstPasskey:
             first = Phone(door, browser, Authenticator(str(door.url).rstrip("/"), "127.0.0.1"))
             assert (await first.register()).status == 201
             assert (await first.sign_in()).json["role"] == "admin"
+
+    async def test_takes_one_though_the_role_rests(self, tmp_path: Path) -> None:
+        """Three administrators may be two again some day, and then he acts as everything."""
+        rule = replace(AccountsConfig(), second_factor=("admin",))
+        async with opened(tmp_path / "resting", accounts=rule) as door, door.browser() as browser:
+            for role in SEPARATE:
+                await door.account(role, role, person=role)
+            await door.account(role=Role.ADMIN)
+            reply = await browser.sign_in()
+            assert (reply.json["role"], reply.json["needs"]) == ("member", ["separate"])
+            stolen = Phone(door, browser, Authenticator(str(door.url).rstrip("/"), "127.0.0.1"))
+            assert (await stolen.register()).code == "passkey_code_needed"
+            assert (await stolen.register(code=await code(door))).status == 201
+
+    async def test_takes_one_of_an_inspector_who_teaches(self, tmp_path: Path) -> None:
+        """It would count at the doors of his lessons."""
+        rule = replace(AccountsConfig(), second_factor=("instructor",))
+        async with opened(tmp_path / "teaching", accounts=rule) as door, door.browser() as browser:
+            await door.account(role=Role.INSPECTOR)
+            teacher, row = Person("p1", "赵丽", salt=b"s"), Assignment("c1", "p1")
+            await door.store.people.teachers.put(row, teacher, "test", 1, "assigned")
+            assert (await browser.sign_in()).json["role"] == "inspector"
+            stolen = Phone(door, browser, Authenticator(str(door.url).rstrip("/"), "127.0.0.1"))
+            assert (await stolen.register()).code == "passkey_code_needed"
+            assert (await stolen.register(code=await code(door))).status == 201
 
     async def test_from_before_the_role_was_given_counts_no_more(self, phone: Phone) -> None:
         """Whoever stole a learner's password would wait for the role in vain."""

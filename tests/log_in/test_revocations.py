@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,6 +11,7 @@ import pytest
 
 from liveserver.bus import MemoryBus
 from liveserver.core.errors import PeerError
+from liveserver.core.log_in import Method
 from liveserver.core.permissions import Role
 from liveserver.core.revocation import Revoked
 from liveserver.log_in.accounts import Accounts
@@ -122,6 +124,22 @@ class TestWhoComesInAtThatMoment:
         assert (reply.status, reply.code, browser.handle) == (401, "sign_in_refused", "")
         assert [row.ended for row in await door.store.accounts.stays_of("p1")] == ["closed"]
         assert (await browser.sign_in(password="焊接-Lesson-8")).status == 200
+
+    async def test_as_what_he_was_does_not_stay_as_what_he_becomes(
+        self, door: Door, browser: Browser, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """By a passkey of a learner's, which went when he was given a role."""
+        await door.account()
+        begin, accounts = door.store.accounts.begin, door.log_in.accounts
+        boss = door.tokens.verify(door.staff(Role.SECURITY), door.clock.wall_s())
+
+        async def later(row: StayRow) -> None:
+            await accounts.grant("p1", Role.MODERATOR, boss)
+            await begin(replace(row, method=Method.PASSKEY))
+
+        monkeypatch.setattr(door.store.accounts, "begin", later)
+        assert (await browser.sign_in()).code == "sign_in_refused"
+        assert [row.ended for row in await door.store.accounts.stays_of("p1")] == ["closed"]
 
     async def test_by_the_cookie_gets_nothing_good(
         self, door: Door, browser: Browser, monkeypatch: pytest.MonkeyPatch
