@@ -13,6 +13,7 @@ import { canUsePasskeys } from '../../lib/passkey.js';
 import { excuse } from '../../lib/sign-in-problems.js';
 
 const METHODS = { password: 'account.by_password', passkey: 'account.by_passkey', oidc: 'account.by_oidc', setup: 'account.by_setup' };
+const CODE_NEEDED = 'passkey_code_needed';
 
 export function accountSection() {
   const keys = el('ul', { class: 'plain-list', testid: 'passkeys' });
@@ -60,11 +61,17 @@ export function accountSection() {
   /** `coded`: it takes an administrator's code. */
   async function add(coded = false) {
     const code = textInput({ required: true, maxlength: 40, autocomplete: 'one-time-code', autocapitalize: 'characters', spellcheck: 'false', testid: 'passkey-code' });
+    // A role that one does not act in now may take a code as well, which only the server knows.
+    const orCode = (problem) => {
+      if (coded || problem.code !== CODE_NEEDED) throw problem;
+      return CODE_NEEDED;
+    };
     const label = textInput({ required: true, maxlength: 60, value: t('account.this_device'), testid: 'passkey-label' });
     const fields = [coded && field(t('account.code'), code, t('account.code_hint')).node, field(t('account.label'), label).node].filter(Boolean);
     const made = await ask({ title: t('account.add_passkey'), body: [el('p', {}, t('account.add_text')), ...fields],
       label: t('account.add'), testid: 'confirm-passkey', explain: excuse, focus: coded ? code : label,
-      confirm: () => addPasskey(label.value.trim(), coded ? code.value.trim() : '') });
+      confirm: () => addPasskey(label.value.trim(), coded ? code.value.trim() : '').catch(orCode) });
+    if (made === CODE_NEEDED) return add(true);
     if (made) toast(t('account.added'));
     await refresh();
     return Boolean(made);
