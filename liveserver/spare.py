@@ -10,21 +10,29 @@ from collections.abc import Awaitable, Callable
 from liveserver.log import Event, get_logger
 
 AFTER_S = 10.0  # when one has just started the machine has better to do
+AGAIN_S = 60.0  # after one that could not be had, or ended by itself
 _log = get_logger()
 
 
 class Spare:
     """At most one. `launch` starts a process whose standard input is a pipe; `name` is for the log."""
 
-    def __init__(self, name: str, launch: Callable[[], Awaitable[Process]], after_s: float = AFTER_S):
+    def __init__(
+        self,
+        name: str,
+        launch: Callable[[], Awaitable[Process]],
+        after_s: float = AFTER_S,
+        again_s: float = AGAIN_S,
+    ):
         self._name = name
         self._launch = launch
         self._after_s = after_s
+        self._again_s = again_s
         self._process: Process | None = None
         self._preparing: asyncio.Task[None] | None = None
 
     def prepare(self) -> None:
-        """Have one after a while."""
+        """Have one after a while, and another when it ends before it is taken."""
         self._preparing = asyncio.create_task(self._prepare(), name=f"spare {self._name}")
 
     async def take(self) -> Process | None:
@@ -49,10 +57,16 @@ class Spare:
 
     async def _prepare(self) -> None:
         await asyncio.sleep(self._after_s)
-        try:
-            self._process = await self._launch()
-        except OSError as error:
-            _log.error(Event.PROCESS_ENDED, child=f"spare {self._name}", reason=str(error))
+        child = f"spare {self._name}"
+        while True:
+            try:
+                self._process = await self._launch()
+            except OSError as error:
+                _log.error(Event.PROCESS_ENDED, child=child, reason=str(error))
+            else:
+                code = await self._process.wait()
+                _log.error(Event.PROCESS_ENDED, child=child, pid=self._process.pid, code=code)
+            await asyncio.sleep(self._again_s)
 
     async def _let_be(self) -> None:
         if self._preparing is not None:

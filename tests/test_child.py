@@ -6,12 +6,14 @@ import asyncio
 import os
 import signal
 import sys
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
 from liveserver.child import Child
+from liveserver.spare import Spare
 
 SAY = "import time; print('{word}', flush=True); time.sleep(600)"
 WAIT = """
@@ -78,6 +80,24 @@ class TestASpare:
         os.kill(await kept.spare(), signal.SIGKILL)
         await kept.dies()
         assert kept.child.line == b"plain\n"
+
+    async def test_that_ended_while_it_waited_is_followed_by_another(self) -> None:
+        made: list[Process] = []
+
+        async def launch() -> Process:
+            if not made:
+                made.append(await asyncio.create_subprocess_exec("true", stdin=asyncio.subprocess.PIPE))
+            elif len(made) == 1:
+                made.append(await asyncio.create_subprocess_exec("cat", stdin=asyncio.subprocess.PIPE))
+            return made[-1]
+
+        spare = Spare("node", launch, after_s=0, again_s=0)
+        spare.prepare()
+        await until(lambda: len(made) == 2)
+        taken = await spare.take()
+        assert taken is made[1]
+        assert await taken.wait() == 0
+        await spare.stop()
 
     async def test_ends_with_the_rest(self, kept: Kept) -> None:
         spare = await kept.spare()
