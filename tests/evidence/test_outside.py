@@ -272,7 +272,8 @@ class TestThePagesChecker:
             kept.with_places(earlier),
             kept.with_places(lambda places: places[0]["consistency"].pop()),
             kept.with_kept(0, at_ms=told["at_ms"] - 1), kept.with_kept(0, serial="77"),
-            *(kept.with_kept(0, token=one) for one in ("!", 7, "", "AA==\n")),
+            *(kept.with_kept(0, token=one) for one in ("!", 7, "", "AA==\n", "A" * 12_000_000)),
+            kept.with_kept(0, token=told["token"] + "=="),
             *(kept.with_kept(0, token=base64.b64encode(one).decode()) for one in (other, altered)),
             kept.with_places(lambda places: places.extend(places * 8)),
         ]  # fmt: skip
@@ -295,6 +296,6 @@ class TestThePagesChecker:
         }
         assert [code for code, _ in refusals] == [
             "place", "place", "place", "stamp_head", "place", "rewritten", "stamp_told", "stamp_told",
-            *["stamp_form"] * 4, "stamp_other", "stamp_altered", "place",
+            *["stamp_form"] * 6, "stamp_other", "stamp_altered", "place",
         ]  # fmt: skip
         assert [place for _, place in refusals] == [refused(one)[0] for one in bundles[1:]]

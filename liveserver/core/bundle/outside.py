@@ -156,6 +156,8 @@ class Outside:
             raise Misfit(form.HEAD, f"{place}, kept.head", "the stamp is told to be of another head")
         try:
             token = base64.b64decode(str(kept["token"]), validate=True)
+            if base64.b64encode(token).decode() != kept["token"]:
+                raise ValueError("not as it is written")
             found = stamp.check(token, bytes.fromhex(head.hash()))
         except StampError as error:
             raise Misfit(

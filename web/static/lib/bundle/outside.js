@@ -6,14 +6,14 @@ import { encode, hex, sha256, unhex, written } from './bytes.js';
 import { fits, headHash, keyId, signedBy } from './heads.js';
 import { grew } from './merkle.js';
 import { HEAD, Misfit, object } from './parts.js';
-import { StampError, checkStamp } from './stamp.js';
+import { StampError, TOKEN_MOST_BYTES, checkStamp } from './stamp.js';
 
 const MOST_ROWS = 16;
 /** So much may the server's clock be ahead of an authority's; a stamp from before its head is none. */
 const EARLY_MS = 600_000;
 const STAMP = 'at_ms,head,serial,token';
 const BUCKET = 'bucket,key,locked,retain_until_ms,sha256,version';
-const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+const TOKEN_MOST_LETTERS = 4 * Math.ceil(TOKEN_MOST_BYTES / 3);
 
 /** { witnesses, places } of a bundle; `known`: the log's keys by id. Throws a Misfit. */
 export async function outside(parts, head, known) {
@@ -57,13 +57,24 @@ async function kept(row, head, known, keys, place) {
 async function stamped(record, head, place) {
   const digest = await headHash(head);
   if (record.head !== digest) throw new Misfit('stamp_head', HEAD, `${place}, kept.head`);
-  const token = typeof record.token === 'string' && BASE64.test(record.token) ? record.token : null;
+  const token = bytesOf(record.token);
   if (token === null) throw new Misfit('stamp_form', HEAD, `${place}, kept.token`);
-  const found = await stampIn(Uint8Array.from(atob(token), (letter) => letter.charCodeAt(0)), unhex(digest), place);
+  const found = await stampIn(token, unhex(digest), place);
   if (record.at_ms !== found.atMs) throw new Misfit('stamp_told', HEAD, `${place}, kept.at_ms`);
   if (record.serial !== found.serial) throw new Misfit('stamp_told', HEAD, `${place}, kept.serial`);
   if (found.atMs < head.at_ms - EARLY_MS) throw new Misfit('stamp_early', HEAD, `${place}, kept.at_ms`);
   return found;
+}
+
+/** Of base64 as it is written; null for anything else, and for more than a stamp has. */
+function bytesOf(text) {
+  if (typeof text !== 'string' || text.length > TOKEN_MOST_LETTERS) return null;
+  try {
+    const letters = atob(text);
+    return btoa(letters) === text ? Uint8Array.from(letters, (letter) => letter.charCodeAt(0)) : null;
+  } catch {
+    return null;
+  }
 }
 
 async function stampIn(token, digest, place) {

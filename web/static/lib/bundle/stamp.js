@@ -8,7 +8,7 @@ import { hex, same, sha256 } from './bytes.js';
 import { HASHES, read, signed } from './certificate.js';
 import { BOOLEAN, DerError, Fields, INTEGER, OCTETS, OID, SEQUENCE, SET, TIME, inner, oid, whole } from './der.js';
 
-const TOKEN_MOST_BYTES = 65_536;
+export const TOKEN_MOST_BYTES = 65_536;
 const MOST_CERTIFICATES = 16;
 const SERIAL_END = 2n ** 160n;
 const [SIGNED_DATA, TST_INFO] = [oid('1.2.840.113549.1.7.2'), oid('1.2.840.113549.1.9.16.1.4')];
