@@ -59,6 +59,10 @@ class Book:
         self._unsaved.add(record.kill.lesson)
         self._put(record)
 
+    def unsaved(self) -> list[str]:
+        """Lessons whose record the disk has not taken yet."""
+        return list(self._unsaved)
+
     def save(self, lesson: str) -> None:
         """On disk, if what stands is not yet. Raises OSError; then the next `save` tries again."""
         if lesson in self._unsaved:

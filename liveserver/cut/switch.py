@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from liveserver.bus import Bus
@@ -78,8 +79,12 @@ class Switch:
         return self._neighbours.listen(loop)
 
     def beat(self) -> None:
-        """Say to the others what is known here, once in a while."""
+        """Say to the others what is known here, and put down what the disk did not take; once in a while."""
         self._neighbours.beat()
+        for lesson in self._book.unsaved():
+            with suppress(OSError, ValueError):  # it was said when it came, and the lease must go on
+                self._book.save(lesson)
+                self._lights.darken(lesson)
 
     async def stop(self) -> None:
         """Times that are not known yet stay unknown."""

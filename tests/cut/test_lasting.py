@@ -48,7 +48,7 @@ class TestDurability:
         with pytest.raises(PeerError):
             booth.cut()
         (booth.folder / "a.part").rmdir()
-        booth.cut()
+        until((booth.folder / "a.json").exists, "put down once the disk takes it")
         assert dark_kinds(another().guard.kill_of("a")) == ALL
         assert len(booth.heard) == 1
 

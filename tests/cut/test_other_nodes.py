@@ -56,6 +56,18 @@ class TestOtherNodes:
         (there.folder / "a.part").rmdir()
         until(there.allows, "lit there, once its disk takes it")
 
+    def test_what_was_cut_anew_meanwhile_is_all_that_stays_dark(self, booth, there):
+        booth.cut()
+        until((there.folder / "a.json").exists, "its kill file")
+        (there.folder / "a.part").mkdir()
+        booth.restore()
+        booth.cut(level=Level.PICTURE)
+        until(lambda: "picture" in [cut.level for cut in there.guard.kill_of("a").standing.values()], "known")
+        assert (there.allows(VIDEO), there.allows(AUDIO)) == (False, False)
+        (there.folder / "a.part").rmdir()
+        until(lambda: there.allows(AUDIO), "lit there, once its disk takes it")
+        assert not there.allows(VIDEO)
+
     def test_two_persons_may_be_on_two_nodes(self, booth, there):
         booth.guard.two_persons("a", True)
         booth.cut()
