@@ -20,8 +20,9 @@ from tests.drivers.media import gst_missing
 from tests.drivers.server import Lesson, Server
 
 HERE = Path(__file__).parent
-# Quick suites first, so that a plain mistake shows before browsers start; each below its own folder.
-ORDER = ("contract", "peers", "browser", "foreign", "faults")
+# Quick suites first, so that a plain mistake shows before browsers start; each below its own folder. Several
+# workers take them the other way round, or one would be left with the longest when the others are done.
+ORDER = ("rtp", "http", "contract", "edge", "recorder", "peers", "browser", "foreign", "faults")
 # What real parts do within a bound of time, a neighbour on a shared machine can spoil once: tried once more,
 # and told in the summary (RERUN). A second failure is one.
 TIMED = ("browser", "edge", "faults", "foreign", "peers", "recorder")
@@ -64,13 +65,18 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         if _suite(item) in ("peers", "browser", "foreign"):
             item.add_marker(_suite(item))
         if _suite(item) in TIMED and os.environ.get("RELIABILITY") != "full":
             item.add_marker(pytest.mark.flaky(reruns=1))
-    items.sort(key=lambda item: ORDER.index(_suite(item)) + 1 if _suite(item) in ORDER else 0)
+    turn = -1 if _has_workers(config) else 1
+    items.sort(key=lambda item: turn * (ORDER.index(_suite(item)) + 1 if _suite(item) in ORDER else 0))
+
+
+def _has_workers(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput") or bool(config.getoption("numprocesses", None))
 
 
 @pytest.hookimpl(wrapper=True)

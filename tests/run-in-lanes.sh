@@ -17,7 +17,7 @@ trap 'kill "$lane" 2>/dev/null || true; rm -f "$report"' EXIT
 lane=$!
 
 rest=0
-nice -n 15 "$here/run-in-namespace.sh" "$python" -m pytest -n 3 --dist loadfile "${@/#/--ignore=}" || rest=$?
+nice -n 15 "$here/run-in-namespace.sh" "$python" -m pytest -n 3 --dist loadfile --no-loadscope-reorder "${@/#/--ignore=}" || rest=$?
 timed=0
 wait "$lane" || timed=$?
 echo "== Tests that a neighbour would disturb: lessons in browsers, bad networks"
