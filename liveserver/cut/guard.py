@@ -27,9 +27,11 @@ from liveserver.cut.book import Book
 from liveserver.cut.kills import Act, KillFiles
 from liveserver.cut.lights import Lights
 from liveserver.cut.switch import Switch
+from liveserver.log import Event, get_logger
 from liveserver.rtp.flags import Flags
 
 _NICE = -10  # of the guard's thread alone
+_log = get_logger()
 
 Serve = Callable[["Guard"], Coroutine[Any, Any, Callable[[], Coroutine[Any, Any, None]]]]
 
@@ -202,5 +204,8 @@ class Guard:
         """Five times per lease: it ends so long after anybody could last be heard."""
         while True:
             self._lights.renew()
-            self._switch.beat()
+            try:
+                self._switch.beat()
+            except Exception:  # what cannot be said to the others, or be put down, must darken nobody
+                _log.exception(Event.GUARD_FAILED)
             await asyncio.sleep(self._lease_ns / 5e9)

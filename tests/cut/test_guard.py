@@ -16,6 +16,7 @@ from liveserver.clock import Clock
 from liveserver.core.permissions import Role
 from liveserver.cut.guard import Guard
 from liveserver.cut.kills import KillFiles
+from liveserver.cut.neighbours import DIGEST_TOPIC
 from liveserver.rtp.flags import Flags
 from tests.cut.booth import MS, ROW, Booth
 from tests.drivers.process import until
@@ -50,6 +51,22 @@ class TestLease:
         booth.guard.open("a", ROW)
         opened_ns = booth.clock.monotonic_ns()
         until(lambda: booth.clock.monotonic_ns() > opened_ns + 300 * MS, "three leases passed")
+        assert booth.allows()
+
+    def test_it_is_renewed_though_nothing_can_be_said_to_the_others(self, another):
+        class Mute(MemoryBus):
+            tried = 0
+
+            def publish(self, topic, message):
+                if topic == DIGEST_TOPIC:
+                    self.tried += 1
+                    raise RuntimeError("a mistake of ours")
+                super().publish(topic, message)
+
+        booth = another(lease_ns=500 * MS, bus=Mute())
+        booth.guard.know("a")
+        booth.guard.open("a", ROW)
+        until(lambda: booth.bus.tried > 8, "more rounds than a lease has")
         assert booth.allows()
 
     def test_it_runs_out_when_the_guard_stops(self, another):
