@@ -20,9 +20,10 @@ from tests.drivers.media import gst_missing
 from tests.drivers.server import Lesson, Server
 
 HERE = Path(__file__).parent
-# Quick suites first, so that a plain mistake shows before browsers start; each below its own folder. Several
-# workers take them the other way round, or one would be left with the longest when the others are done.
-ORDER = ("rtp", "http", "contract", "edge", "recorder", "peers", "browser", "foreign", "faults")
+# Quick suites first, so that a plain mistake shows before browsers start; each below its own folder.
+ORDER = ("contract", "http", "edge", "recorder", "foreign", "faults", "browser", "peers")
+# What takes a minute or more and only one worker: begun first, or the others would wait for it at the end.
+LONG = ("tests/rtp/test_sanitizers.py",)
 # What real parts do within a bound of time, a neighbour on a shared machine can spoil once: tried once more,
 # and told in the summary (RERUN). A second failure is one.
 TIMED = ("browser", "edge", "faults", "foreign", "peers", "recorder")
@@ -71,12 +72,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(_suite(item))
         if _suite(item) in TIMED and os.environ.get("RELIABILITY") != "full":
             item.add_marker(pytest.mark.flaky(reruns=1))
-    turn = -1 if _has_workers(config) else 1
-    items.sort(key=lambda item: turn * (ORDER.index(_suite(item)) + 1 if _suite(item) in ORDER else 0))
+    items.sort(key=lambda item: ORDER.index(_suite(item)) + 1 if _suite(item) in ORDER else 0)
+    if hasattr(config, "workerinput"):  # one of several
+        items.sort(key=lambda item: not _is_long(item.nodeid.partition("::")[0]))
 
 
-def _has_workers(config: pytest.Config) -> bool:
-    return hasattr(config, "workerinput") or bool(config.getoption("numprocesses", None))
+def _is_long(file: str) -> bool:
+    return file in LONG or _needs_s3(file)
 
 
 @pytest.hookimpl(wrapper=True)
