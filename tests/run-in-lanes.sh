@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # run-in-lanes.sh PYTHON TIMED...   runs all tests at once in two lanes, each in a network of its own.
 #
-# The files TIMED must not be disturbed: they run one after the other, and wait half of their time. All others
-# run three at a time with what the first lane leaves of the processors (nice). The first lane's report comes
+# What is in TIMED must not be disturbed: it runs one file after the other, and waits half of its time. All else
+# runs three at a time with what the first lane leaves of the processors (nice). The first lane's report comes
 # when both have ended.
 set -euo pipefail
 
@@ -20,6 +20,6 @@ rest=0
 nice -n 15 "$here/run-in-namespace.sh" "$python" -m pytest -n 3 --dist loadfile --no-loadscope-reorder "${@/#/--ignore=}" || rest=$?
 timed=0
 wait "$lane" || timed=$?
-echo "== Tests that a neighbour would disturb: lessons in browsers, bad networks"
+echo "== Tests that a neighbour would disturb: browsers, bad networks"
 cat "$report"
 exit $((rest > timed ? rest : timed))

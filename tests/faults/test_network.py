@@ -168,16 +168,24 @@ def held(bad: Seen, good: Seen) -> float:
 
 
 @pytest.fixture(scope="module")
-def measured(hall: Hall, seconds: float) -> Callable[[Goal], Measured]:
-    """What both pages saw under a loss, measured once."""
-    known: dict[Goal, Measured] = {}
+def known() -> dict[Goal, Measured]:
+    return {}
+
+
+@pytest.fixture
+def measured(
+    hall: Hall, seconds: float, known: dict[Goal, Measured], request: pytest.FixtureRequest
+) -> Iterator[Callable[[Goal], Measured]]:
+    """What both pages saw under a loss, measured once; anew for the second try of a test that failed."""
 
     def of(goal: Goal) -> Measured:
         if goal not in known:
             known[goal] = measure(hall, Shape(loss=goal.loss, delay_ms=HALF), seconds)
         return known[goal]
 
-    return of
+    yield of
+    if request.node.outcome_call.failed:
+        known.clear()
 
 
 class TestJitter:
