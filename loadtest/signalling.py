@@ -16,6 +16,7 @@ log = logging.getLogger("loadtest")
 # Statuses after which coming back makes no sense: bad request, no right, unknown lesson, no codec.
 FINAL_STATUSES = frozenset({400, 401, 403, 404, 413, 415, 422})
 TIMEOUT = aiohttp.ClientTimeout(total=10)
+BUSY_MOST = 6
 
 
 class Refusal(Exception):  # noqa: N818 - an answer, not a fault
@@ -53,16 +54,30 @@ class Signalling:
         self._channel.on("message", self._heard)
 
     async def connect(self) -> None:
-        """Offer, answer; raises Refusal, aiohttp.ClientError or TimeoutError."""
+        """Offer, answer; raises Refusal, aiohttp.ClientError or TimeoutError.
+
+        A server that is busy is asked again when it says (Retry-After), as the pages do, but not for ever.
+        """
         await self._connection.setLocalDescription(await self._connection.createOffer())
-        offer = self._connection.localDescription.sdp
+        for _ in range(BUSY_MOST):
+            pause_s = await self._offer(self._connection.localDescription.sdp)
+            if pause_s is None:
+                return
+            await asyncio.sleep(pause_s)
+        raise Refusal(503, "still busy")
+
+    async def _offer(self, offer: str) -> float | None:
+        """How long to wait before the next try; None once the answer is there."""
         headers = {**self._headers, "Content-Type": "application/sdp"}
         async with self._http.post(self._url, data=offer, headers=headers, timeout=TIMEOUT) as response:
-            answer = await response.text()
+            answer, again = await response.text(), response.headers.get("Retry-After", "")
+            if response.status == 503 and again.isdecimal():
+                return float(again)
             if response.status != 201:
                 raise Refusal(response.status, answer)
             self._resource = urljoin(self._url, response.headers["Location"])
         await self._connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+        return None
 
     def send(self, message: Mapping[str, object]) -> None:
         self._channel.send(json.dumps(message))
