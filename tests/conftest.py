@@ -26,8 +26,8 @@ ORDER = ("contract", "http", "edge", "recorder", "foreign", "faults", "browser",
 LONG = ("tests/rtp/test_sanitizers.py",)
 # What real parts do within a bound of time, a neighbour on a shared machine can spoil once: tried once more,
 # and told in the summary (RERUN). A second failure is one.
-TIMED = ("browser", "contract", "edge", "faults", "foreign", "http", "loadtest", "peers", "recorder", "screen",
-         "stills", "transcode")  # fmt: skip
+TIMED = ("browser", "contract", "edge", "faults", "foreign", "http", "loadtest")
+TIMED += ("peers", "recorder", "screen", "stills", "transcode")
 ADDRESS = "LIVESERVER_TEST_ADDRESS"  # set by tests/run-in-namespace.sh
 
 
