@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 
 class Kind(StrEnum):
@@ -168,6 +168,22 @@ class Line:
     box: tuple[int, int, int, int]
     label: Category = Category.BENIGN
     score: float = 0.0
+
+
+class TextFinding(Protocol):
+    """What a text is: category → 0 to 1; why, for a person; by which models and lists (name → SHA-256)."""
+
+    @property
+    def scores(self) -> Mapping[str, float]: ...
+
+    @property
+    def why(self) -> tuple[str, ...]: ...
+
+    @property
+    def models(self) -> Mapping[str, str]: ...
+
+    @property
+    def lists(self) -> Mapping[str, str]: ...
 
 
 @dataclass(frozen=True, slots=True)

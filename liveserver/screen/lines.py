@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from liveserver.core.screening import Category, Line
+from liveserver.core.screening import Category, Line, TextFinding
 from models.chat.lexicon import Lexicon
 from models.text_blocks import windows
 
@@ -14,26 +14,10 @@ LABELLED_FROM = 0.25  # a score below names no line
 _MORE = 0.1  # by so much lines together have to be worse than the worst of them alone
 
 
-class Words(Protocol):
-    """What a line's words are: category → 0 to 1; why, for a person; by which models and lists (SHA-256)."""
-
-    @property
-    def scores(self) -> Mapping[str, float]: ...
-
-    @property
-    def why(self) -> tuple[str, ...]: ...
-
-    @property
-    def models(self) -> Mapping[str, str]: ...
-
-    @property
-    def lists(self) -> Mapping[str, str]: ...
-
-
 class Censor(Protocol):
     """Says what a line of text is."""
 
-    def screen(self, text: str) -> Words: ...
+    def screen(self, text: str) -> TextFinding: ...
 
     def replace_list(self, name: str, lexicon: Lexicon) -> None: ...
 
@@ -43,10 +27,10 @@ class Judged:
     """What the words of a line are, or of neighbouring lines together; each line is marked with it."""
 
     lines: tuple[Line, ...]
-    words: Words
+    words: TextFinding
 
 
-def judged(lines: Sequence[Line], words: Words) -> Judged:
+def judged(lines: Sequence[Line], words: TextFinding) -> Judged:
     """The lines, marked with what `words` says of them."""
     label, score = _named(words.scores)
     return Judged(tuple(Line(line.text, line.box, label, score) for line in lines), words)

@@ -16,9 +16,8 @@ from liveserver.clock import Clock
 from liveserver.core.errors import PeerError
 from liveserver.core.ledger import JSON, Fact
 from liveserver.core.messages import Json
-from liveserver.core.screening import Action, Kind, Policy
+from liveserver.core.screening import Action, Kind, Policy, TextFinding
 from liveserver.log import Event, get_logger
-from liveserver.screening.texts import ChatFinding
 from liveserver.screening.words import TSV, WHITELIST, Words, form_of, read
 from liveserver.store import ChatLine, Store, Version
 from models.chat.lexicon import Lexicon
@@ -35,7 +34,7 @@ _log = get_logger()
 class ChatScreen(Protocol):
     """What is used of `models.chat.screen.ChatScreen`."""
 
-    def screen(self, text: str) -> ChatFinding: ...
+    def screen(self, text: str) -> TextFinding: ...
 
     def replace_list(self, name: str, lexicon: Lexicon) -> None: ...
 

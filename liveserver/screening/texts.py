@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Protocol
 
 from liveserver.clock import Clock
@@ -17,6 +17,7 @@ from liveserver.core.screening import (
     Kind,
     Policy,
     Receipt,
+    TextFinding,
     Verdict,
     WhenBlind,
 )
@@ -29,26 +30,10 @@ _NAMES_MAX = 20_000
 _log = get_logger()
 
 
-class ChatFinding(Protocol):
-    """What `models.chat` says of a text."""
-
-    @property
-    def scores(self) -> Mapping[str, float]: ...
-
-    @property
-    def why(self) -> tuple[str, ...]: ...
-
-    @property
-    def models(self) -> Mapping[str, str]: ...
-
-    @property
-    def lists(self) -> Mapping[str, str]: ...
-
-
 class ChatScreen(Protocol):
     """Scores a text within a millisecond, on the main loop."""
 
-    def screen(self, text: str) -> ChatFinding: ...
+    def screen(self, text: str) -> TextFinding: ...
 
 
 class Texts:
@@ -153,7 +138,7 @@ class Texts:
         finding = Finding(Kind.CHAT, at_ms, found.scores, found.models, sha256, why=found.why)
         return Receipt(finding, decision, policy.name, policy.version, found.lists)
 
-    def _look(self, text: str) -> ChatFinding | None:
+    def _look(self, text: str) -> TextFinding | None:
         """What the models and lists say; None when they cannot."""
         self._counts["texts"] += 1
         if self._screen is not None:
