@@ -30,15 +30,26 @@ class LeftOpen:
         self._reels[before] = folder
 
     def close(self) -> list[Path]:
-        """Close those whose disk takes something again; which they are. Blocks; in one thread at a time."""
+        """Close those whose disk takes something again; which they are, again and again until `taken_up`.
+        Blocks; in one thread at a time."""
         closed = []
         for before, folder in list(self._reels.items()):
             try:
-                if before.is_dir() and reels.close_before(folder, before):
-                    closed.append(before)
+                is_closed = before.is_dir() and reels.close_before(folder, before)
             except OSError as error:
-                _log.warning("recording.left_open", recording=before.name, error=str(error))
+                self.failed(before, error)
                 continue
-            self._reels.pop(before, None)
-            self._trouble(str(before), False)
+            if is_closed:
+                closed.append(before)
+            else:
+                self.taken_up(before)
         return closed
+
+    def taken_up(self, before: Path) -> None:
+        """Whatever is left to do for it, somebody else does."""
+        self._reels.pop(before, None)
+        self._trouble(str(before), False)
+
+    def failed(self, before: Path, error: OSError) -> None:
+        """Its disk took or gave nothing this time."""
+        _log.warning("recording.left_open", recording=before.name, error=str(error))

@@ -234,7 +234,8 @@ class Server:
                 del found[folder]
             elif contents.continues is not None:
                 self._left_open.add(self._roots.folder(contents.continues["recording"]), folder)
-        self._left_open.close()
+        for folder in self._left_open.close():
+            self._left_open.taken_up(folder)  # below, like all others
         for folder in found:
             if folder not in self._left_open:
                 self._take_up(folder)
@@ -282,7 +283,12 @@ class Server:
             await asyncio.sleep(REPEAT_S)
             self._let_go()
             for folder in await asyncio.to_thread(self._left_open.close) if self._left_open else ():
-                self._take_up(folder)
+                try:
+                    self._take_up(folder)
+                except OSError as error:  # the next round may read it
+                    self._left_open.failed(folder, error)
+                else:
+                    self._left_open.taken_up(folder)
             for event in self._finals:
                 for connection in list(self._connections):
                     connection.send(event)
